@@ -1,0 +1,254 @@
+"""Settings of one pipeline: frozen, validated once, read from a YAML file, the environment and `--set`.
+
+Later sources win: file, then `DAYFOLD__KEY__PATH=value` in the environment, then `--set key.path=value`. Relative paths start at
+the project folder, which is the folder above `conf/` (for a file elsewhere: the file's own folder). Secrets are never here: they
+live in the Kafka properties file.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.message_formats import time_pattern
+
+ENVIRONMENT_PREFIX = "DAYFOLD__"
+MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
+"""What fits the tables' `decimal(18,6)`; sums of 10^14 such values fit `decimal(38,6)`."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"{name!r} is no time zone of the IANA database, for example UTC or Europe/Paris") from None
+    return name
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _known_format(pattern: str) -> str:
+    time_pattern(pattern)
+    return pattern
+
+
+Instant = Annotated[datetime, AfterValidator(_in_utc)]
+TimeZone = Annotated[str, BeforeValidator(str), AfterValidator(_known_zone)]
+TimeFormat = Annotated[str, AfterValidator(_known_format)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]
+
+
+class Section(BaseModel):
+    """Base of all settings: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class TimeSettings(Section):
+    """Where a message holds its event time, and which times are plausible."""
+
+    field: str = Field(min_length=1)
+    format: TimeFormat = Field(description="pattern letters of Spark and Java, or epoch_seconds, epoch_millis")
+    timezone: TimeZone = "UTC"
+    earliest: Instant = datetime(1970, 1, 1, tzinfo=UTC)
+    latest: Instant | None = Field(None, description="none: one day ahead of the moment the batch is planned")
+
+
+class ValueSettings(Section):
+    """Where a message holds its value, and how many digits of it count."""
+
+    field: str = Field(min_length=1)
+    type: str = "decimal(18,6)"
+    excess_digits: Literal["round", "reject"] = "round"
+
+    @model_validator(mode="after")
+    def _fits_the_tables(self) -> Self:
+        if self.scale > MAX_SCALE or self.precision - self.scale > MAX_WHOLE_DIGITS or self.precision < max(1, self.scale):
+            raise ValueError(f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} after the point")
+        return self
+
+    @property
+    def precision(self) -> int:
+        return self._digits[0]
+
+    @property
+    def scale(self) -> int:
+        return self._digits[1]
+
+    @property
+    def _digits(self) -> tuple[int, int]:
+        match = re.fullmatch(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)", self.type)
+        if match is None:
+            raise ValueError(f"type {self.type!r} is not of the form decimal(18,6)")
+        return int(match[1]), int(match[2])
+
+
+class InputSettings(Section):
+    """The topic that is read and the shape of its messages."""
+
+    topic: str = Field(min_length=1)
+    start: Literal["earliest", "latest"] | Instant = Field("earliest", description="first run only")
+    time: TimeSettings
+    value: ValueSettings
+
+    @model_validator(mode="after")
+    def _two_fields(self) -> Self:
+        if self.time.field == self.value.field:
+            raise ValueError(f"time and value cannot be the same field {self.time.field!r}")
+        return self
+
+
+class OutputSettings(Section):
+    """The topic that changed daily averages are published to; it needs as many partitions as the input."""
+
+    topic: str = Field(min_length=1)
+
+
+class Limits(Section):
+    """What one batch may hold."""
+
+    max_records_per_batch: int = Field(20_000_000, gt=0)
+    max_rejected_fraction: float = Field(0.01, ge=0, le=1)
+
+
+class Pipeline(Section):
+    """All settings of one pipeline; its name is also the lock, the transactional id, the consumer group and the DAG id."""
+
+    name: Name
+    kafka: Path
+    lake: str
+    state: Path = Path("data/state")
+    input: InputSettings
+    output: OutputSettings
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _two_topics(self) -> Self:
+        if self.input.topic == self.output.topic:
+            raise ValueError(f"input and output cannot be the same topic {self.input.topic!r}")
+        return self
+
+    def parsing_rules(self, now: datetime) -> "ParsingRules":
+        """The rules a batch planned at `now` is parsed by; stored in its plan, so that a rerun parses alike."""
+        time, value = self.input.time, self.input.value
+        return ParsingRules(
+            time_field=time.field,
+            time_format=time.format,
+            timezone=time.timezone,
+            earliest=time.earliest,
+            latest=time.latest or now + timedelta(days=1),
+            value_field=value.field,
+            precision=value.precision,
+            scale=value.scale,
+            excess_digits=value.excess_digits,
+        )
+
+
+class ParsingRules(Section):
+    """Everything that decides whether a message is a reading and which one, with nothing left to the clock."""
+
+    time_field: str
+    time_format: str
+    timezone: str
+    earliest: Instant
+    latest: Instant
+    value_field: str
+    precision: int
+    scale: int
+    excess_digits: Literal["round", "reject"]
+
+
+def load_pipeline(path: Path, *, overrides: Iterable[str] = (), environment: Mapping[str, str] = {}) -> Pipeline:
+    """Settings of the pipeline file, with the environment's and the command line's overrides.
+
+    Raises `ConfigurationError` with every problem at once, an unknown key with the nearest known one.
+    """
+    values = _read_yaml(path)
+    for keys, value in [*_from_environment(environment), *map(_from_command_line, overrides)]:
+        _put(values, keys, value)
+    try:
+        pipeline = Pipeline.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join([f"{path}:", *map(_sentence, error.errors())])) from None
+    return _with_absolute_paths(pipeline, project_folder(path))
+
+
+def project_folder(path: Path) -> Path:
+    """Folder that relative paths of a pipeline file start at."""
+    parents = path.resolve().parents
+    return next((parent.parent for parent in parents if parent.name == "conf"), parents[0])
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the pipeline file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path} holds no settings; see conf/pipelines/daily_voltage.yaml for an example")
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
+    names = sorted(name for name in environment if name.startswith(ENVIRONMENT_PREFIX))
+    return [(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _scalar(environment[name])) for name in names]
+
+
+def _from_command_line(override: str) -> tuple[list[str], Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigurationError(f"--set {override}: expected key.path=value, for example limits.max_records_per_batch=1000000")
+    return key.strip().split("."), _scalar(value)
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
+    *sections, last = keys
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigurationError(f"{'.'.join(keys)}: {section} is a value, not a section")
+        values = inner
+    values[last] = value
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"  {key}: unknown key{_nearest(error['loc'])}"
+    if error["type"] == "missing":
+        return f"  {key}: missing"
+    shown = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
+    return f"  {key or 'settings'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+
+
+def _nearest(location: tuple[str | int, ...]) -> str:
+    model: Any = Pipeline
+    for part in location[:-1]:
+        model = model.model_fields[part].annotation
+    close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(model.model_fields)}"
+
+
+def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
+    lake = pipeline.lake if "://" in pipeline.lake else str(folder / Path(pipeline.lake).expanduser())
+    return pipeline.model_copy(
+        update={"kafka": folder / pipeline.kafka.expanduser(), "state": folder / pipeline.state.expanduser(), "lake": lake}
+    )

@@ -1,0 +1,104 @@
+"""The error tree: what went wrong, with which values, and what to do next.
+
+Every error that a user can meet is one of these. The class says which exit code the process ends with; only `TryAgain` is
+worth a retry. Messages are one sentence or a few, and never hold a secret or a stack trace.
+"""
+
+from typing import ClassVar
+
+
+class DayfoldError(Exception):
+    """Base of all errors that end a run; `str(error)` is what the operator reads."""
+
+    exit_code: ClassVar[int]
+
+
+class UsageError(DayfoldError):
+    """The command line is wrong."""
+
+    exit_code = 64
+
+
+class DecisionNeeded(DayfoldError):
+    """The data needs an operator's explicit word; a retry changes nothing."""
+
+    exit_code = 65
+
+
+class TryAgain(DayfoldError):
+    """Something that passes by itself: a busy lock, a broker that does not answer, an unclear commit."""
+
+    exit_code = 75
+
+
+class Superseded(DayfoldError):
+    """A newer run took over; this one must not write any more."""
+
+    exit_code = 76
+
+
+class ConfigurationError(DayfoldError):
+    """Settings, credentials, permissions or topics are not as the pipeline needs them."""
+
+    exit_code = 78
+
+
+class PipelineBusy(TryAgain):
+    """Another run of the pipeline holds the lock."""
+
+    def __init__(self, pipeline: str, owner: str) -> None:
+        super().__init__(f"{pipeline} is being run by {owner}; wait for it to finish, then run again")
+        self.pipeline = pipeline
+        self.owner = owner
+
+
+class BrokerUnreachable(TryAgain):
+    """No broker of the list answered in time."""
+
+    def __init__(self, servers: str, seconds: float, cause: str) -> None:
+        super().__init__(f"no Kafka broker answered at {servers} within {seconds:.0f} s ({cause}); is it running and reachable?")
+        self.servers = servers
+
+
+class OffsetsLost(DecisionNeeded):
+    """Records that were never read are gone; `losses` says which."""
+
+    def __init__(self, topic: str, sentences: tuple[str, ...], way_on: str) -> None:
+        super().__init__("\n".join([f"{topic}: records were lost before they could be read", *sentences, way_on]))
+        self.topic = topic
+
+
+class TopicRecreated(DecisionNeeded):
+    """The topic's id is not the one whose offsets are stored."""
+
+    def __init__(self, topic: str, stored_id: str, found_id: str) -> None:
+        super().__init__(
+            f"{topic} was deleted and created again (topic id {stored_id} is now {found_id}), so the stored offsets mean nothing any more. "
+            "Run again with --adopt-topic to read the new topic from its beginning."
+        )
+        self.topic, self.stored_id, self.found_id = topic, stored_id, found_id
+
+
+class TooManyRejected(DecisionNeeded):
+    """More of a batch was rejected than `limits.max_rejected_fraction` allows; nothing was averaged or published."""
+
+    def __init__(self, batch: int, rejected: int, read: int, allowed: float, reasons: tuple[str, ...]) -> None:
+        super().__init__(
+            "\n".join(
+                [
+                    f"batch {batch}: {rejected} of {read} records were rejected ({rejected / read:.2%}, allowed {allowed:.2%})",
+                    *reasons,
+                    "Nothing was averaged. Look at the rejected rows of the records table, then either accept them for this batch "
+                    "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon.",
+                ]
+            )
+        )
+        self.batch, self.rejected, self.read = batch, rejected, read
+
+
+class TableDamaged(DecisionNeeded):
+    """A table does not hold what the checkpoints say it holds."""
+
+    def __init__(self, table: str, what: str, way_on: str) -> None:
+        super().__init__(f"table {table}: {what}. {way_on}")
+        self.table = table

@@ -1,0 +1,143 @@
+"""Offset arithmetic: what a batch reads, worked out in plain Python from numbers it is given.
+
+An offset is always the *next* record to read and a range is `[start, end)`, so nothing here ever adds or subtracts one.
+Knows no Spark, no Kafka client, no file and no clock.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, order=True)
+class OffsetRange:
+    """Offsets `[start, end)` of one partition."""
+
+    partition: int
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"partition {self.partition}: [{self.start}, {self.end}) is no offset range")
+
+    @property
+    def span(self) -> int:
+        """Number of offsets, visible records and gaps together."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What the broker says of one partition: first offset, last stable offset, high watermark."""
+
+    number: int
+    low: int
+    stable: int
+    high: int
+
+    @property
+    def held_back(self) -> int:
+        """Offsets behind the last stable one: an open transaction keeps them from read_committed readers."""
+        return self.high - self.stable
+
+
+@dataclass(frozen=True)
+class Topic:
+    """An input or output topic as it was found: its id changes when it is deleted and created again."""
+
+    name: str
+    id: str
+    partitions: tuple[Partition, ...]
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(partition.number for partition in self.partitions)
+
+
+LossCause = Literal["retention", "truncated"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Stored progress that the log no longer matches; reading would go on at `resume`.
+
+    `retention`: offsets `[stored, resume)` were deleted unread. `truncated`: the log ends at `resume`, before `stored`.
+    """
+
+    partition: int
+    stored: int
+    resume: int
+    cause: LossCause
+
+    @property
+    def count(self) -> int:
+        return abs(self.resume - self.stored)
+
+    def __str__(self) -> str:
+        if self.cause == "retention":
+            return (
+                f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({self.count} records) are gone; "
+                f"first available is {self.resume}"
+            )
+        return (
+            f"partition {self.partition}: the log was truncated from {self.stored} to {self.resume} "
+            f"({self.count} offsets already counted no longer exist)"
+        )
+
+
+def find_losses(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tuple[Loss, ...]:
+    """Partitions whose stored end lies outside `[low, high]`, one entry each.
+
+    A partition without a stored end is new: it is lost only if its first records are gone already.
+    """
+    losses = []
+    for partition in partitions:
+        stored = ends.get(partition.number, 0)
+        if stored < partition.low:
+            losses.append(Loss(partition.number, stored, partition.low, "retention"))
+        elif stored > partition.high:
+            losses.append(Loss(partition.number, stored, partition.high, "truncated"))
+    return tuple(losses)
+
+
+def vanished_partitions(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tuple[int, ...]:
+    """Stored partitions that the topic no longer has; Kafka never removes one, so something else is wrong."""
+    return tuple(sorted(ends.keys() - {partition.number for partition in partitions}))
+
+
+def plan_ranges(starts: Mapping[int, int], ends: Mapping[int, int], limit: int) -> tuple[OffsetRange, ...]:
+    """One range per partition of `ends`, from its start (0 if it has none) towards its end, at most `limit` offsets in all.
+
+    The limit is cut fairly: no partition gets fewer offsets than another unless it has no more. An end before its start
+    (held back by an open transaction) gives an empty range.
+    """
+    available = {number: max(0, end - starts.get(number, 0)) for number, end in ends.items()}
+    shares = fair_shares(available, limit)
+    return tuple(
+        OffsetRange(number, starts.get(number, 0), starts.get(number, 0) + shares[number]) for number in sorted(available)
+    )
+
+
+def fair_shares(available: Mapping[int, int], limit: int) -> dict[int, int]:
+    """Divide `limit` over the keys, smallest need first, so that what one does not need goes to the others.
+
+    >>> fair_shares({0: 10, 1: 2, 2: 10}, 12)
+    {1: 2, 0: 5, 2: 5}
+    """
+    shares: dict[int, int] = {}
+    left = limit
+    for index, number in enumerate(sorted(available, key=lambda key: (available[key], key))):
+        shares[number] = min(available[number], left // (len(available) - index))
+        left -= shares[number]
+    return shares
+
+
+def total_span(ranges: Iterable[OffsetRange]) -> int:
+    """Offsets of all ranges together."""
+    return sum(one.span for one in ranges)
+
+
+def ends_of(ranges: Iterable[OffsetRange]) -> dict[int, int]:
+    """Where each partition goes on after these ranges."""
+    return {one.partition: one.end for one in ranges}
