@@ -4,37 +4,20 @@ A jar is in place or it is not: it is downloaded beside its place, compared with
 cache with Ivy or Maven, whose half-filled ones break a start for good. Knows nothing of Spark or Kafka.
 """
 
-import contextlib
-import fcntl
 import hashlib
-import http.client
 import json
-import os
 import re
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.local.exclusive import exclusively
 
 PROJECT = Path(__file__).resolve().parents[2]
 LOCK, FOLDER = PROJECT / "conf" / "jars.lock", PROJECT / "jars"
-MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
-MAVEN_VARIABLE = "DAYFOLD_MAVEN"
-"""Environment variable that names another Maven repository, such as a company's mirror."""
 
 _LINE = re.compile(r"(?P<group>[a-z]+)\s+(?P<sha256>[0-9a-f]{64})\s+(?P<coordinate>[\w.-]+:[\w.-]+:[\w.-]+)")
-_CHUNK = 1 << 18
-_PARALLEL = 6
-_ATTEMPTS = 3
-_TIMEOUT_SECONDS = 30.0
 _STAMP = ".verified.json"
 
 
@@ -90,9 +73,9 @@ def fetch_jars(lock: Path = LOCK, folder: Path = FOLDER) -> None:
     if _is_as_stamped(jars, folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one_at_a_time(folder):
+    with exclusively(folder):
         _remove_unlisted(jars, folder)
-        _fetch_all([jar for jar in jars if not _is_intact(jar, folder)], folder)
+        _download([jar for jar in jars if not _is_intact(jar, folder)], folder)
         _write_stamp(jars, folder)
 
 
@@ -142,99 +125,11 @@ def _is_intact(jar: Jar, folder: Path) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == jar.sha256
 
 
-@contextlib.contextmanager
-def _only_one_at_a_time(folder: Path) -> Iterator[None]:
-    """Two set-ups at once: the second waits and then finds everything there."""
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _fetch_all(jars: list[Jar], folder: Path) -> None:
+def _download(jars: list[Jar], folder: Path) -> None:
     if not jars:
         return
-    repository = os.environ.get(MAVEN_VARIABLE) or MAVEN_CENTRAL
-    with _progress(len(jars), repository) as (on_bytes, on_jar), ThreadPoolExecutor(_PARALLEL) as pool:
-        try:
-            for _ in pool.map(lambda jar: _fetch(jar, repository, folder, on_bytes), jars):
-                on_jar()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    # Imported here: network and progress bar take a third of the time of a set-up that finds everything in place.
+    from spark_jobs.local.download import Wanted, download_all, maven_repository
 
-
-def _fetch(jar: Jar, repository: str, folder: Path, on_bytes: Callable[[int], None]) -> None:
-    target = folder / jar.place
-    target.parent.mkdir(exist_ok=True)
-    beside = target.with_suffix(".part")
-    try:
-        _download_with_retries(jar, jar.url(repository), beside, on_bytes)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _download_with_retries(jar: Jar, url: str, path: Path, on_bytes: Callable[[int], None]) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            found = _download(url, path, on_bytes)
-            break
-        except (OSError, http.client.HTTPException) as error:
-            if attempt == _ATTEMPTS or not _may_pass(error):
-                raise _explained(jar, url, error) from error
-            time.sleep(attempt)
-    if found != jar.sha256:
-        raise ConfigurationError(
-            f"{jar.coordinate}: {url} holds other bytes than the pinned ones (sha256 {found}, wanted {jar.sha256}), "
-            "so it was not used. Run again; if it stays so, the repository or a proxy changes files."
-        )
-
-
-def _download(url: str, path: Path, on_bytes: Callable[[int], None]) -> str:
-    """Write what `url` holds to `path`; its sha256. A body shorter than announced is an error."""
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, path.open("wb") as file:
-        announced = response.headers.get("Content-Length")
-        left = int(announced) if announced else None
-        while chunk := response.read(_CHUNK):
-            file.write(chunk)
-            digest.update(chunk)
-            on_bytes(len(chunk))
-            left = left - len(chunk) if left is not None else None
-    if left:
-        raise ConnectionError(f"the connection ended {left} bytes too early")
-    return digest.hexdigest()
-
-
-def _may_pass(error: Exception) -> bool:
-    return not isinstance(error, urllib.error.HTTPError) or error.code >= 500 or error.code == 429
-
-
-def _explained(jar: Jar, url: str, error: Exception) -> DayfoldError:
-    if not _may_pass(error):
-        return ConfigurationError(f"{jar.coordinate}: {url} answers {error}; {MAVEN_VARIABLE} can name another Maven repository")
-    cause = getattr(error, "reason", None) or error
-    return TryAgain(
-        f"{jar.coordinate}: {url} could not be downloaded in {_ATTEMPTS} attempts ({cause}); run again when the network is back, "
-        f"or name another Maven repository in {MAVEN_VARIABLE}"
-    )
-
-
-@contextlib.contextmanager
-def _progress(count: int, repository: str) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
-    """A bar on a terminal, one line in a log; yields what to call for bytes received and for a finished jar."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        console.print(f"fetching {count} jars from {repository}", highlight=False, soft_wrap=True)
-    columns = (
-        TextColumn("fetching jars"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[mb]:.0f} MB"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("jars", total=count, mb=0.0)
-        yield (
-            (lambda size: progress.update(task, mb=progress.tasks[0].fields["mb"] + size / 1e6)),
-            (lambda: progress.advance(task)),
-        )
+    repository = maven_repository()
+    download_all([Wanted(jar.coordinate, jar.url(repository), folder / jar.place, jar.sha256) for jar in jars], repository)

@@ -7,13 +7,15 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from spark_jobs.errors import ConfigurationError
 
 PREFERRED, OLDEST = (17, 21), 17
-PACKAGE = "openjdk-17-jre-headless"
+PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
+"""Debian 13 no longer has the first."""
+
 _INSTALLED = Path("/usr/lib/jvm")
 _TRY = ("--add-modules", "jdk.incubator.vector", "-version")
 
@@ -23,7 +25,7 @@ def find_java() -> Path:
     home = search_java()
     if home is None:
         raise ConfigurationError(
-            f"no Java 17 or 21 was found: install one (Debian and Ubuntu: apt-get install {PACKAGE}) or set JAVA_HOME to its folder"
+            f"no Java 17 or 21 was found: install one (Debian and Ubuntu: apt-get install {PACKAGES[0]}) or set JAVA_HOME to its folder"
         )
     return home
 
@@ -72,13 +74,14 @@ def parse_version(text: str) -> int | None:
 
 def install_java() -> Path:
     """Install Debian's package, as root or by a sudo that asks no password, and say so; else the error of `find_java`."""
-    apt_get = shutil.which("apt-get")
     prefix = _root_prefix()
-    if apt_get is None or prefix is None:
+    if shutil.which("apt-get") is None or prefix is None:
         return find_java()
-    print(f"installing {PACKAGE} with apt-get", flush=True)
-    for arguments in (("update", "-q"), ("install", "-q", "-y", "--no-install-recommends", PACKAGE)):
-        _run([*prefix, "env", "DEBIAN_FRONTEND=noninteractive", apt_get, *arguments])
+    print(f"no Java found: installing {' or '.join(PACKAGES)} with apt-get", flush=True)
+    apt_get = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
+    _run([*apt_get, "update"])
+    package = next((package for package in PACKAGES if _is_on_offer(package)), PACKAGES[0])
+    _run([*apt_get, "install", "-y", "--no-install-recommends", package])
     return find_java()
 
 
@@ -90,11 +93,14 @@ def _root_prefix() -> list[str] | None:
     return ["sudo", "-n"] if may else None
 
 
-def _run(command: Iterable[str]) -> None:
-    arguments = list(command)
-    done = subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+def _is_on_offer(package: str) -> bool:
+    return subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:]
+        last = " ".join(done.stderr.strip().splitlines()[-1:])
         raise ConfigurationError(
-            f"{' '.join(arguments)} ended with {done.returncode}: {' '.join(last)}; install a Java 17 or 21 and run again"
+            f"{' '.join(command)} ended with {done.returncode}: {last}; install a Java 17 or 21, then run again"
         )

@@ -1,0 +1,45 @@
+# Everything is made inside this folder: .venv, jars, data, reports. `make` alone lists what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format types bench-floor clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Python packages, Java and jars: whatever is missing
+	@$(BIN)/python -m spark_jobs.local.setup
+
+# uv.lock decides; pyproject.toml adds the console script; the script says how.
+$(INSTALLED): uv.lock pyproject.toml scripts/make_venv.sh
+	@sh scripts/make_venv.sh $(VENV)
+	@touch $@
+
+demo: setup ## The whole pipeline on real readings: embedded Kafka, Airflow, Spark, Delta
+	@$(BIN)/dayfold demo
+
+test: lint types ## All checks and all tests, on a Kafka of their own
+	@$(BIN)/pytest
+
+lint: setup ## Rules and formatting of the code, changing nothing
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+format: setup ## Mend what can be mended by itself
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+types: setup ## Static types
+	@$(BIN)/mypy
+
+bench-floor: setup ## Time the job against a Spark that only reads the same records
+	@$(BIN)/python -m benchmarks.floor
+
+clean: ## Stop the embedded Kafka and remove everything made here
+	-@test ! -x $(BIN)/dayfold || $(BIN)/dayfold broker stop
+	@find . -path ./$(VENV) -prune -o -type d -name __pycache__ -print0 | xargs -0 rm -rf
+	@rm -rf $(VENV) jars data reports airflow spark-warehouse metastore_db derby.log
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Makes the virtual environment $1 hold exactly what uv.lock says. Uses the uv on PATH if it can read the lock file;
+# otherwise a pinned one is installed into the environment itself.
+set -eu
+
+venv=$1
+uv_version=0.13.9
+# A Python the machine has, never a downloaded one, and nothing of an environment that happens to be active.
+export UV_PROJECT_ENVIRONMENT="$venv" UV_PYTHON_DOWNLOADS=never
+unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+fail() {
+    echo "$1" >&2
+    exit 78
+}
+
+# The first Python 3.11 or 3.12 that really runs: a name on PATH may be a shim for a version that is not there.
+find_python() {
+    for name in python3.12 python3.11 python3 python; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+            "$name" -c 'import os, sys; print(os.path.realpath(sys.executable))'
+            return
+        fi
+    done
+    fail "Dayfold needs Python 3.11 or 3.12 on PATH: install one (Debian and Ubuntu: apt-get install python3)."
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# Debian keeps what makes a virtual environment in a package of its own, one for each version.
+need_venv_module() {
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+    package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
+    echo "installing $package with apt-get"
+    { as_root apt-get update -q && as_root apt-get install -q -y "$package"; } >/dev/null 2>&1 ||
+        fail "$python cannot make a virtual environment: install $package (Debian and Ubuntu: apt-get install $package)."
+}
+
+find_uv() {
+    if uv export --frozen --offline --quiet --python "$python" >/dev/null 2>&1; then
+        echo uv
+    elif [ -x "$venv/bin/uv" ]; then
+        echo "$venv/bin/uv"
+    fi
+}
+
+python=$(find_python)
+uv=$(find_uv)
+if [ -z "$uv" ]; then
+    need_venv_module
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$uv_version"
+    uv=$venv/bin/uv
+fi
+"$uv" sync --frozen --all-extras --python "$python"

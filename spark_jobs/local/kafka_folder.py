@@ -1,0 +1,150 @@
+"""The embedded broker's folder: what is written there before the broker starts, and what can be read there about it.
+
+`broker.json` keeps the ports, so that a restart finds the clients where they were, and the pid of the broker started last.
+Starts and stops nothing but the short-lived format tool.
+"""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.local.free_ports import free_ports
+from spark_jobs.local.jars import FOLDER as JARS
+from spark_jobs.local.java import find_java
+
+LOG, PROPERTIES, DATA = "kafka.log", "server.properties", "data"
+_STATE, _LOG4J, _TMP = "broker.json", "log4j2.properties", "tmp"
+_LOG_SETTINGS = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss.SSS} %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+def read_state(folder: Path) -> dict[str, int]:
+    """`port`, `controller_port` and `pid` of the last start, as far as they are known."""
+    try:
+        state: dict[str, int] = json.loads((folder / _STATE).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return state
+
+
+def write_state(folder: Path, state: Mapping[str, int]) -> None:
+    """Replace the state as a whole."""
+    beside = folder / f"{_STATE}.part"
+    beside.write_text(json.dumps(state))
+    beside.replace(folder / _STATE)
+
+
+def choose_ports(folder: Path, port: int | None) -> tuple[int, int]:
+    """Port for clients and for the controller: the wanted one, else those of the last start, else free ones."""
+    last = read_state(folder)
+    found, controller = free_ports([port or last.get("port"), last.get("controller_port")])
+    if port is not None and found != port:
+        raise ConfigurationError(f"port {port} on 127.0.0.1 is taken by another process; choose another one")
+    write_state(folder, {"port": found, "controller_port": controller})
+    return found, controller
+
+
+def write_files(folder: Path, ports: tuple[int, int], settings: Mapping[str, str]) -> None:
+    """The broker's settings, `settings` over our own, and those of its log."""
+    (folder / _TMP).mkdir(exist_ok=True)
+    (folder / _LOG4J).write_text(_LOG_SETTINGS)
+    _write_properties(folder / PROPERTIES, _settings(folder, *ports) | dict(settings))
+
+
+def _write_properties(path: Path, settings: Mapping[str, str]) -> None:
+    """For the owner only: a secured broker's passwords stand in it."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+
+
+def _settings(folder: Path, port: int, controller_port: int) -> dict[str, str]:
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "listeners": f"CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "CLIENT",
+        "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": str(folder / DATA),
+        "offsets.topic.replication.factor": "1",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        # Few partitions of the internal topics: each is a folder and a few files to open at every start.
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.num.partitions": "4",
+        "share.coordinator.state.topic.num.partitions": "4",
+        "group.initial.rebalance.delay.ms": "0",
+        "auto.create.topics.enable": "false",
+        # Records and group offsets stay for as long as the folder does, however long nobody starts the broker.
+        "log.retention.ms": "-1",
+        "offsets.retention.minutes": str(10 * 365 * 24 * 60),
+    }
+
+
+def format_once(folder: Path, arguments: Sequence[str]) -> None:
+    """Make the broker's storage if there is none; beside its place and then renamed, so that half of it is never started."""
+    if (folder / DATA).exists():
+        return
+    beside, properties = folder / f"{DATA}.part", folder / "format.properties"
+    shutil.rmtree(beside, ignore_errors=True)
+    _write_properties(properties, _parse_properties(folder / PROPERTIES) | {"log.dirs": str(beside)})
+    cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    # `--cluster-id=` and not `-t`: one id in 64 begins with a dash.
+    own = ["format", "--standalone", f"--cluster-id={cluster}", "--config", str(properties)]
+    command = [*java_command(folder, "128m"), "kafka.tools.StorageTool", *own, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    properties.unlink()
+    if done.returncode != 0:
+        raise ConfigurationError(f"Kafka's storage in {folder} could not be formatted: {(done.stderr or done.stdout).strip()}")
+    beside.rename(folder / DATA)
+
+
+def java_command(folder: Path, heap: str) -> list[str]:
+    """Java with the broker's class path. Native libraries are unpacked in `folder`: nothing is written outside of it."""
+    java = find_java() / "bin" / "java"
+    files = [f"-Djava.io.tmpdir={folder / _TMP}", f"-Dlog4j2.configurationFile={folder / _LOG4J}", "-XX:-UsePerfData"]
+    return [str(java), f"-Xmx{heap}", *files, "-cp", f"{JARS}/kafka/*"]
+
+
+def cluster_id(folder: Path) -> str:
+    """The id the storage was formatted with."""
+    return _parse_properties(folder / DATA / "meta.properties")["cluster.id"]
+
+
+def _parse_properties(path: Path) -> dict[str, str]:
+    lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
+    return {key: value for key, _, value in lines}
+
+
+def last_log_lines(folder: Path, count: int = 15) -> str:
+    """The end of the log of the last start."""
+    log = folder / LOG
+    return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else "(no log)"
+
+
+def spawn_arguments(folder: Path) -> list[tuple[int, ...] | tuple[int, int, str, int, int]]:
+    """File actions of a process that reads nothing and writes to the log, begun anew."""
+    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(folder / LOG), write, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
