@@ -1,0 +1,245 @@
+"""How a message is written: time patterns, number grammar, the usual form of a message, and why one is rejected.
+
+Everything here is text in, text out: regular expressions in the dialect of Java, which Spark runs, built from the
+settings. They are strict where Spark's own parsers are lenient: ASCII digits only, no padding, nothing before or after.
+Knows no Spark.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Self
+
+WHITESPACE = r"[ \t\r\n]*+"
+"""What JSON takes for white space; the `\\s` of Java is wider."""
+
+INTEGER = r"-?(?:0|[1-9][0-9]*+)"
+NUMBER = INTEGER + r"(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+"""A JSON number (RFC 8259, section 6). A quoted number follows the same grammar."""
+
+NOT_FINITE = "[+-]?(?i:nan|inf|infinity)"
+
+MAX_EXTRA_FIELDS = 16
+"""Between two fields that are read; the usual form of a message covers no more, longer ones are parsed the slow way."""
+
+EPOCH_DIGITS = {"s": 12, "ms": 15}
+"""Enough for the year 9999, and few enough that microseconds never overflow a long."""
+
+
+class Rejection(StrEnum):
+    """Why a message is no reading, in the order of the checks: the first that applies is the reason."""
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    TOMBSTONE = "TOMBSTONE", "the message has a key but no value (null)"
+    NOT_UTF8 = "NOT_UTF8", "the bytes are not UTF-8"
+    EMPTY = "EMPTY", "no bytes, or only white space"
+    NOT_JSON = "NOT_JSON", "not JSON: a syntax error, a byte order mark, a bare NaN, a lone surrogate, nested too deep"
+    TRAILING_DATA = "TRAILING_DATA", "something follows the first JSON value"
+    DUPLICATE_KEY = "DUPLICATE_KEY", "a key occurs twice in one object"
+    NOT_AN_OBJECT = "NOT_AN_OBJECT", "JSON, but not an object"
+    NO_TIME = "NO_TIME", "the time field is missing or null"
+    NO_VALUE = "NO_VALUE", "the value field is missing or null"
+    BAD_TIME = "BAD_TIME", "the time is not written in the configured format, or the calendar has no such time"
+    TIME_OUT_OF_RANGE = "TIME_OUT_OF_RANGE", "the time is before the earliest or after the latest plausible one"
+    NONEXISTENT_TIME = "NONEXISTENT_TIME", "the clocks of the configured zone skipped this local time"
+    NOT_FINITE = "NOT_FINITE", "the value is a quoted NaN or infinity"
+    BAD_NUMBER = "BAD_NUMBER", "the value is neither a JSON number nor one in quotes"
+    NUMBER_OUT_OF_RANGE = "NUMBER_OUT_OF_RANGE", "the value has more digits before the point than the type holds"
+    EXCESS_DIGITS = "EXCESS_DIGITS", "the value has more digits after the point than the type holds, and rounding is off"
+
+
+@dataclass(frozen=True)
+class TimePattern:
+    """A time as messages hold it, for Java's regular expressions.
+
+    `regex` matches the text with one named group per part and has no anchors. `canonical` is the replacement that turns
+    a match into `2006-12-23 16:52:00`, with fraction and offset where the pattern has them; for epochs, the integer.
+    Whether the calendar has that day is not decided here.
+    """
+
+    pattern: str
+    regex: str
+    canonical: str
+    has_offset: bool
+    epoch_unit: Literal["s", "ms"] | None = None
+
+
+_PARTS = {
+    "yyyy": ("year", "(?!0000)[0-9]{4}"),
+    "MM": ("month", "0[1-9]|1[0-2]"),
+    "dd": ("day", "0[1-9]|[12][0-9]|3[01]"),
+    "HH": ("hour", "[01][0-9]|2[0-3]"),
+    "mm": ("minute", "[0-5][0-9]"),
+    "ss": ("second", "[0-5][0-9]"),
+    **{"S" * digits: ("fraction", f"[0-9]{{1,{digits}}}") for digits in range(1, 7)},
+    "X": ("offset", "Z|[+-](?:0[0-9]|1[0-8])(?:[0-5][0-9])?"),
+    "XX": ("offset", "Z|[+-](?:0[0-9]|1[0-8])[0-5][0-9]"),
+    "XXX": ("offset", "Z|[+-](?:0[0-9]|1[0-8]):[0-5][0-9]"),
+    "Z": ("offset", "[+-](?:0[0-9]|1[0-8])[0-5][0-9]"),
+}
+_SUPPORTED = "supported are yyyy MM dd HH mm ss, S to SSSSSS, X XX XXX Z, and text in single quotes"
+_EPOCH_UNITS: dict[str, Literal["s", "ms"]] = {"epoch_seconds": "s", "epoch_millis": "ms"}
+_TOKEN = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<literal>[^A-Za-z'])")
+_NEEDS = {"minute": "hour", "second": "minute", "fraction": "second", "offset": "hour"}
+
+
+def time_pattern(pattern: str) -> TimePattern:
+    """The time pattern of Spark and Java `pattern`, or of the words `epoch_seconds` and `epoch_millis`.
+
+    `S` to `SSSSSS` take one up to that many digits, as Spark does; all other parts have a fixed width. A quoted `'Z'` is
+    text and no offset. Raises `ValueError` with a sentence that names what is not supported.
+
+    >>> time_pattern("dd/MM/yyyy HH:mm").canonical
+    '${year}-${month}-${day} ${hour}:${minute}:00'
+    """
+    if pattern in _EPOCH_UNITS:
+        unit = _EPOCH_UNITS[pattern]
+        limited = INTEGER.replace("*+", f"{{0,{EPOCH_DIGITS[unit] - 1}}}")
+        return TimePattern(pattern, f"(?<epoch>{limited})", "${epoch}", has_offset=True, epoch_unit=unit)
+    parts: dict[str, str] = {}
+    regex = "".join(_token_regex(pattern, token, parts) for token in _tokens(pattern))
+    _check_parts(pattern, parts)
+    return TimePattern(pattern, regex, _canonical(parts), has_offset="offset" in parts)
+
+
+def _tokens(pattern: str) -> list[re.Match[str]]:
+    tokens, end = [], 0
+    while end < len(pattern):
+        token = _TOKEN.match(pattern, end)
+        if token is None:
+            raise ValueError(f"time format {pattern!r} has a single quote that is never closed")
+        tokens.append(token)
+        end = token.end()
+    return tokens
+
+
+def _token_regex(pattern: str, token: re.Match[str], parts: dict[str, str]) -> str:
+    letters = token["letters"]
+    if letters is None:
+        return _literal_regex(pattern, token)
+    if letters not in _PARTS:
+        raise ValueError(f"time format {pattern!r}: {letters!r} is not supported; {_SUPPORTED}")
+    name, digits = _PARTS[letters]
+    if name in parts:
+        raise ValueError(f"time format {pattern!r} has the {name} twice")
+    parts[name] = letters
+    return f"(?<{name}>{digits})"
+
+
+def _literal_regex(pattern: str, token: re.Match[str]) -> str:
+    quoted = token["quoted"]
+    text = token["literal"] if quoted is None else quoted.replace("''", "'") or "'"
+    unusable = re.search(r'[^ -~]|["\\]', text) or (quoted is None and re.search(r"[\[\]{}#]", text))
+    if unusable:
+        raise ValueError(f"time format {pattern!r}: {unusable[0]!r} is not supported; {_SUPPORTED}")
+    return re.escape(text)
+
+
+def _check_parts(pattern: str, parts: dict[str, str]) -> None:
+    missing = [letters for letters in ("yyyy", "MM", "dd") if letters not in parts.values()]
+    if missing:
+        raise ValueError(
+            f"time format {pattern!r} lacks {' and '.join(missing)}; "
+            f"an example is dd/MM/yyyy HH:mm:ss, or use the words epoch_seconds or epoch_millis"
+        )
+    for name, needed in _NEEDS.items():
+        if name in parts and needed not in parts:
+            raise ValueError(f"time format {pattern!r} has the {name} but not the {needed}")
+
+
+def _canonical(parts: dict[str, str]) -> str:
+    clock = ":".join(f"${{{name}}}" if name in parts else "00" for name in ("hour", "minute", "second"))
+    fraction = ".${fraction}" if "fraction" in parts else ""
+    offset = "${offset}" if "offset" in parts else ""
+    return f"${{year}}-${{month}}-${{day}} {clock}{fraction}{offset}"
+
+
+def plain_number(precision: int, scale: int) -> str:
+    """Regex of the numbers that fit `decimal(precision, scale)` digit by digit, without exponent."""
+    whole = f"(?:0|[1-9][0-9]{{0,{precision - scale - 1}}})" if precision > scale else "0"
+    return rf"-?{whole}" + (rf"(?:\.[0-9]{{1,{scale}}})?" if scale else "")
+
+
+@dataclass(frozen=True)
+class MessageForm:
+    """The form nearly all messages have, as one anchored regex; `replacement` turns a match into `tail|number|time`.
+
+    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing. `time` is canonical.
+    """
+
+    regex: str
+    replacement: str
+
+
+def message_form(time_field: str, time: TimePattern, value_field: str, precision: int, scale: int) -> MessageForm:
+    """One object with the two fields in either order, among up to some extra fields with plain, unnested values.
+
+    Never matches where a key occurs twice, where a string holds an escape, or where bytes were not UTF-8; those and all
+    that is unusual are left to a real parser.
+    """
+    names = [_name_regex(time_field), _name_regex(value_field)]
+    comma = f"{WHITESPACE},{WHITESPACE}"
+    extra = rf'(?!"(?:{"|".join(names)})"){_EXTRA_FIELD}'
+    before, after = (f"(?:{piece}){{0,{MAX_EXTRA_FIELDS}}}+" for piece in (extra + comma, comma + extra))
+    members = [_member(names[0], _time_value(time)), _member(names[1], _number_value(precision, scale))]
+    orders = [_numbered(order, first + comma + before + second) for order, (first, second) in enumerate([members, members[::-1]])]
+    fields = _numbered(2, before) + f"(?:{'|'.join(orders)})" + _numbered(3, after)
+    regex = WHITESPACE.join([r"(?s)\A", r"\{", fields, r"\}", r"\z"])
+    return MessageForm(
+        regex if _is_safe(time_field + value_field) else _NEVER, _both_orders("${tail}|${number}|" + time.canonical)
+    )
+
+
+_NEVER = r"\A\z."
+_STRING = r'"[ !#-\[\]-~]*+"'
+_EXTRA_FIELD = rf"(?<key>{_STRING}){WHITESPACE}:(?!.*\k<key>{WHITESPACE}:){WHITESPACE}(?:{_STRING}|{NUMBER}|true|false|null)"
+
+
+def _name_regex(name: str) -> str:
+    return re.escape(json.dumps(name, ensure_ascii=False)[1:-1])
+
+
+def _is_safe(names: str) -> bool:
+    """Bytes that are not UTF-8 show up as U+FFFD, so a name that holds it cannot be told from broken bytes."""
+    return "\ufffd" not in names and not re.search("[\ud800-\udfff]", names)
+
+
+def _member(name: str, value: str) -> str:
+    return f'"{name}"{WHITESPACE}:{WHITESPACE}{value}'
+
+
+def _time_value(time: TimePattern) -> str:
+    return rf'(?<timequote>"?){time.regex}\k<timequote>' if time.epoch_unit else f'"{time.regex}"'
+
+
+def _number_value(precision: int, scale: int) -> str:
+    digits = rf"(?<=\.[0-9]{{{scale}}})[0-9]{{1,30}}" if scale else r"\.[0-9]{1,30}"
+    tail = rf"(?<tail>(?:{digits})?(?:[eE][+-]?[0-9]{{1,3}})?)"
+    return rf'(?<quote>"?)(?<number>{plain_number(precision, scale)}){tail}\k<quote>'
+
+
+def _numbered(number: int, regex: str) -> str:
+    """The regex with this number at the end of all its group names: Java wants every name once."""
+    return re.sub(r"(\(\?<|\\k<)([a-z]+)>", rf"\g<1>\g<2>{number}>", regex)
+
+
+def _both_orders(replacement: str) -> str:
+    return re.sub(r"\$\{([a-z]+)\}", r"${\g<1>0}${\g<1>1}", replacement)
+
+
+def numbers_regex() -> str:
+    """Regex that finds, match after match, each number of a JSON text that stands where a value may end.
+
+    Group 1 is what lies before, with strings skipped as a whole; group 2 is the number. Putting a number in quotes never
+    makes an invalid text valid: a number that is no whole token, or stands for a key, is not found and ends the search.
+    """
+    string = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+    return rf'(?s)\G((?:[^"0-9-]++|{string})*+)({NUMBER})(?={WHITESPACE}(?:[,\]}}]|\z))'
