@@ -1,0 +1,252 @@
+"""What the Kafka cluster says: topic ids, partitions and their offsets, a group's progress, records looked at one by one.
+
+The driver's eyes while a batch is planned and proved (confluent-kafka). "Latest" is turned into numbers here, always with the
+isolation level named: the last stable offset is where read_committed readers end, the high watermark is not. Must not know
+planning rules: what the numbers mean for a batch is decided elsewhere.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self, cast
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
+
+from spark_jobs import kafka_scan
+from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.kafka_errors import (
+    CONNECT,
+    LibrdkafkaLog,
+    Request,
+    as_dayfold_error,
+    connection_error,
+    kafka_error,
+    reason,
+    server_of,
+)
+from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.offsets import OffsetRange, Partition, Topic
+
+CONNECT_SECONDS = 10.0
+SCAN_IDLE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+COMMITTED, UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
+EARLIEST = cast("OffsetSpec", OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+_NEVER_PASSES = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
+_OF_CONNECTIONS = (*_NEVER_PASSES, KafkaError._SSL, KafkaError._RESOLVE)
+_GROUP_PASSES = (
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Connection:
+    """An AdminClient with the connection errors it met, which librdkafka reports apart from any call."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self.settings = settings
+        self.failures: list[KafkaError] = []
+        config: dict[str, Any] = {**settings.librdkafka(), "error_cb": self.failures.append}
+        try:
+            self.admin = AdminClient(config, logger=LibrdkafkaLog())
+        except KafkaException as error:
+            raise as_dayfold_error(error, settings) from error
+
+    def results(self, futures: Iterable["Future[Any]"], request: Request, timeout_seconds: float) -> list[Any]:
+        """The answers in order; a login or certificate that can never work ends the wait at once."""
+        futures, deadline = list(futures), time.monotonic() + timeout_seconds
+        while wait(futures, POLL_SECONDS).not_done:
+            self.admin.poll(0)
+            failure = self.hopeless()
+            if failure is not None:
+                raise connection_error(failure, self.settings)
+            if time.monotonic() > deadline:
+                raise self.unreachable(timeout_seconds)
+        try:
+            answers = [future.result() for future in futures]
+        except KafkaException as error:
+            raise self._explained(error, request, timeout_seconds) from error
+        self.failures.clear()
+        return answers
+
+    def hopeless(self) -> KafkaError | None:
+        """A failure met so far that waiting cannot mend, if there is one."""
+        for failure in self.failures:
+            if failure.code() in _NEVER_PASSES or (failure.code() == KafkaError._SSL and not _passes(failure)):
+                return failure
+        unresolved = [one for one in self.failures if one.code() == KafkaError._RESOLVE and not _passes(one)]
+        names = {server_of(failure, self.settings) for failure in unresolved}
+        # One wrong name among several is no reason to stop: another broker of the list may answer.
+        return unresolved[0] if len(names) >= len(self.settings.servers.split(",")) else None
+
+    def unreachable(self, seconds: float) -> DayfoldError:
+        """Why no broker answered: the last failure that tells more than "all brokers are down"."""
+        telling = [failure for failure in self.failures if failure.code() != KafkaError._ALL_BROKERS_DOWN]
+        name_server_silent = telling and telling[-1].code() == KafkaError._RESOLVE and _passes(telling[-1])
+        if telling and telling[-1].code() in _OF_CONNECTIONS and not name_server_silent:
+            return connection_error(telling[-1], self.settings)
+        cause = reason(telling[-1], self.settings) if telling else "no answer"
+        return BrokerUnreachable(self.settings.servers, seconds, cause)
+
+    def _explained(self, error: KafkaException, request: Request, seconds: float) -> DayfoldError:
+        found = kafka_error(error)
+        self.admin.poll(0)
+        if found is not None and found.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+            failure = self.hopeless()
+            return connection_error(failure, self.settings) if failure else self.unreachable(seconds)
+        return as_dayfold_error(error, self.settings, request)
+
+
+def _passes(failure: KafkaError) -> bool:
+    """Whether waiting may mend it: a name server that does not answer, a connection closed while a broker starts or stops."""
+    return any(words in failure.str() for words in ("Temporary failure", "isconnected", "reset by peer"))
+
+
+def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS) -> "Broker":
+    """A cluster that has answered within `timeout_seconds` and taken our login.
+
+    Raises `BrokerUnreachable` if none of the bootstrap servers answers, `ConfigurationError` naming host, principal and mechanism
+    if a name cannot be resolved, a certificate is not trusted or the login is refused: one sentence, never a secret.
+    """
+    connection = Connection(settings)
+    asked = connection.admin.describe_cluster(request_timeout=timeout_seconds)
+    (cluster,) = connection.results([asked], CONNECT, timeout_seconds)
+    return Broker(connection, cluster.cluster_id, timeout_seconds)
+
+
+class Broker:
+    """A cluster that answered; each question takes at most `timeout_seconds` and raises errors of our tree only."""
+
+    def __init__(self, connection: Connection, cluster_id: str, timeout_seconds: float) -> None:
+        self._connection = connection
+        self._cluster_id = cluster_id
+        self._timeout_seconds = timeout_seconds
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end: librdkafka closes its connections when the last reference to the client goes."""
+
+    def cluster_id(self) -> str:
+        return self._cluster_id
+
+    def topic(self, name: str) -> Topic:
+        """Id, partitions and their offsets as of now.
+
+        Raises `ConfigurationError` for an unknown topic and for a missing permission (which of them, Kafka says), `TryAgain`
+        while a partition has no leader.
+        """
+        found = self._describe(name)
+        numbers = [partition.id for partition in found.partitions]
+        # In this order each number is at most the next one, however much is written or deleted meanwhile.
+        lows = self._offsets(name, dict.fromkeys(numbers, EARLIEST), COMMITTED)
+        stables = self._offsets(name, dict.fromkeys(numbers, LATEST), COMMITTED)
+        highs = self._offsets(name, dict.fromkeys(numbers, LATEST), UNCOMMITTED)
+        partitions = (Partition(number, lows[number], stables[number], highs[number]) for number in sorted(numbers))
+        return Topic(name, str(found.topic_id), tuple(partitions))
+
+    def offsets_at(self, topic: str, partitions: Sequence[int], instant: datetime) -> dict[int, int]:
+        """Per partition the first offset whose Kafka timestamp is `instant` or later; the last stable offset if there is none."""
+        # The ends first: a record that arrives between the two questions must not be jumped over.
+        ends = self._offsets(topic, dict.fromkeys(partitions, LATEST), COMMITTED)
+        # Kafka's timestamps are whole milliseconds, so a finer instant is rounded up.
+        milliseconds = max(0, -((_EPOCH - instant) // timedelta(milliseconds=1)))
+        found = self._offsets(topic, dict.fromkeys(partitions, OffsetSpec.for_timestamp(milliseconds)), COMMITTED)
+        return {number: offset if offset >= 0 else ends[number] for number, offset in found.items()}
+
+    def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Offset and metadata the group has committed, for those partitions that have any.
+
+        Offsets inside an open transaction are waited for, never overlooked: `TryAgain` if it outlasts the timeout.
+        `ConfigurationError` at once without permission on the group.
+        """
+        deadline = time.monotonic() + self._timeout_seconds
+        request = Request("Describe", "group", group)
+        while True:
+            found = self._group_offsets(request, topic, partitions)
+            errors = [one.error for one in found if one.error is not None]
+            if not errors:
+                return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
+            if errors[0].code() not in _GROUP_PASSES or time.monotonic() > deadline:
+                raise self._group_error(errors[0], request, topic)
+            self._connection.admin.poll(POLL_SECONDS)
+
+    def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
+        """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        asked = self._connection.admin.describe_configs([resource], request_timeout=self._timeout_seconds)
+        try:
+            (found,) = self._results(asked.values(), Request("DescribeConfigs", "topic", name))
+        except ConfigurationError:
+            found = {}
+        return {key: found[key].value if key in found else None for key in keys}
+
+    def scan(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, idle_seconds: float = SCAN_IDLE_SECONDS
+    ) -> Iterator[Message]:
+        """Visible records from `starts` to before `ends` per partition; see `kafka_scan.scan`."""
+        return kafka_scan.scan(self._connection.settings, topic, starts, ends, idle_seconds=idle_seconds)
+
+    def has_visible_record(self, topic: str, offsets: OffsetRange, *, idle_seconds: float = SCAN_IDLE_SECONDS) -> bool:
+        """Whether a read_committed reader sees any record in the range: False if it holds only markers and other gaps."""
+        number = offsets.partition
+        records = self.scan(topic, {number: offsets.start}, {number: offsets.end}, idle_seconds=idle_seconds)
+        return any(True for _ in records)
+
+    def _describe(self, name: str) -> TopicDescription:
+        request = Request("Describe", "topic", name)
+        asked = self._connection.admin.describe_topics(TopicCollection([name]), request_timeout=self._timeout_seconds)
+        (found,) = self._results(asked.values(), request)
+        leaderless = [str(one.id) for one in found.partitions if one.leader is None or one.leader.id < 0]
+        if leaderless:
+            raise TryAgain(f"topic {name}: partition {', '.join(leaderless)} has no leader; its broker is down or just starting")
+        description: TopicDescription = found
+        return description
+
+    def _offsets(self, topic: str, wanted: Mapping[int, OffsetSpec], level: IsolationLevel) -> dict[int, int]:
+        if not wanted:
+            return {}
+        specs = {TopicPartition(topic, number): spec for number, spec in wanted.items()}
+        asked = self._connection.admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds)
+        found = self._results(asked.values(), Request("Describe", "topic", topic))
+        return {one.partition: answer.offset for one, answer in zip(asked, found, strict=True)}
+
+    def _group_offsets(self, request: Request, topic: str, partitions: Sequence[int]) -> list[TopicPartition]:
+        """One answer, errors of single partitions inside it."""
+        wanted = [TopicPartition(topic, number) for number in partitions]
+        if not wanted:
+            return []
+        asked = self._connection.admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(request.name, wanted)], require_stable=True, request_timeout=self._timeout_seconds
+        )
+        (found,) = self._results(asked.values(), request)
+        answers: list[TopicPartition] = found.topic_partitions
+        return answers
+
+    def _group_error(self, error: KafkaError, request: Request, topic: str) -> DayfoldError:
+        if error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
+            return TryAgain(
+                f"group {request.name}: its offsets of {topic} are part of an open transaction; run again when it has ended"
+            )
+        of_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        return as_dayfold_error(error, self._connection.settings, Request("Describe", "topic", topic) if of_topic else request)
+
+    def _results(self, futures: Iterable["Future[Any]"], request: Request) -> list[Any]:
+        # The client's own deadline comes first and tells what it was waiting for; ours is for when it does not come.
+        return self._connection.results(futures, request, self._timeout_seconds + 1)

@@ -1,0 +1,155 @@
+"""Kafka's errors in our words: one function that turns what librdkafka reports into the error tree.
+
+Used wherever a confluent-kafka client is called. What the client was asked for is passed in, because librdkafka's texts name
+brokers and threads instead of topics and principals; its texts are only used where they add a cause, with secrets masked.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+
+from spark_jobs import tls_check
+from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, Superseded, TryAgain
+from spark_jobs.kafka_settings import KafkaSettings
+
+
+class LibrdkafkaLog:
+    """librdkafka's log lines as DEBUG of Python's logging, so that a user reads our one sentence and not its many."""
+
+    def log(self, _level: int, text: str, *values: object) -> None:
+        logging.getLogger("librdkafka").debug(text, *values)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client was asked to do: the ACL operation, the kind of resource and its name."""
+
+    operation: str
+    resource: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.resource} {self.name}"
+
+
+CONNECT = Request("Describe", "cluster", "kafka-cluster")
+
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "transactional id",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "cluster",
+}
+_NO_TOPIC = (
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_ID,
+)
+_LOGIN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.UNSUPPORTED_SASL_MECHANISM)
+_SETTINGS = (
+    KafkaError._INVALID_ARG,
+    KafkaError._UNSUPPORTED_FEATURE,
+    KafkaError.UNSUPPORTED_VERSION,
+    KafkaError._NOT_IMPLEMENTED,
+)
+_SUPERSEDED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
+_OUT_OF_RANGE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
+
+
+def kafka_error(error: KafkaError | BaseException) -> KafkaError | None:
+    """The KafkaError inside what a client raised, or None; a callback's may come as the cause of a SystemError."""
+    if isinstance(error, KafkaError):
+        return error
+    if isinstance(error, KafkaException):
+        return error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
+    return kafka_error(error.__cause__) if error.__cause__ is not None else None
+
+
+def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings, request: Request = CONNECT) -> DayfoldError:
+    """The error to raise for `error`, one sentence that names host, principal, topic or group, and never a secret.
+
+    Settings, login, trust, names and permissions end with exit code 78, a newer producer with 76, everything that may pass by
+    itself with 75.
+    """
+    found = kafka_error(error)
+    if found is None:
+        return TryAgain(f"Kafka at {settings.servers} could not {request}: {settings.redacted(str(error))}")
+    code = found.code()
+    if code in (*_LOGIN, KafkaError._SSL, KafkaError._RESOLVE):
+        return connection_error(found, settings)
+    if code in _DENIED:
+        return _denied(_DENIED[code], settings, request)
+    if code in _NO_TOPIC:
+        return ConfigurationError(f"{request.name} is no topic of {settings.servers}; create it or correct the name")
+    if code == KafkaError.TOPIC_EXCEPTION:
+        return ConfigurationError(
+            f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"
+        )
+    if code in _SUPERSEDED:
+        return Superseded(f"a newer run has taken over ({request}); this one stops")
+    if code in _SETTINGS:
+        return ConfigurationError(f"{settings.path}: Kafka does not take these settings: {reason(found, settings)}")
+    if code in _OUT_OF_RANGE:
+        return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
+    return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
+
+
+def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError:
+    """Why a connection could not be made: name, certificate or login; anything else is an unreachable broker."""
+    code, server = error.code(), server_of(error, settings)
+    if code == KafkaError._RESOLVE:
+        return ConfigurationError(
+            f"the name of the Kafka broker {server} cannot be resolved; check bootstrap.servers in {settings.path}"
+        )
+    if code == KafkaError._SSL:
+        return ConfigurationError(f"no trusted connection to the Kafka broker {server}: {_tls_cause(error, server, settings)}")
+    if code in _LOGIN:
+        return ConfigurationError(_login_sentence(error, server, settings))
+    return BrokerUnreachable(settings.servers, 0, reason(error, settings))
+
+
+def reason(error: KafkaError, settings: KafkaSettings) -> str:
+    """librdkafka's text without its thread, state and timing notes, on one line, secrets masked."""
+    text = " ".join(error.str().split())
+    text = re.sub(r"^\S*/(bootstrap|\d+): ", "", text)
+    text = re.sub(r" ?\((after|connecting|install)[^()]*\)", "", text)
+    text = re.sub(r"ipv[46]#", "", text)
+    return settings.redacted(text).rstrip(". ")
+
+
+def server_of(error: KafkaError, settings: KafkaSettings) -> str:
+    """`host:port` that the error is about; all bootstrap servers if it does not say."""
+    match = re.match(r"(?:\w+://)?(\S+?)/(?:bootstrap|\d+):", error.str())
+    return match[1] if match else settings.servers
+
+
+def _denied(resource: str, settings: KafkaSettings, request: Request) -> ConfigurationError:
+    name = request.name if resource == request.resource else ""
+    return ConfigurationError(
+        f"{settings.principal} has no permission for {request.operation} on {resource} {name}".rstrip()
+        + f" at {settings.servers}; ask for that ACL, or for the right login in {settings.path}"
+    )
+
+
+def _login_sentence(error: KafkaError, server: str, settings: KafkaSettings) -> str:
+    text = reason(error, settings)
+    if "mechanism handshake failed" in text or error.code() == KafkaError.UNSUPPORTED_SASL_MECHANISM:
+        offered = text.rpartition("supported mechanisms:")[2].strip()
+        return f"the Kafka broker {server} does not take logins by {settings.mechanism}, but {offered or 'none on this port'}"
+    if settings.mechanism == "OAUTHBEARER":
+        return f"no token for {settings.principal} at the Kafka broker {server}: {text}"
+    return (
+        f"the Kafka broker {server} refused the login of {settings.principal} by {settings.mechanism}; "
+        f"check name and password in {settings.path}"
+    )
+
+
+def _tls_cause(error: KafkaError, server: str, settings: KafkaSettings) -> str:
+    text = reason(error, settings)
+    if "certificate verify failed" not in text:
+        return text.removeprefix("SSL handshake failed: ")
+    cause = tls_check.certificate_fault(server, settings.values.get("ssl.ca.location"), settings.values.get("ssl.ca.pem"))
+    return cause or "its certificate is not signed by the CA of ssl.ca.location, or is for another host name"

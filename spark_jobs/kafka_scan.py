@@ -1,0 +1,111 @@
+"""Reading a few records in the driver: ranges of one topic, read_committed, finished by position.
+
+For looking at records one by one (is anything visible in this range, which headers were published), never for a batch's records:
+those are Spark's. The end of a range is known by offset, because its last offsets may be transaction markers, aborted records or
+compacted away, and no record ever arrives for them. Commits nothing and belongs to no group.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from spark_jobs.errors import TryAgain
+from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.kafka_settings import KafkaSettings
+
+POLL_SECONDS = 0.2
+GROUP = "dayfold-scan"
+"""librdkafka asks for a group name even where no group is used; no permission on it is needed."""
+
+_SETTINGS = {
+    "group.id": GROUP,
+    "isolation.level": "read_committed",
+    "enable.auto.commit": "false",
+    "enable.partition.eof": "true",
+    # A start that is gone must be an error, not a silent jump to what is left.
+    "auto.offset.reset": "error",
+    "fetch.wait.max.ms": "100",
+    "allow.auto.create.topics": "false",
+}
+_PASSING = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+
+
+def scan(
+    settings: KafkaSettings, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, idle_seconds: float
+) -> Iterator[Message]:
+    """Visible records with `starts[p] <= offset < ends[p]` for each partition p of `ends`, in offset order per partition.
+
+    Raises `TryAgain` if nothing moves for `idle_seconds` before every end is reached (an open transaction holds back the rest,
+    or the broker is gone) and if records vanish meanwhile; `ConfigurationError` without permission to read.
+    """
+    left = {number: end for number, end in ends.items() if starts[number] < end}
+    if not left:
+        return
+    consumer = _consumer(settings, Request("Read", "topic", topic))
+    try:
+        consumer.assign([TopicPartition(topic, number, starts[number]) for number in left])
+        yield from _visible(consumer, left, settings, Request("Read", "topic", topic), idle_seconds)
+    finally:
+        consumer.close()
+
+
+def next_offset(message: Message) -> int:
+    """The offset to read after this record."""
+    return int(message.offset() or 0) + 1
+
+
+def _consumer(settings: KafkaSettings, request: Request) -> Consumer:
+    try:
+        return Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
+    except KafkaException as error:
+        raise as_dayfold_error(error, settings, request) from error
+
+
+def _visible(
+    consumer: Consumer, left: dict[int, int], settings: KafkaSettings, request: Request, idle_seconds: float
+) -> Iterator[Message]:
+    deadline = time.monotonic() + idle_seconds
+    while left:
+        message = consumer.poll(POLL_SECONDS)
+        if message is None:
+            _check(deadline, left, request, idle_seconds)
+            continue
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:
+            if error.code() not in _PASSING:
+                raise as_dayfold_error(error, settings, request)
+            _check(deadline, left, request, idle_seconds)
+            continue
+        deadline = time.monotonic() + idle_seconds
+        if error is None and _within(message, left):
+            yield message
+        _mark_reached(consumer, message, left)
+
+
+def _within(message: Message, left: Mapping[int, int]) -> bool:
+    end = left.get(_partition(message))
+    return end is not None and int(message.offset() or 0) < end
+
+
+def _mark_reached(consumer: Consumer, message: Message, left: dict[int, int]) -> None:
+    """Take a partition off `left` once the position (behind a record, or of the log's readable end) is at its end."""
+    number = _partition(message)
+    position = next_offset(message) if message.error() is None else int(message.offset() or 0)
+    if number in left and position >= left[number]:
+        del left[number]
+        consumer.pause([TopicPartition(str(message.topic()), number)])
+
+
+def _partition(message: Message) -> int:
+    number = message.partition()
+    return -1 if number is None else number
+
+
+def _check(deadline: float, left: Mapping[int, int], request: Request, idle_seconds: float) -> None:
+    if time.monotonic() > deadline:
+        ends = ", ".join(f"{number} up to offset {end}" for number, end in sorted(left.items()))
+        raise TryAgain(
+            f"{request.name} could not be read to the end within {idle_seconds:.0f} s (partition {ends}): "
+            "an open transaction or a broker that does not answer holds it back"
+        )

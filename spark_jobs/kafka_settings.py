@@ -1,0 +1,215 @@
+r"""One Kafka properties file for every client: librdkafka in the driver, the Java client inside Spark.
+
+The file is in librdkafka's (Confluent's) style: `key=value` lines, `#` comments, the value taken literally to the end of the line
+and stripped, `${env:NAME}` replaced from the environment. A PEM value may be written in one line with `\n`. Relative file names
+start at the project folder, like those of a pipeline file. The job's first step loads it; the Java half is handed to Spark with no
+secret in it. Must not know topics and offsets, and opens no connection.
+"""
+
+import difflib
+import logging
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+
+from spark_jobs import kafka_java
+from spark_jobs.config import project_folder
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, OWNED_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
+from spark_jobs.kafka_rules import problems_of, warnings_of
+
+log = logging.getLogger(__name__)
+
+ENVIRONMENT_VALUE = re.compile(r"\$\{env:([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Validated settings of one Kafka cluster; its text shows the keys, never a value."""
+
+    path: Path
+    values: Mapping[str, str] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"KafkaSettings({self.path}: {', '.join(sorted(self.values))})"
+
+    __str__ = __repr__
+
+    @property
+    def servers(self) -> str:
+        """The bootstrap servers as written, `host:port` separated by commas."""
+        return self.values["bootstrap.servers"]
+
+    @property
+    def mechanism(self) -> str:
+        """How the principal proves itself: a SASL mechanism, SSL for a client certificate, or none."""
+        if kafka_java.uses_sasl(self.values):
+            return kafka_java.mechanism(self.values)
+        return "SSL" if kafka_java.secret_settings(self.values) else "none"
+
+    @property
+    def principal(self) -> str:
+        """Whom the broker takes us for, as its default rules name it; for messages only."""
+        if self.mechanism == "OAUTHBEARER":
+            return f"User:{kafka_java.oidc_client(self.values, 'id')}"
+        if self.mechanism == "GSSAPI":
+            return f"User:{re.split('[/@]', self.values['sasl.kerberos.principal'])[0]}"
+        if self.mechanism == "SSL":
+            return _certificate_subject(self.values)
+        return f"User:{self.values['sasl.username']}" if self.mechanism != "none" else "User:ANONYMOUS"
+
+    @property
+    def jvm_options(self) -> tuple[str, ...]:
+        """Options for `extraJavaOptions` of Spark's driver and executors; most settings need none."""
+        return kafka_java.jvm_options(self.values)
+
+    @property
+    def has_java_secrets(self) -> bool:
+        """Whether `java` refers to a secrets file, which `write_java_secrets` must then have written on every Spark host."""
+        return bool(kafka_java.secret_settings(self.values))
+
+    def librdkafka(self) -> dict[str, str]:
+        """Settings for confluent-kafka, secrets included: never print or log it."""
+        return dict(self.values)
+
+    def java(self, secrets_file: Path) -> dict[str, str]:
+        """Java client settings without Spark's `kafka.` prefix and without a secret value.
+
+        Secrets are references that Kafka's file provider resolves inside the client, from the file that `write_java_secrets`
+        wrote at the same absolute path on every host. No secrets: no references, no provider.
+        """
+        settings = kafka_java.plain_settings(self.values)
+        if not self.has_java_secrets:
+            return settings
+        path = _referable(secrets_file)
+        references = {name: f"${{file:{path}:{name}}}" for name in kafka_java.secret_settings(self.values)}
+        provider = {"class": kafka_java.PROVIDER, "param.allowed.paths": str(path.parent)}
+        return (
+            settings | references | {"config.providers": "file"} | {f"config.providers.file.{k}": v for k, v in provider.items()}
+        )
+
+    def write_java_secrets(self, path: Path) -> bool:
+        """Store what `java(path)` refers to, readable by the owner only; False, and no file, if there is nothing secret.
+
+        A reader sees the old file or the new one, never a half. Raises `ConfigurationError` if a key file is missing or its
+        password is wrong.
+        """
+        secrets = {name: value() for name, value in kafka_java.secret_settings(self.values).items()}
+        if secrets:
+            _write_private(_referable(path), kafka_java.properties_text(secrets))
+        return bool(secrets)
+
+    def redacted(self, text: str) -> str:
+        """`text` with every secret value of these settings masked, for messages that another program wrote."""
+        secrets = sorted((self.values[key] for key in SECRET_KEYS & self.values.keys()), key=len, reverse=True)
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSettings:
+    """Settings of the properties file, validated; warnings are logged once and kept in `warnings`.
+
+    Raises `ConfigurationError` with every problem at once; no message shows a value.
+    """
+    written = dict(_lines(path))
+    values = {key: _value(path, key, text, environment) for key, text in written.items()}
+    problems = [sentence for key in values if (sentence := _refusal(key))] or list(problems_of(values))
+    if problems:
+        raise ConfigurationError("\n".join([f"{path}:", *(f"  {problem}" for problem in problems)]))
+    warnings = (*_exposed_secrets(path, written), *warnings_of(values))
+    for warning in warnings:
+        log.warning("%s", warning)
+    return KafkaSettings(path, values, warnings)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    seen: dict[str, int] = {}
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not (key and equals and value):
+            # The line itself is not shown: half a line may be a password.
+            raise ConfigurationError(f"{path}, line {number}: expected key=value")
+        if key in seen:
+            raise ConfigurationError(f"{path}, line {number}: {key} is set twice, first in line {seen[key]}")
+        seen[key] = number
+        yield key, value
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the Kafka properties file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the Kafka properties file {path} is not UTF-8 text") from error
+
+
+def _value(path: Path, key: str, text: str, environment: Mapping[str, str]) -> str:
+    def from_environment(match: re.Match[str]) -> str:
+        if match[1] not in environment:
+            raise ConfigurationError(f"{path}: {key} needs the environment variable {match[1]}, which is not set")
+        return environment[match[1]]
+
+    value = ENVIRONMENT_VALUE.sub(from_environment, text).strip()
+    if key in PEM_KEYS:
+        value = value.replace("\\n", "\n")
+    return str(project_folder(path) / Path(value).expanduser()) if key in FILE_KEYS and value else value
+
+
+def _refusal(key: str) -> str | None:
+    if key in OWNED_KEYS:
+        return f"{key} is set by Dayfold itself; remove the line"
+    if key in REFUSED_KEYS:
+        return f"{key} is not supported: {REFUSED_KEYS[key]}"
+    if key in WRITE_INSTEAD:
+        return f"{key} is not read; write {WRITE_INSTEAD[key]} instead"
+    if key not in KNOWN_KEYS:
+        close = difflib.get_close_matches(key, sorted(KNOWN_KEYS), n=1, cutoff=0.6)
+        return f"{key} is unknown" + (f"; did you mean {close[0]}?" if close else "; the names are librdkafka's")
+    return None
+
+
+def _exposed_secrets(path: Path, written: Mapping[str, str]) -> Iterator[str]:
+    literal = [key for key in sorted(SECRET_KEYS & written.keys()) if not ENVIRONMENT_VALUE.fullmatch(written[key])]
+    if literal and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield f"{path} holds {', '.join(literal)} and is open to other users: chmod 600 {path}"
+
+
+def _certificate_subject(values: Mapping[str, str]) -> str:
+    if "ssl.certificate.pem" not in values and "ssl.certificate.location" not in values:
+        return "the owner of ssl.keystore.location"
+    pem = values.get("ssl.certificate.pem") or Path(values["ssl.certificate.location"]).read_text(encoding="utf-8")
+    return f"User:{x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()}"
+
+
+def _referable(path: Path) -> Path:
+    absolute = path.absolute()
+    if re.search(r"[:},\s]", str(absolute)):
+        raise ConfigurationError(f"{absolute} cannot hold the Java client's secrets: its path has a colon, comma, brace or space")
+    return absolute
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # mkstemp creates with mode 0600, so the secret is never readable by others, not even while it is written.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink()
+        raise
