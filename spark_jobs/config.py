@@ -73,7 +73,9 @@ class ValueSettings(Section):
     @model_validator(mode="after")
     def _fits_the_tables(self) -> Self:
         if self.scale > MAX_SCALE or self.precision - self.scale > MAX_WHOLE_DIGITS or self.precision < max(1, self.scale):
-            raise ValueError(f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} after the point")
+            raise ValueError(
+                f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} after the point"
+            )
         return self
 
     @property
@@ -136,6 +138,11 @@ class Pipeline(Section):
         if self.input.topic == self.output.topic:
             raise ValueError(f"input and output cannot be the same topic {self.input.topic!r}")
         return self
+
+    @property
+    def lock(self) -> Path:
+        """Lock file of the pipeline's runs on this machine."""
+        return self.state / f"{self.name}.lock"
 
     def parsing_rules(self, now: datetime) -> "ParsingRules":
         """The rules a batch planned at `now` is parsed by; stored in its plan, so that a rerun parses alike."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from spark_jobs.config import ParsingRules
+
 
 @dataclass(frozen=True, order=True)
 class OffsetRange:
@@ -141,3 +143,24 @@ def total_span(ranges: Iterable[OffsetRange]) -> int:
 def ends_of(ranges: Iterable[OffsetRange]) -> dict[int, int]:
     """Where each partition goes on after these ranges."""
     return {one.partition: one.end for one in ranges}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch before anything is read: its ranges and all else that a rerun needs to do exactly the same again.
+
+    `output_starts` are the output topic's ends at planning time, from which a lost proof of publication can be found again;
+    `nonce` keeps a message from forging the end of its own text.
+    """
+
+    batch: int
+    topic_id: str
+    ranges: tuple[OffsetRange, ...]
+    rules: ParsingRules
+    output_starts: Mapping[int, int]
+    table_ids: Mapping[str, str]
+    nonce: str
+
+    @property
+    def span(self) -> int:
+        return total_span(self.ranges)

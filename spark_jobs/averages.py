@@ -1,0 +1,76 @@
+"""Averaging: records to contributions (Spark, frame in and frame out), contributions to daily averages (Arrow, no JVM).
+
+Sums are exact decimals and counts are whole numbers, so the result is the same bit for bit however the records were cut into
+batches. The one division is made here, at the very end. Where anything is stored is not known here.
+"""
+
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from spark_jobs.lake import SCHEMAS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_SIX_PLACES = Decimal("0.000001")
+_EXACT = Context(prec=60)
+
+
+def contributions_of(records: "DataFrame") -> "DataFrame":
+    """What accepted records add, one row per batch, partition and date.
+
+    In: `batch, partition, date, value, rejected_because`, one row per record. Out: the columns of `contributions`; rejected
+    records add nothing, not even a row.
+    """
+    from pyspark.sql import functions as F
+
+    accepted = records.where(F.col("rejected_because").isNull())
+    return accepted.groupBy("batch", "partition", "date").agg(
+        F.sum("value").cast("decimal(38,6)").alias("value_sum"),
+        F.count("value").alias("value_count"),
+        F.min("value").alias("value_min"),
+        F.max("value").alias("value_max"),
+    )
+
+
+def daily_averages_of(contributions: pa.Table, *, batch: int) -> pa.Table:
+    """The daily averages that these contributions add up to, as of `batch`, one row per partition and date.
+
+    `value_sum` and `value_count` are exact; `average` is their quotient in the value's unit, rounded half up to six places.
+    `revision` is that of a day's first publication.
+    """
+    totals = contributions.group_by(["partition", "date"], use_threads=False).aggregate(
+        [("value_sum", "sum"), ("value_count", "sum"), ("value_min", "min"), ("value_max", "max")]
+    )
+    sums, counts = totals["value_sum_sum"].to_pylist(), totals["value_count_sum"].to_pylist()
+    return pa.table(
+        {
+            "partition": totals["partition"],
+            "date": totals["date"],
+            "value_sum": totals["value_sum_sum"],
+            "value_count": totals["value_count_sum"],
+            "value_min": totals["value_min_min"],
+            "value_max": totals["value_max_max"],
+            "average": [average(total, count) for total, count in zip(sums, counts, strict=True)],
+            "revision": [1] * totals.num_rows,
+            "batch": [batch] * totals.num_rows,
+        },
+        schema=SCHEMAS["daily_averages"],
+    )
+
+
+def average(value_sum: Decimal, value_count: int) -> Decimal:
+    """Quotient rounded half up, away from zero, to six places.
+
+    >>> average(Decimal("0.000001"), 2)
+    Decimal('0.000001')
+    >>> average(Decimal("-10"), 4)
+    Decimal('-2.500000')
+    """
+    # Whole-number arithmetic: a decimal quotient of 60 digits, rounded again, could be rounded twice.
+    millionths = int(value_sum.scaleb(6, _EXACT))
+    quotient, remainder = divmod(abs(millionths), value_count)
+    rounded = quotient + (1 if 2 * remainder >= value_count else 0)
+    return Decimal(rounded if millionths >= 0 else -rounded).scaleb(-6, _EXACT).quantize(_SIX_PLACES, ROUND_HALF_UP, _EXACT)

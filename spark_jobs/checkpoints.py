@@ -1,0 +1,182 @@
+"""The checkpoint table: an append-only log of what was planned, what was done and what was decided.
+
+A run reads the log once, through a handle that it also appends through: the first append after somebody else's fails, so two
+runs can never both believe to be the last. Progress is folded from the rows; table history and commit messages are never state.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from spark_jobs.config import ParsingRules
+from spark_jobs.errors import Superseded
+from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once, read_rows
+from spark_jobs.offsets import OffsetRange, Plan, ends_of
+
+State = Literal["PLANNED", "DONE", "ABANDONED", "LOSS", "ADOPTED"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of one partition's range: `read` = `accepted` + `rejected`, and `gaps` are its offsets without a record."""
+
+    partition: int
+    read: int
+    accepted: int
+    rejected: int
+    gaps: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One row of the log, without its place in it."""
+
+    batch: int
+    state: State
+    run_id: str
+    at: datetime
+    topic_id: str
+    ranges: tuple[OffsetRange, ...]
+    counts: tuple[Counts, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the pipeline stands: the fold of all rows so far."""
+
+    last_batch: int = 0
+    topic_id: str | None = None
+    ends: Mapping[int, int] = field(default_factory=dict)
+    table_ids: Mapping[str, str] = field(default_factory=dict)
+    unfinished: Plan | None = None
+    last_done: Checkpoint | None = None
+
+    @property
+    def is_first_run(self) -> bool:
+        return self.topic_id is None
+
+
+def after(progress: Progress, row: Checkpoint) -> Progress:
+    """Progress once `row` is in the log."""
+    match row.state:
+        case "PLANNED":
+            plan = plan_of(row)
+            return replace(progress, last_batch=row.batch, topic_id=row.topic_id, table_ids=plan.table_ids, unfinished=plan)
+        case "DONE":
+            return replace(progress, ends={**progress.ends, **ends_of(row.ranges)}, unfinished=None, last_done=row)
+        case "ABANDONED":
+            return replace(progress, unfinished=None)
+        case "LOSS":
+            return replace(progress, ends={**progress.ends, **row.details["resume"]})
+        case "ADOPTED":
+            return replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges))
+
+
+def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
+    """The row that makes a plan binding."""
+    details = {
+        "rules": plan.rules.model_dump(mode="json"),
+        "output_starts": {str(number): offset for number, offset in plan.output_starts.items()},
+        "table_ids": dict(plan.table_ids),
+        "nonce": plan.nonce,
+    }
+    return Checkpoint(plan.batch, "PLANNED", run_id, at, plan.topic_id, plan.ranges, details=details)
+
+
+def plan_of(row: Checkpoint) -> Plan:
+    """The plan that a PLANNED row holds."""
+    return Plan(
+        batch=row.batch,
+        topic_id=row.topic_id,
+        ranges=row.ranges,
+        rules=ParsingRules.model_validate(row.details["rules"]),
+        output_starts={int(number): offset for number, offset in row.details["output_starts"].items()},
+        table_ids=row.details["table_ids"],
+        nonce=row.details["nonce"],
+    )
+
+
+class CheckpointLog:
+    """The log as one run sees it: read when opened, appended through the same handle."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._table: DeltaTable | None = lake.open(CHECKPOINTS) if lake.exists(CHECKPOINTS) else None
+        self.rows = _rows(self._table) if self._table else []
+
+    @property
+    def progress(self) -> Progress:
+        progress = Progress()
+        for row in self.rows:
+            progress = after(progress, row)
+        return progress
+
+    @property
+    def exists(self) -> bool:
+        return self._table is not None
+
+    def create(self) -> None:
+        """Create the tables if this is the pipeline's first batch."""
+        self._lake.create_missing()
+        self._table = self._table or self._lake.open(CHECKPOINTS)
+
+    def append(self, row: Checkpoint) -> None:
+        """Append one row. `Superseded` if another run has appended since this log was read."""
+        if self._table is None:
+            self.create()
+        assert self._table is not None
+        sequence = len(self.rows) + 1
+        try:
+            append_once(self._table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
+        except LostRace as error:
+            raise Superseded(
+                f"another run of {self._lake.pipeline} wrote its checkpoint first; it goes on, this one stops"
+            ) from error
+        self.rows.append(row)
+
+
+def _rows(table: DeltaTable) -> list[Checkpoint]:
+    rows = read_rows(table).sort_by("sequence").to_pylist()
+    return [_checkpoint(row) for row in rows]
+
+
+def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
+    details = json.loads(row["details"])
+    if "resume" in details:
+        details["resume"] = {int(number): offset for number, offset in details["resume"].items()}
+    return Checkpoint(
+        batch=row["batch"],
+        state=row["state"],
+        run_id=row["run_id"],
+        at=row["at"].astimezone(UTC),
+        topic_id=row["topic_id"],
+        ranges=tuple(OffsetRange(one["partition"], one["start"], one["end"]) for one in row["ranges"]),
+        counts=tuple(Counts(**one) for one in row["counts"]),
+        details=details,
+    )
+
+
+def _arrow(row: Checkpoint, sequence: int) -> pa.Table:
+    values = {
+        "sequence": sequence,
+        "batch": row.batch,
+        "state": row.state,
+        "run_id": row.run_id,
+        "at": row.at,
+        "topic_id": row.topic_id,
+        "ranges": [vars(one) for one in row.ranges],
+        "counts": [vars(one) for one in row.counts],
+        "details": json.dumps(row.details, sort_keys=True),
+    }
+    return pa.Table.from_pylist([values], schema=SCHEMAS[CHECKPOINTS])
+
+
+def last_of(rows: Iterable[Checkpoint], state: State, run_id: str) -> Checkpoint | None:
+    """The newest row of that state which the run wrote."""
+    return next((row for row in reversed(list(rows)) if row.state == state and row.run_id == run_id), None)

@@ -1,0 +1,153 @@
+"""The `dayfold` command: arguments in, text or JSON out. How anything is done is known elsewhere."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spark_jobs import reports
+from spark_jobs.broker import connect
+from spark_jobs.checkpoints import CheckpointLog
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.errors import DayfoldError, UsageError
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.lake import Lake
+from spark_jobs.local import kafka_server
+from spark_jobs.local.java import find_java
+from spark_jobs.planning import Preview, preview
+from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
+
+app = typer.Typer(
+    name="dayfold",
+    help="Exact daily averages of a Kafka topic, every record counted exactly once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+broker_app = typer.Typer(help="The embedded single-node Kafka for development, on loopback only.", no_args_is_help=True)
+app.add_typer(broker_app, name="broker")
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Pipeline file, for example conf/pipelines/daily_voltage.yaml.")]
+Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a setting; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Folder = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
+
+BROKER_FOLDER = PROJECT / "data" / "kafka"
+
+
+@app.command("run")
+def run_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006 - typer copies it
+    accept_loss: Annotated[bool, typer.Option(help="Record that unread records are gone, and go on after them.")] = False,
+    adopt_topic: Annotated[bool, typer.Option(help="Read an input topic that was created anew from its start.")] = False,
+    abandon: Annotated[bool, typer.Option(help="Give up an unfinished batch that was not averaged yet.")] = False,
+    published: Annotated[
+        str | None, typer.Option(metavar="yes|no", help="Say whether the unfinished batch was published.")
+    ] = None,
+    run_id: Annotated[str | None, typer.Option(help="Label of this run in the checkpoints.")] = None,
+) -> None:
+    """Read what is new, average it, publish it: builds the spark-submit command line and follows it."""
+    pipeline = _load(config, overrides)
+    decided = {"--accept-loss": accept_loss, "--adopt-topic": adopt_topic, "--abandon": abandon}
+    flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
+    if not flags and not _look_ahead(pipeline).has_work(pipeline):
+        typer.echo("nothing new")
+        return
+    label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
+    command = submit_command(job_arguments(config.resolve(), label, overrides, flags), Submission(progress=sys.stderr.isatty()))
+    environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
+    sys.exit(subprocess.call(command, env=environment))
+
+
+@app.command("plan")
+def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
+    pipeline = _load(config, overrides)
+    found = _look_ahead(pipeline)
+    _print(reports.plan_report(found), reports.plan_table(pipeline.name, found), as_json)
+    for problem in found.problems:
+        typer.echo(f"dayfold: {problem}", err=True)
+    if found.problems:
+        sys.exit(found.problems[0].exit_code)
+
+
+@app.command("status")
+def status_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """Show the last batch, the lag per partition, and whether anything is unfinished. Starts no Spark."""
+    pipeline = _load(config, overrides)
+    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+        status = reports.read_status(broker, pipeline, now=datetime.now(UTC))
+    _print(reports.status_report(status), reports.status_table(status), as_json)
+
+
+@broker_app.command("start")
+def broker_start(folder: Folder = BROKER_FOLDER, as_json: AsJson = False) -> None:
+    """Start the embedded Kafka, or find the one that runs already."""
+    running = kafka_server.start_broker(folder)
+    text = f"Kafka is running at {running.bootstrap} (process {running.pid}, data in {folder})"
+    typer.echo(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
+
+
+@broker_app.command("stop")
+def broker_stop(folder: Folder = BROKER_FOLDER) -> None:
+    """Stop the embedded Kafka; its data stays."""
+    typer.echo("stopped" if kafka_server.stop_broker(folder) else "no broker is running")
+
+
+@app.command("demo")
+def demo_command() -> None:
+    """Run the whole thing on four years of real readings: embedded Kafka, Airflow, Spark, Delta."""
+    from spark_jobs.local import demo
+
+    demo.run_demo()
+
+
+def _load(config: Path, overrides: list[str]) -> Pipeline:
+    return load_pipeline(config, overrides=overrides, environment=os.environ)
+
+
+def _look_ahead(pipeline: Pipeline) -> Preview:
+    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+        return preview(broker, pipeline, CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress)
+
+
+def _print(report: dict[str, Any], table: Table, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report, indent=2, default=str))
+    else:
+        Console().print(table)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Errors of the tree end in their sentence and their exit code, wrong arguments in 64."""
+    try:
+        yield
+    except DayfoldError as error:
+        typer.echo(f"dayfold: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(UsageError.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    with _exit_codes():
+        app(standalone_mode=False)
+    sys.exit(0)

@@ -1,0 +1,102 @@
+"""What an operator decides before a batch is planned: abandon an unfinished one, accept a loss, adopt a topic created anew.
+
+Nothing is ever reset silently: each difference between the stored offsets and the topic stops the run with the command that
+goes on, and each decision is a row of the checkpoints.
+"""
+
+import logging
+from collections.abc import Mapping
+
+import pyarrow.dataset as ds
+
+from spark_jobs import lake as tables
+from spark_jobs.checkpoints import Checkpoint, State
+from spark_jobs.errors import DecisionNeeded, TableDamaged, UsageError
+from spark_jobs.faults import fault
+from spark_jobs.lake import CONTRIBUTIONS, RECORDS, read_rows
+from spark_jobs.offsets import Loss, OffsetRange, Topic
+from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
+from spark_jobs.steps import Job, now
+
+log = logging.getLogger(__name__)
+
+
+def require_whole_tables(job: Job) -> None:
+    """S1: raise `TableDamaged` if a table is gone, was created anew, or is there without its checkpoints."""
+    known = job.checkpoints.progress.table_ids
+    if not known:
+        if job.lake.exists(CONTRIBUTIONS) and read_rows(job.lake.open(CONTRIBUTIONS), ["batch"]).num_rows:
+            raise TableDamaged(tables.CHECKPOINTS, "it has no rows, but contributions has", "Restore it from a backup.")
+        return
+    for name, found in job.lake.ids().items():
+        if found != known.get(name, found):
+            raise TableDamaged(name, "it was dropped and created again since the last batch", "Restore it from a backup.")
+
+
+def abandon(job: Job) -> None:
+    """Give up an unfinished batch before it counted anywhere: delete its records, then say so in the checkpoints.
+
+    Killed in between: the plan is still unfinished and its records are missing, which a run reports; asking again completes it.
+    """
+    plan = job.checkpoints.progress.unfinished
+    if plan is None:
+        raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
+    if read_rows(job.lake.open(CONTRIBUTIONS), ["batch"], ds.field("batch") == plan.batch).num_rows:
+        raise DecisionNeeded(
+            f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
+        )
+    if tables.batch_rows(job.lake.open(RECORDS), plan.batch):
+        tables.delete_records(job.spark(), job.lake, plan.batch)
+    fault("after:abandon_delete")
+    _append(job, "ABANDONED", plan.batch, plan.topic_id, plan.ranges)
+    log.info("batch %d abandoned; the next plan begins where it began", plan.batch)
+
+
+def settle_topic(job: Job, topic: Topic) -> None:
+    """S2, before planning: compare the stored offsets with the topic, and record what the operator decided about a difference."""
+    progress = job.checkpoints.progress
+    if job.request.adopt_topic and progress.topic_id not in (None, topic.id):
+        starts = first_starts(job.broker, job.pipeline, topic)
+        details = {"before": progress.topic_id, "ends_before": {str(number): end for number, end in progress.ends.items()}}
+        _append(job, "ADOPTED", progress.last_batch, topic.id, _empty_ranges(starts), details)
+        return
+    require_same_topic(progress, topic)
+    losses = losses_of(progress, topic)
+    if losses and job.request.accept_loss:
+        _record_losses(job, topic, losses)
+    else:
+        require_no_losses(topic, losses)
+
+
+def remember_start(job: Job, topic: Topic, starts: Mapping[int, int]) -> None:
+    """On a first run that has nothing to read: store where it began, or "latest" would be another place every time."""
+    if job.checkpoints.progress.is_first_run and job.pipeline.input.start != "earliest":
+        _append(job, "ADOPTED", 0, topic.id, _empty_ranges(starts), {"start": str(job.pipeline.input.start)})
+
+
+def _record_losses(job: Job, topic: Topic, losses: tuple[Loss, ...]) -> None:
+    details = {
+        "resume": {str(loss.partition): loss.resume for loss in losses},
+        "losses": [
+            {"partition": loss.partition, "from": loss.stored, "to": loss.resume, "count": loss.count, "cause": loss.cause}
+            for loss in losses
+        ],
+    }
+    ranges = tuple(OffsetRange(loss.partition, min(loss.stored, loss.resume), max(loss.stored, loss.resume)) for loss in losses)
+    _append(job, "LOSS", job.checkpoints.progress.last_batch, topic.id, ranges, details)
+    for loss in losses:
+        log.warning("loss accepted: %s", loss)
+
+
+def _empty_ranges(starts: Mapping[int, int]) -> tuple[OffsetRange, ...]:
+    return tuple(OffsetRange(number, start, start) for number, start in sorted(starts.items()))
+
+
+def _append(
+    job: Job, state: State, batch: int, topic_id: str, ranges: tuple[OffsetRange, ...], details: Mapping[str, object] = {}
+) -> None:
+    job.checkpoints.append(Checkpoint(batch, state, job.request.run_id, now(), topic_id, ranges, details=details))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,207 @@
+"""Planning a batch: what the broker has, what the checkpoints say, and what follows for the operator.
+
+Shared by the run, `dayfold plan` and `dayfold status`; needs no Spark and writes nothing. "Latest" becomes numbers here, once
+per run, at the same isolation level that the reader uses.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import Progress
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated
+from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, find_losses, vanished_partitions
+from spark_jobs.publication import proven_batch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Both topics as they were when the run began; the input's ends are the run's ends."""
+
+    input: Topic
+    output: Topic
+
+    @property
+    def ends(self) -> dict[int, int]:
+        return {partition.number: partition.stable for partition in self.input.partitions}
+
+
+def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
+    """Both topics; `ConfigurationError` unless they have the same partitions."""
+    topics = Topics(broker.topic(pipeline.input.topic), broker.topic(pipeline.output.topic))
+    if topics.input.numbers != topics.output.numbers:
+        raise ConfigurationError(
+            f"{pipeline.input.topic} has {len(topics.input.numbers)} partitions and {pipeline.output.topic} has "
+            f"{len(topics.output.numbers)}; each average goes to the partition number it was read from, so give both the same number"
+        )
+    for partition in topics.input.partitions:
+        if partition.held_back:
+            log.warning("held back by an open transaction: %d records on partition %d", partition.held_back, partition.number)
+    return topics
+
+
+def find_starts(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Mapping[int, int]:
+    """Where each partition goes on: its stored end, a new partition at its earliest offset, a first run where told to."""
+    if not progress.is_first_run:
+        return {number: progress.ends.get(number, 0) for number in topic.numbers}
+    return first_starts(broker, pipeline, topic)
+
+
+def first_starts(broker: Broker, pipeline: Pipeline, topic: Topic) -> Mapping[int, int]:
+    """Where the first run of a topic begins, by `input.start`."""
+    match pipeline.input.start:
+        case "earliest":
+            return {partition.number: partition.low for partition in topic.partitions}
+        case "latest":
+            return {partition.number: partition.stable for partition in topic.partitions}
+        case instant:
+            found = broker.offsets_at(topic.name, list(topic.numbers), instant)
+            return {partition.number: min(found[partition.number], partition.stable) for partition in topic.partitions}
+
+
+def require_same_topic(progress: Progress, topic: Topic) -> None:
+    """Raise `TopicRecreated` if the stored offsets belong to another topic of the same name."""
+    if progress.topic_id not in (None, topic.id):
+        raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)
+    vanished = vanished_partitions(progress.ends, topic.partitions)
+    if vanished:
+        raise DecisionNeeded(
+            f"{topic.name}: partitions {', '.join(map(str, vanished))} have stored offsets but are not on the broker; "
+            "is this the right cluster?"
+        )
+
+
+def losses_of(progress: Progress, topic: Topic) -> tuple[Loss, ...]:
+    """What was lost since the last batch, nothing on a first run."""
+    return () if progress.is_first_run else find_losses(progress.ends, topic.partitions)
+
+
+def require_no_losses(topic: Topic, losses: tuple[Loss, ...]) -> None:
+    """Raise `OffsetsLost` with a sentence for each."""
+    if losses:
+        way_on = "Run again with --accept-loss to record the loss and go on from there."
+        raise OffsetsLost(topic.name, tuple(map(str, losses)), way_on)
+
+
+def require_still_there(plan: Plan, topic: Topic) -> None:
+    """Raise what hinders reading an unfinished plan's ranges again."""
+    if plan.topic_id != topic.id:
+        raise DecisionNeeded(
+            f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again (now {topic.id}) "
+            "before it was read. Run again with --abandon --adopt-topic."
+        )
+    partitions = {partition.number: partition for partition in topic.partitions}
+    gone = tuple(
+        f"partition {one.partition}: batch {plan.batch} was to read {one.start} to {one.end - 1}, the log now holds "
+        f"{partitions[one.partition].low} to {partitions[one.partition].high - 1}"
+        for one in plan.ranges
+        if one.span and not partitions[one.partition].low <= one.start <= one.end <= partitions[one.partition].high
+    )
+    if gone:
+        raise OffsetsLost(topic.name, gone, "Run again with --abandon --accept-loss to record the loss and go on from there.")
+
+
+def require_tables_not_behind(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
+    """Raise if the consumer group proves a batch that the checkpoints have never heard of."""
+    committed = broker.committed(pipeline.name, topic.name, list(topic.numbers))
+    proven = max((proven_batch(metadata) or 0 for _, metadata in committed.values()), default=0)
+    if proven > progress.last_batch:
+        raise DecisionNeeded(
+            f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below {pipeline.lake} "
+            f"end at batch {progress.last_batch}: the tables were deleted or an older copy was restored. Bring back the newest "
+            "copy; or, to begin anew, give the pipeline another name."
+        )
+
+
+def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tuple[OffsetRange, ...], now: datetime) -> Plan:
+    """The next batch's plan, without the tables' ids, which are known once they exist."""
+    return Plan(
+        batch=progress.last_batch + 1,
+        topic_id=topics.input.id,
+        ranges=ranges,
+        rules=pipeline.parsing_rules(now),
+        output_starts={partition.number: partition.stable for partition in topics.output.partitions},
+        table_ids={},
+        nonce=secrets.token_hex(8),
+    )
+
+
+@dataclass(frozen=True)
+class PartitionPreview:
+    """What the next run would read of one partition: `[start, end)`; `held_back` offsets wait for an open transaction."""
+
+    partition: int
+    start: int
+    end: int
+    is_new: bool
+    held_back: int
+
+    @property
+    def count(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the next run would do, found without writing anything. `problems` are what an operator has to decide first."""
+
+    batch: int
+    unfinished: bool
+    first_run: bool
+    partitions: tuple[PartitionPreview, ...]
+    problems: tuple[DecisionNeeded, ...]
+
+    @property
+    def count(self) -> int:
+        """Offsets to read, visible records and gaps together."""
+        return sum(one.count for one in self.partitions)
+
+    def has_work(self, pipeline: Pipeline) -> bool:
+        """Whether a run would do anything; a first run that starts elsewhere than at the beginning stores at least where."""
+        must_remember = self.first_run and pipeline.input.start != "earliest"
+        return self.unfinished or self.count > 0 or bool(self.problems) or must_remember
+
+
+def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
+    """The next run's work as it stands now."""
+    topics = look_at_topics(broker, pipeline)
+    problems = tuple(_problems(pipeline, broker, progress, topics.input))
+    starts = find_starts(broker, pipeline, progress, topics.input)
+    unfinished = {one.partition: one for one in progress.unfinished.ranges} if progress.unfinished else {}
+    return Preview(
+        batch=progress.unfinished.batch if progress.unfinished else progress.last_batch + 1,
+        unfinished=progress.unfinished is not None,
+        first_run=progress.is_first_run,
+        partitions=tuple(
+            PartitionPreview(
+                partition=one.number,
+                start=unfinished[one.number].start if one.number in unfinished else starts[one.number],
+                end=max(starts[one.number], one.stable),
+                is_new=not progress.is_first_run and one.number not in progress.ends,
+                held_back=one.held_back,
+            )
+            for one in topics.input.partitions
+        ),
+        problems=problems,
+    )
+
+
+def _problems(pipeline: Pipeline, broker: Broker, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
+    """Every check that would stop the next run, as the error it would stop with."""
+    checks: list[Callable[[], None]] = [
+        lambda: require_tables_not_behind(broker, pipeline, progress, topic),
+        lambda: require_same_topic(progress, topic),
+    ]
+    if progress.topic_id in (None, topic.id):
+        checks.append(lambda: require_no_losses(topic, losses_of(progress, topic)))
+    for check in checks:
+        try:
+            check()
+        except DecisionNeeded as error:
+            yield error

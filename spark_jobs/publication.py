@@ -1,0 +1,258 @@
+"""Publishing a batch: one Kafka transaction with its changed daily averages and the group's offsets, and the proof of it.
+
+The producer's transactional id is the pipeline's name, so a new run fences every older one, on any machine. Order matters:
+fence first, read the proof after; an older run could otherwise still commit in between. One transaction per producer: after an
+unclear commit the producer is dropped, and the next run finds out from the proof. Knows no Spark.
+
+Killed before the commit reaches the coordinator: the next fence aborts the transaction and everything is published again.
+Killed after it: the proof says so and nothing is published again.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from spark_jobs.broker import Broker
+from spark_jobs.errors import DayfoldError, DecisionNeeded, Superseded, TryAgain
+from spark_jobs.faults import fault
+from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.offsets import OffsetRange, Plan
+
+log = logging.getLogger(__name__)
+
+FENCE_SECONDS, COMMIT_SECONDS, TRANSACTION_MS = 30.0, 60.0, 300_000
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """One changed daily average as it is published."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def output_record(row: Mapping[str, Any], *, pipeline: str, value_field: str) -> OutputRecord:
+    """The message for one row of `daily_averages`."""
+    day: date = row["date"]
+    headers = {"pipeline": pipeline, "batch": row["batch"], "revision": row["revision"], "count": row["value_count"]}
+    return OutputRecord(
+        partition=row["partition"],
+        key=day.isoformat().encode(),
+        value=f'{{"date": "{day.isoformat()}", {json.dumps(value_field)}: {plain_number(row["average"])}}}'.encode(),
+        headers=tuple((name, str(value).encode()) for name, value in headers.items()),
+    )
+
+
+def plain_number(value: Decimal) -> str:
+    """A JSON number without exponent and trailing zeros.
+
+    >>> plain_number(Decimal("239.940000")), plain_number(Decimal("100.000000")), plain_number(Decimal("-0.000000"))
+    ('239.94', '100', '0')
+    """
+    return format((value + 0).normalize(), "f")
+
+
+def proof_text(batch: int) -> str:
+    """Metadata of the group's offsets that a batch's transaction commits."""
+    return f"b={batch}"
+
+
+def proven_batch(metadata: str | None) -> int | None:
+    """The batch that the metadata proves, or None if it is not ours."""
+    match = re.fullmatch(r"b=(\d{1,18})", metadata or "")
+    return int(match[1]) if match else None
+
+
+class Publisher:
+    """A fenced transactional producer that publishes one batch."""
+
+    def __init__(self, settings: KafkaSettings, pipeline: str) -> None:
+        self._pipeline = pipeline
+        self._delivered = 0
+        self._failures: list[KafkaError] = []
+        client = settings.librdkafka()
+        self._producer = Producer(
+            {
+                **client,
+                "transactional.id": pipeline,
+                "transaction.timeout.ms": TRANSACTION_MS,
+                "enable.idempotence": True,
+                "linger.ms": 20,
+                "compression.type": "lz4",
+            },
+            logger=logging.getLogger("librdkafka"),
+        )
+        # Never subscribed: it only lends the group's name to the transaction.
+        self._group = Consumer(
+            {**client, "group.id": pipeline, "enable.auto.commit": False}, logger=logging.getLogger("librdkafka")
+        )
+
+    def fence(self) -> None:
+        """Shut out every older run of the pipeline and settle its last transaction."""
+        self._retry(self._producer.init_transactions, FENCE_SECONDS)
+
+    def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
+        """Publish all records and the group's offsets in one transaction; number of records.
+
+        `TryAgain` if it was aborted or its outcome is unknown, `Superseded` if a newer run has fenced this one.
+        """
+        try:
+            self._producer.begin_transaction()
+            fault("after:begin_transaction")
+            count = self._produce_all(topic, records)
+            self._send_offsets(list(ends))
+            fault("before:commit_transaction")
+        except (KafkaException, SystemError) as error:
+            raise self._aborted(error) from error
+        except DayfoldError:
+            self._abort()
+            raise
+        self._commit()
+        fault("after:commit_transaction")
+        return count
+
+    def _produce_all(self, topic: str, records: Iterable[OutputRecord]) -> int:
+        count = 0
+        for count, record in enumerate(records, 1):
+            self._produce(topic, record)
+            fault("after:produce")
+        self._producer.flush(COMMIT_SECONDS)
+        if self._failures or self._delivered != count:
+            raise self._undelivered(topic, count)
+        fault("after:delivered")
+        return count
+
+    def _produce(self, topic: str, record: OutputRecord) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic, record.value, record.key, record.partition, self._on_delivery, headers=list(record.headers)
+                )
+                self._producer.poll(0)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        # Only stores: an exception raised in a callback comes out of the library as a SystemError.
+        if error is None:
+            self._delivered += 1
+        else:
+            self._failures.append(error)
+
+    def _send_offsets(self, ends: list[TopicPartition]) -> None:
+        group = self._group.consumer_group_metadata()
+        self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), FENCE_SECONDS)
+        fault("after:send_offsets")
+
+    def _commit(self) -> None:
+        try:
+            self._retry(self._producer.commit_transaction, COMMIT_SECONDS)
+        except KafkaException as error:
+            if error.args[0].txn_requires_abort():
+                raise self._aborted(error) from error
+            raise self._unclear(error) from error
+
+    def _retry(self, call: Any, seconds: float) -> None:
+        """Repeat a transactional call while the library says that it may be repeated and time is left."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                call(max(1.0, deadline - time.monotonic()))
+                return
+            except KafkaException as error:
+                if _is_fenced(error):
+                    raise Superseded(f"a newer run of {self._pipeline} has taken over; this one stops") from error
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+
+    def _abort(self) -> None:
+        try:
+            self._producer.abort_transaction(FENCE_SECONDS)
+        except KafkaException as error:
+            log.warning("the transaction could not be aborted (%s); the next run's fence does it", error.args[0].str())
+
+    def _aborted(self, error: BaseException) -> DayfoldError:
+        if _is_fenced(error):
+            return Superseded(f"a newer run of {self._pipeline} has taken over; this one stops")
+        self._abort()
+        return TryAgain(f"publishing was aborted ({_reason(error)}); nothing of the batch is visible, run again")
+
+    def _unclear(self, error: KafkaException) -> DayfoldError:
+        return TryAgain(f"whether the publication was committed is not known ({_reason(error)}); run again, it looks first")
+
+    def _undelivered(self, topic: str, count: int) -> DayfoldError:
+        if any(error.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH) for error in self._failures):
+            return Superseded(f"a newer run of {self._pipeline} has taken over; this one stops")
+        reasons = ", ".join(sorted({error.str() for error in self._failures})) or "no answer in time"
+        return TryAgain(f"{topic}: {count - self._delivered} of {count} averages were not delivered ({reasons}); run again")
+
+
+def _kafka_error(error: BaseException) -> KafkaError | None:
+    cause = error.__cause__ if isinstance(error, SystemError) else error
+    return cause.args[0] if isinstance(cause, KafkaException) else None
+
+
+def _is_fenced(error: BaseException) -> bool:
+    found = _kafka_error(error)
+    return found is not None and found.code() in (
+        KafkaError._FENCED,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    found = _kafka_error(error)
+    return found.str() if found else str(error)
+
+
+def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list[TopicPartition]:
+    """The planned ends as the group's offsets, with the proof in their metadata."""
+    return [TopicPartition(topic, one.partition, one.end, metadata=proof_text(batch)) for one in ranges]
+
+
+def is_published(broker: Broker, plan: Plan, *, pipeline: str, input_topic: str, output_topic: str) -> bool:
+    """Whether the batch's transaction was committed; ask only after `Publisher.fence`.
+
+    The group's offsets and their metadata were written inside the transaction. Where they are missing or not ours (the group
+    expired, was deleted, or somebody consumes with its name), the headers on the output topic decide.
+    """
+    committed = broker.committed(pipeline, input_topic, [one.partition for one in plan.ranges])
+    batches = {one.partition: proven_batch(committed.get(one.partition, (0, None))[1]) for one in plan.ranges}
+    found = {batch for batch in batches.values() if batch is not None}
+    if plan.batch in found:
+        return True
+    if any(batch > plan.batch for batch in found):
+        raise Superseded(f"batch {max(found)} of {pipeline} is published already, this run holds batch {plan.batch}")
+    if None not in batches.values():
+        return False
+    return _has_headers(broker, plan, pipeline=pipeline, topic=output_topic)
+
+
+def _has_headers(broker: Broker, plan: Plan, *, pipeline: str, topic: str) -> bool:
+    """Whether a visible record with the batch's headers stands on the output topic since the batch was planned."""
+    partitions = broker.topic(topic).partitions
+    wanted = {("pipeline", pipeline.encode()), ("batch", str(plan.batch).encode())}
+    starts = {one.number: max(one.low, plan.output_starts.get(one.number, 0)) for one in partitions}
+    ends = {one.number: one.stable for one in partitions}
+    if any(wanted <= set(message.headers() or []) for message in broker.scan(topic, starts, ends)):
+        return True
+    aged = [one.number for one in partitions if one.low > plan.output_starts.get(one.number, 0)]
+    if aged:
+        raise DecisionNeeded(
+            f"whether batch {plan.batch} was published cannot be told any more: the group {pipeline} has no offsets, and "
+            f"{topic} has lost records written since the batch was planned (partitions {', '.join(map(str, aged))}). Look for the "
+            f"header batch={plan.batch} in a copy of {topic}; then run again with --published yes or --published no."
+        )
+    return False

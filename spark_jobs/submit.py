@@ -1,0 +1,54 @@
+"""The `spark-submit` command line of the job, with absolute paths, so that it works from any folder."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyspark
+
+PROJECT = Path(__file__).resolve().parent.parent
+APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
+PROPERTIES = PROJECT / "conf" / "spark-defaults.conf"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `spark-submit` is given besides the job's own arguments; never a secret, all of it can be seen in `ps`."""
+
+    conf: tuple[tuple[str, str], ...] = ()
+    progress: bool = False
+
+
+def spark_conf() -> dict[str, str]:
+    """Settings of `conf/spark-defaults.conf` that hold paths, made absolute."""
+    jars = str(PROJECT / "jars" / "spark" / "*")
+    return {
+        "spark.driver.extraClassPath": jars,
+        "spark.executor.extraClassPath": jars,
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}",
+        "spark.pyspark.python": sys.executable,
+    }
+
+
+def submit_command(arguments: Iterable[str], submission: Submission = Submission()) -> list[str]:
+    """Command line that runs the job with these arguments."""
+    conf = {**spark_conf(), "spark.ui.showConsoleProgress": str(submission.progress).lower(), **dict(submission.conf)}
+    return [
+        str(spark_submit()),
+        "--properties-file",
+        str(PROPERTIES),
+        *(part for key, value in conf.items() for part in ("--conf", f"{key}={value}")),
+        str(APPLICATION),
+        *arguments,
+    ]
+
+
+def spark_submit() -> Path:
+    """Spark's own launcher, of the installed pyspark."""
+    return Path(pyspark.__file__).parent / "bin" / "spark-submit"
+
+
+def job_arguments(config: Path, run_id: str, overrides: Sequence[str], flags: Iterable[str]) -> list[str]:
+    """Arguments of `daily_averages.py`."""
+    return ["--config", str(config), "--run-id", run_id, *(part for one in overrides for part in ("--set", one)), *flags]

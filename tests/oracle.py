@@ -1,0 +1,184 @@
+"""What the tables, the output topic and the group must hold, worked out in plain Python from the messages a test sent.
+
+Shares no code with the program: sums are Decimals, the output is read by a plain consumer, the tables by delta-rs.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from deltalake import DeltaTable
+
+Day = tuple[int, date]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A visible message: a reading, or one that must be rejected (`day` is None)."""
+
+    partition: int
+    offset: int
+    raw: bytes | None
+    day: date | None
+    value: Decimal | None
+
+
+def sent(partition: int, offset: int, raw: bytes | None) -> Sent:
+    """Label a message the slow and simple way; only for messages whose meaning is beyond doubt."""
+    try:
+        fields = json.loads(raw or b"", parse_float=Decimal)
+        moment = datetime.strptime(fields["datetime"], "%d/%m/%Y %H:%M:%S")
+        return Sent(partition, offset, raw, moment.date(), Decimal(fields["voltage"]))
+    except (ValueError, KeyError, TypeError, ArithmeticError):
+        return Sent(partition, offset, raw, None, None)
+
+
+@dataclass
+class Total:
+    total: Decimal = Decimal(0)
+    count: int = 0
+    low: Decimal | None = None
+    high: Decimal | None = None
+    revision: int = 0
+    batch: int = 0
+
+    def add(self, value: Decimal) -> None:
+        self.total += value
+        self.count += 1
+        self.low = value if self.low is None else min(self.low, value)
+        self.high = value if self.high is None else max(self.high, value)
+
+    @property
+    def average(self) -> Decimal:
+        return (self.total / self.count).quantize(Decimal("0.000001"), ROUND_HALF_UP)
+
+    def row(self) -> tuple[Any, ...]:
+        return (self.total, self.count, self.low, self.high, self.average, self.revision, self.batch)
+
+
+@dataclass
+class Expected:
+    """State after all batches: tables as sets of rows, and the output topic's visible records per partition in order."""
+
+    records: set[tuple[Any, ...]]
+    contributions: dict[tuple[int, int, date], tuple[Any, ...]]
+    averages: dict[Day, tuple[Any, ...]]
+    output: dict[int, list[tuple[Any, ...]]]
+
+
+def expect(messages: Iterable[Sent], batches: dict[int, dict[int, tuple[int, int]]]) -> Expected:
+    """What must be there after `batches`: number to the range of each partition."""
+    expected = Expected(set(), {}, {}, defaultdict(list))
+    totals: dict[Day, Total] = defaultdict(Total)
+    by_partition: dict[int, list[Sent]] = defaultdict(list)
+    for message in messages:
+        by_partition[message.partition].append(message)
+    for batch, ranges in sorted(batches.items()):
+        added: dict[Day, Total] = defaultdict(Total)
+        for partition, (start, end) in ranges.items():
+            for message in by_partition[partition]:
+                if start <= message.offset < end:
+                    _take(message, batch, expected, added, totals)
+        for day, total in sorted(added.items()):
+            expected.contributions[(batch, *day)] = (total.total, total.count, total.low, total.high)
+            totals[day].revision += 1
+            totals[day].batch = batch
+            expected.output[day[0]].append(_published(day, totals[day]))
+    expected.averages = {day: total.row() for day, total in totals.items()}
+    return expected
+
+
+def _take(message: Sent, batch: int, expected: Expected, added: dict[Day, Total], totals: dict[Day, Total]) -> None:
+    rejected = message.day is None
+    expected.records.add((message.partition, message.offset, message.day, message.value, rejected, message.raw if rejected else None, batch))
+    if message.day is not None and message.value is not None:
+        added[message.partition, message.day].add(message.value)
+        totals[message.partition, message.day].add(message.value)
+
+
+def _published(day: Day, total: Total) -> tuple[Any, ...]:
+    return (day[1].isoformat(), total.average, total.batch, total.revision, total.count)
+
+
+def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
+    """Ranges of the DONE batches, straight from the checkpoint table."""
+    rows = _rows(f"{lake}/checkpoints")
+    done = [row for row in rows if row["state"] == "DONE"]
+    numbers = [row["batch"] for row in done]
+    assert len(numbers) == len(set(numbers)), f"a batch is DONE twice: {numbers}"
+    return {row["batch"]: {one["partition"]: (one["start"], one["end"]) for one in row["ranges"]} for row in done}
+
+
+def _rows(location: str) -> list[dict[str, Any]]:
+    return DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+
+
+def found_tables(lake: str) -> tuple[set[Any], dict[Any, Any], dict[Any, Any]]:
+    """Records, contributions and daily averages in the form of `Expected`; a row twice is an error at once."""
+    records = [
+        (row["partition"], row["offset"], row["date"], row["value"], row["rejected_because"] is not None, row["raw"], row["batch"])
+        for row in _rows(f"{lake}/records")
+    ]
+    contributions = _rows(f"{lake}/contributions")
+    averages = _rows(f"{lake}/daily_averages")
+    assert len(records) == len({record[:2] for record in records}), "a record is stored twice"
+    added = {
+        (row["batch"], row["partition"], row["date"]): (row["value_sum"], row["value_count"], row["value_min"], row["value_max"])
+        for row in contributions
+    }
+    assert len(added) == len(contributions), "a contribution is stored twice"
+    columns = ("value_sum", "value_count", "value_min", "value_max", "average", "revision", "batch")
+    days = {(row["partition"], row["date"]): tuple(row[name] for name in columns) for row in averages}
+    assert len(days) == len(averages), "a daily average is stored twice"
+    return set(records), added, days
+
+
+def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[tuple[Any, ...]]]:
+    """What a read_committed consumer sees on the output topic, per partition in order."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "oracle",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    try:
+        consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+        ended: set[int] = set()
+        while len(ended) < partitions:
+            message = consumer.poll(10)
+            assert message is not None, f"{topic} was not read to its end"
+            if message.error():
+                ended.add(message.partition())
+            else:
+                found[message.partition()].append(_record(message))
+    finally:
+        consumer.close()
+    return found
+
+
+def _record(message: Any) -> tuple[Any, ...]:
+    headers = {name: value.decode() for name, value in message.headers()}
+    fields = json.loads(message.value(), parse_float=Decimal, parse_int=Decimal)
+    key = message.key().decode()
+    assert fields["date"] == key
+    return (key, fields["voltage"], int(headers["batch"]), int(headers["revision"]), int(headers["count"]))
+
+
+def group_offsets(bootstrap: str, group: str, topic: str, partitions: int) -> dict[int, int]:
+    """The group's committed offsets; partitions without one are left out."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    try:
+        committed = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=20)
+    finally:
+        consumer.close()
+    return {one.partition: one.offset for one in committed if one.offset >= 0}

@@ -1,0 +1,112 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.errors import ConfigurationError
+
+EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
+MINIMAL = """
+name: p
+kafka: kafka.properties
+lake: lake
+input:
+  topic: a
+  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
+  value: {field: voltage}
+output: {topic: b}
+"""
+
+
+def load(folder: Path, text: str = MINIMAL, *overrides: str, **environment: str) -> Pipeline:
+    path = folder / "p.yaml"
+    path.write_text(text)
+    return load_pipeline(path, overrides=overrides, environment=environment)
+
+
+def refusal(folder: Path, text: str = MINIMAL, *overrides: str, **environment: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, text, *overrides, **environment)
+    assert caught.value.exit_code == 78
+    return str(caught.value)
+
+
+def test_the_example_is_valid_and_its_paths_start_at_the_project_folder() -> None:
+    pipeline = load_pipeline(EXAMPLE)
+    root = EXAMPLE.parents[2]
+    assert (pipeline.kafka, pipeline.lake) == (root / "conf" / "kafka.properties", str(root / "data" / "lake"))
+    assert pipeline.lock == root / "data" / "state" / "daily_voltage.lock"
+
+
+def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
+    pipeline = load(tmp_path)
+    assert (pipeline.limits.max_records_per_batch, pipeline.limits.max_rejected_fraction) == (20_000_000, 0.01)
+    assert (pipeline.input.start, pipeline.input.time.timezone, pipeline.input.value.excess_digits) == ("earliest", "UTC", "round")
+
+
+def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(tmp_path: Path) -> None:
+    environment = {"DAYFOLD__LIMITS__MAX_RECORDS_PER_BATCH": "5", "DAYFOLD__LIMITS__MAX_REJECTED_FRACTION": "0.5"}
+    limits = load(tmp_path, MINIMAL, "limits.max_records_per_batch=7", **environment).limits
+    assert (limits.max_records_per_batch, limits.max_rejected_fraction) == (7, 0.5)
+
+
+def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load(tmp_path).name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("limits.max_record_per_batch=1", "limits.max_record_per_batch: unknown key; did you mean max_records_per_batch?"),
+        ("input.time.formt=x", "input.time.formt: unknown key; did you mean format?"),
+        ("colour=blue", "colour: unknown key; known here: name, kafka"),
+        ("limits.max_records_per_batch=0", "limits.max_records_per_batch: Input should be greater than 0 (got 0)"),
+        ("limits.max_rejected_fraction=2", "less than or equal to 1"),
+        ("input.value.type=float", "'float' is not of the form decimal(18,6)"),
+        ('input.value.type="decimal(30,10)"', "does not fit decimal(18,6)"),
+        ("input.time.timezone=Mars/Olympus", "no time zone"),
+        ("input.time.format=QQ", "QQ"),
+        ("input.value.field=datetime", "cannot be the same field"),
+        ("output.topic=a", "cannot be the same topic"),
+        ("name=Not A Name", "name:"),
+        ("input.start=whenever", "input.start"),
+        ("input.topic.x=1", "topic is a value, not a section"),
+        ("nonsense", "expected key.path=value"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(tmp_path: Path, override: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, MINIMAL, override)
+
+
+def test_an_unknown_key_from_the_environment_is_an_error_too(tmp_path: Path) -> None:
+    assert "did you mean limits?" in refusal(tmp_path, MINIMAL, DAYFOLD__LIMITTS__X="1")
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    text = refusal(tmp_path, "name: p\nlimits: {max_records_per_batch: -1}\n")
+    assert all(part in text for part in ("kafka: missing", "lake: missing", "input: missing", "max_records_per_batch"))
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("", "holds no settings"), ("a: [", "not valid YAML"), ("- 1", "holds no settings")])
+def test_a_file_that_is_no_settings_file_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.yaml: No such file"):
+        load_pipeline(tmp_path / "none.yaml")
+
+
+def test_a_lake_that_is_a_uri_stays_as_it_is(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL, "lake=s3://bucket/lake").lake == "s3://bucket/lake"
+
+
+def test_the_latest_plausible_time_is_a_day_ahead_of_the_plan(tmp_path: Path) -> None:
+    rules = load(tmp_path).parsing_rules(datetime(2026, 1, 1, tzinfo=UTC))
+    assert (rules.earliest, rules.latest) == (datetime(1970, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+
+
+def test_a_first_start_by_time_is_an_instant(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL, "input.start=2006-12-16T00:00:00+01:00").input.start == datetime(2006, 12, 15, 23, tzinfo=UTC)

@@ -1,0 +1,33 @@
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from spark_jobs.publication import output_record, plain_number, proof_text, proven_batch
+
+ROW = {"partition": 2, "date": date(2006, 12, 23), "average": Decimal("239.940000"), "batch": 7, "revision": 3, "value_count": 1440}
+
+
+def test_an_average_becomes_a_message_with_its_day_as_key() -> None:
+    record = output_record(ROW, pipeline="daily_voltage", value_field="voltage")
+    assert (record.partition, record.key, record.value) == (2, b"2006-12-23", b'{"date": "2006-12-23", "voltage": 239.94}')
+    assert dict(record.headers) == {"pipeline": b"daily_voltage", "batch": b"7", "revision": b"3", "count": b"1440"}
+
+
+def test_the_value_field_is_escaped_as_json() -> None:
+    record = output_record(ROW, pipeline="p", value_field='say "volt"')
+    assert json.loads(record.value)['say "volt"'] == 239.94
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("239.940000", "239.94"), ("100.000000", "100"), ("0.000001", "0.000001"), ("-0.500000", "-0.5"), ("0E-6", "0"), ("-0.000000", "0")],
+)
+def test_numbers_are_plain_json_without_exponent_or_trailing_zeros(value: str, text: str) -> None:
+    assert plain_number(Decimal(value)) == text
+
+
+def test_the_proof_names_its_batch_and_nothing_else_is_taken_for_one() -> None:
+    assert proven_batch(proof_text(12)) == 12
+    assert [proven_batch(text) for text in (None, "", "b=", "b=1x", "x b=1", "12")] == [None] * 6

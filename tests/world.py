@@ -1,0 +1,151 @@
+"""A pipeline of its own for one test: fresh topics on the real broker, a fresh lake, and a record of every message sent."""
+
+import itertools
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+
+from spark_jobs import daily_averages, faults
+from spark_jobs.checkpoints import Checkpoint
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.steps import Request
+from tests import oracle
+
+RUN_NUMBERS = itertools.count(1)
+
+
+def reading(moment: str, voltage: str) -> bytes:
+    """A message in the producer's usual form."""
+    return f'{{"datetime": "{moment}", "voltage": {voltage}}}'.encode()
+
+
+@dataclass
+class World:
+    """One pipeline and what was sent to it."""
+
+    bootstrap: str
+    config: Path
+    partitions: int
+    spark: Callable[[], Any]
+    sent: list[oracle.Sent] = field(default_factory=list)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return load_pipeline(self.config)
+
+    @property
+    def tables(self) -> str:
+        return f"{self.pipeline.lake}/{self.pipeline.name}"
+
+    def send(self, partition: int, *values: bytes | None) -> None:
+        """Send messages and remember them with the offsets they got."""
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        self._produce(producer, partition, values)
+        assert producer.flush(20) == 0
+
+    def send_in_transaction(self, partition: int, *values: bytes | None, commit: bool) -> None:
+        """The same inside a transaction that is committed or aborted; aborted messages are not remembered."""
+        with self.open_transaction(partition, *values) as producer:
+            if commit:
+                producer.commit_transaction(20)
+            else:
+                producer.abort_transaction(20)
+        if not commit:
+            del self.sent[-len(values) :]
+
+    @contextmanager
+    def open_transaction(self, partition: int, *values: bytes | None) -> Iterator[Producer]:
+        """A producer with these messages delivered in a transaction that is still open."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid.uuid4().hex})
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        self._produce(producer, partition, values)
+        assert producer.flush(20) == 0
+        yield producer
+
+    def _produce(self, producer: Producer, partition: int, values: Sequence[bytes | None]) -> None:
+        offsets: list[int] = []
+        for value in values:
+            producer.produce(
+                self.pipeline.input.topic,
+                value,
+                b"key",
+                partition,
+                on_delivery=lambda error, message: offsets.append(-1 if error else message.offset()),
+            )
+        assert producer.flush(20) == 0
+        assert len(offsets) == len(values) and -1 not in offsets
+        self.sent += [oracle.sent(partition, offset, value) for offset, value in zip(offsets, values, strict=True)]
+
+    def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
+        """One run of the job in this process."""
+        pipeline = load_pipeline(self.config, overrides=overrides)
+        request = Request(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
+        return daily_averages.run(pipeline, request, self.spark)
+
+    def run_with_fault(self, fault: str, **asked: Any) -> bool:
+        """One run that dies at the fault point; whether the point was passed at all."""
+        faults.reset()
+        os.environ.update(DAYFOLD_ALLOW_FAULTS="1", DAYFOLD_FAULT=fault)
+        try:
+            self.run(**asked)
+        except faults.InjectedFault:
+            return True
+        finally:
+            del os.environ["DAYFOLD_ALLOW_FAULTS"], os.environ["DAYFOLD_FAULT"]
+        return False
+
+    def assert_exactly_once(self) -> None:
+        """Compare tables, output topic and group with the oracle; everything must be equal."""
+        batches = oracle.stored_batches(self.tables)
+        assert sorted(batches) == list(range(1, len(batches) + 1)), "batch numbers have holes"
+        expected = oracle.expect(self.sent, batches)
+        records, contributions, averages = oracle.found_tables(self.tables)
+        assert records == expected.records
+        assert contributions == expected.contributions
+        assert averages == expected.averages
+        found = oracle.found_output(self.bootstrap, self.pipeline.output.topic, self.partitions)
+        assert found == expected.output
+        last = {partition: end for ranges in batches.values() for partition, (_, end) in ranges.items()}
+        group = oracle.group_offsets(self.bootstrap, self.pipeline.name, self.pipeline.input.topic, self.partitions)
+        assert group == last
+
+    def assert_all_counted(self) -> None:
+        """Exactly once, and nothing that was sent is left out."""
+        self.assert_exactly_once()
+        records, _, _ = oracle.found_tables(self.tables)
+        assert {record[:2] for record in records} == {(one.partition, one.offset) for one in self.sent}
+
+
+def make_world(folder: Path, bootstrap: str, spark: Callable[[], Any], partitions: int = 3, **settings: Any) -> World:
+    """A world with topics and a pipeline file of its own."""
+    name = f"p{uuid.uuid4().hex[:10]}"
+    create_topics(bootstrap, {f"{name}-in": partitions, f"{name}-out": partitions})
+    kafka = folder / "kafka.properties"
+    kafka.write_text(f"bootstrap.servers={bootstrap}\n")
+    pipeline = {
+        "name": name,
+        "kafka": str(kafka),
+        "lake": str(folder / "lake"),
+        "state": str(folder / "state"),
+        "input": {
+            "topic": f"{name}-in",
+            "time": {"field": "datetime", "format": "dd/MM/yyyy HH:mm:ss"},
+            "value": {"field": "voltage"},
+            **settings.pop("input", {}),
+        },
+        "output": {"topic": f"{name}-out"},
+        "limits": {"max_rejected_fraction": 1.0},
+        **settings,
+    }
+    config = folder / f"{name}.yaml"
+    config.write_text(json.dumps(pipeline))
+    return World(bootstrap, config, partitions, spark)
