@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from cryptography import x509
 
@@ -127,7 +128,7 @@ def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSett
     warnings = (*_exposed_secrets(path, written), *warnings_of(values))
     for warning in warnings:
         log.warning("%s", warning)
-    return KafkaSettings(path, values, warnings)
+    return KafkaSettings(path, MappingProxyType(values), warnings)
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
