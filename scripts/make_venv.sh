@@ -58,4 +58,9 @@ if [ -z "$uv" ]; then
     "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$uv_version"
     uv=$venv/bin/uv
 fi
-"$uv" sync --frozen --all-extras --python "$python"
+quiet=
+if [ ! -t 2 ]; then
+    quiet=--quiet
+    echo "installing the Python packages of uv.lock into $venv"
+fi
+"$uv" sync $quiet --frozen --all-extras --python "$python"
