@@ -1,0 +1,275 @@
+"""Kafka messages to records: every message becomes a reading or a rejected row, never an error and never both.
+
+A message in the usual form is taken apart by one regular expression. All others go to a strict JSON parser (`VARIANT`
+refuses what the JSON functions of Spark let pass) and then by the same rules for times and numbers. Only built-in
+expressions, so executors need no Python; all of them yield null instead of an error, so that ANSI mode can stay on.
+Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are stored.
+
+Numbers never pass through a double: the JSON parser is shown each number as a string.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark_jobs.config import ParsingRules
+from spark_jobs.message_formats import (
+    EPOCH_DIGITS,
+    INTEGER,
+    NOT_FINITE,
+    NUMBER,
+    Rejection,
+    TimePattern,
+    message_form,
+    numbers_regex,
+    plain_number,
+    time_pattern,
+)
+
+JSON_WHITESPACE = " \t\r\n"
+_STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+_LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: str) -> DataFrame:
+    """One record per message, in the columns of the table `records`.
+
+    Takes Kafka's columns key, value, partition, offset and timestamp. `event_time`, `date` and `value` are null exactly
+    where `rejected_because` holds a code of `Rejection`; `raw` is the value of a rejected message. `rounded_from` is the
+    number as it was written where rounding changed it. A local time that the clocks showed twice is the earlier one.
+
+    `nonce` must not be foreseeable by whoever writes messages. Raises `ValueError` if it is not letters and digits.
+    """
+    if not re.fullmatch("[A-Za-z0-9-]{8,}", nonce):
+        raise ValueError("the nonce must be 8 or more letters, digits or hyphens")
+    time = time_pattern(rules.time_format)
+    return (
+        messages.transform(_with_usual_form, rules=rules, time=time, nonce=nonce)
+        .transform(_with_json_fields, rules=rules, nonce=nonce)
+        .transform(_with_texts, time=time, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
+        .transform(_with_event_time, rules=rules, time=time)
+        .transform(_with_digits)
+        .transform(_with_value, precision=rules.precision, scale=rules.scale, reject_excess=rules.excess_digits == "reject")
+        .transform(_as_records, batch=batch)
+    )
+
+
+def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePattern, nonce: str) -> DataFrame:
+    """Adds `text`, and `usual` as `tail|number|time`, null where the message has another form.
+
+    One replacement both tests and takes apart. Only a match can begin with the nonce; that the text changed proves
+    nothing, because bytes that are not UTF-8 change as well.
+    """
+    form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
+    replaced, text = F.col("replaced"), F.col("value").cast("string")
+    return (
+        messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw"), text.alias("text"))
+        .withColumn("replaced", F.regexp_replace("text", F.lit(form.regex), F.lit(nonce + form.replacement)))
+        .withColumn("usual", F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))))
+    )
+
+
+def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -> DataFrame:
+    """Adds `syntax`, the reason why a message has no fields, and `json_time` and `json_value` (VARIANT).
+
+    All three are null where the message has the usual form.
+    """
+    text, parsed = F.col("text"), F.col("parsed")
+    blank = F.btrim(text, F.lit(JSON_WHITESPACE)) == ""
+    readable = F.col("usual").isNull() & text.isNotNull() & F.is_valid_utf8(text) & ~blank
+    quoted = F.regexp_replace(text, F.lit(numbers_regex()), F.lit(f'$1"{nonce}$2"'))
+    wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
+    complete = F.try_variant_get(parsed, "$[1]", "string") == nonce
+    fields = F.try_variant_get(parsed, "$[0]", "map<string,variant>")
+    return (
+        messages.withColumn("quoted", F.when(readable, quoted))
+        .withColumn("parsed", F.when(F.col("quoted").isNotNull(), wrapped))
+        .withColumn("complete", F.when(parsed.isNotNull(), F.coalesce(complete, F.lit(False))))
+        .withColumn("fields", F.when(F.col("complete"), fields))
+        .withColumn("syntax", F.when(F.col("usual").isNull() & F.col("fields").isNull(), _syntax(blank)))
+        .withColumn("json_time", _field("fields", rules.time_field))
+        .withColumn("json_value", _field("fields", rules.value_field))
+    )
+
+
+def _syntax(blank: Column) -> Column:
+    return (
+        F.when(F.col("text").isNull(), Rejection.TOMBSTONE)
+        .when(~F.is_valid_utf8("text"), Rejection.NOT_UTF8)
+        .when(blank, Rejection.EMPTY)
+        .when(F.col("parsed").isNull(), _why_unparsed())
+        .when(~F.col("complete"), Rejection.TRAILING_DATA)
+        .otherwise(Rejection.NOT_AN_OBJECT)
+    )
+
+
+def _why_unparsed() -> Column:
+    """A lenient parser tells apart, at the price of parsing again, what the strict one only refuses."""
+    lenient = F.from_json("quoted", "map<string,string>", _STRICT_JSON)
+    return (
+        F.when(F.try_parse_json("quoted").isNotNull(), Rejection.TRAILING_DATA)
+        .when(lenient.isNotNull() & ~F.col("text").rlike(_LONE_SURROGATE), Rejection.DUPLICATE_KEY)
+        .otherwise(Rejection.NOT_JSON)
+    )
+
+
+def _field(fields: str, name: str) -> Column:
+    field = F.try_element_at(F.col(fields), F.lit(name))
+    return F.when(F.col(fields).isNotNull(), F.when(~F.is_variant_null(field), field))
+
+
+def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: str) -> DataFrame:
+    """Adds `time_text` (canonical), `number` as it was written and `is_plain`.
+
+    `time_text` is null where the time is not in the format, `number` where the value is no string and no number.
+    """
+    usual = F.col("usual")
+    is_usual = usual.isNotNull()
+    first_two = F.substring_index(usual, "|", 2)
+    usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
+    return (
+        messages.withColumn("time_string", _json_text("json_time", nonce, numbers=time.epoch_unit is not None))
+        .withColumn("number", _json_text("json_value", nonce, numbers=True))
+        .withColumn(
+            "time_text", F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(_canonical_time("time_string", time))
+        )
+        .withColumn("number", F.when(is_usual, usual_number).otherwise(F.col("number")))
+        .withColumn("is_plain", F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")))
+    )
+
+
+def _json_text(field: str, nonce: str, *, numbers: bool) -> Column:
+    """The text of a JSON string, and of a JSON number if `numbers` says so; null for all else."""
+    text = F.try_variant_get(field, "$", "string")
+    is_number = text.startswith(nonce)
+    number = F.substr(text, F.lit(len(nonce) + 1)) if numbers else F.lit(None).cast("string")
+    is_text = F.schema_of_variant(field) == "STRING"
+    return F.when(F.col(field).isNotNull(), F.when(is_text, F.when(is_number, number).otherwise(text)))
+
+
+def _canonical_time(field: str, time: TimePattern) -> Column:
+    text = F.col(field)
+    if time.epoch_unit:
+        return F.when(text.rlike(rf"\A{INTEGER}\z"), text)
+    regex = rf"\A{time.regex}\z"
+    return F.when(text.rlike(regex), F.regexp_replace(text, F.lit(regex), F.lit(time.canonical)))
+
+
+def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePattern) -> DataFrame:
+    """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`."""
+    local = _wall_time() if not time.has_offset else F.from_utc_timestamp(_instant(time), rules.timezone)
+    event_time = _instant(time) if time.has_offset else _in_utc(F.col("local"), rules.timezone)
+    skipped = F.from_utc_timestamp("event_time", rules.timezone) != F.col("local")
+    plausible = F.col("event_time").between(_timestamp(rules.earliest), _timestamp(rules.latest))
+    reason = (
+        F.when(F.col("time_text").isNull(), Rejection.BAD_TIME)
+        .when(F.col("event_time").isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
+        .when(~plausible, Rejection.TIME_OUT_OF_RANGE)
+    )
+    return (
+        messages.withColumn("local", local)
+        .withColumn("event_time", event_time)
+        .withColumn("date", F.col("local").cast("date"))
+        .withColumn("time_reason", reason if time.has_offset else reason.when(skipped, Rejection.NONEXISTENT_TIME))
+    )
+
+
+def _wall_time() -> Column:
+    return F.col("time_text").try_cast("timestamp_ntz").cast("timestamp")
+
+
+def _instant(time: TimePattern) -> Column:
+    text = F.col("time_text")
+    if time.epoch_unit is None:
+        return text.try_cast("timestamp")
+    micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
+    fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
+    return F.timestamp_micros(F.when(fits, text.try_cast("bigint") * micros))
+
+
+def _in_utc(local: Column, timezone: str) -> Column:
+    return local if timezone == "UTC" else F.to_utc_timestamp(local, timezone)
+
+
+def _timestamp(instant: datetime) -> Column:
+    return F.timestamp_micros(F.lit((instant - _EPOCH) // timedelta(microseconds=1)))
+
+
+def _with_digits(messages: DataFrame) -> DataFrame:
+    """Adds, for valid numbers that are not plain, `digits` without leading zeros and `point`, its place in them.
+
+    The number is `0.digits` times ten to the power of `point`; zero has no digits.
+    """
+    number = F.when(~F.col("is_plain") & F.col("number").rlike(rf"\A{NUMBER}\z"), F.lower("number"))
+    mantissa = F.ltrim(F.substring_index("scientific", "e", 1), F.lit("-"))
+    whole = F.substring_index("mantissa", ".", 1)
+    written = F.translate("mantissa", ".", "")
+    return (
+        messages.withColumn("scientific", number)
+        .withColumn("mantissa", mantissa)
+        .withColumn("digits", F.ltrim(written, F.lit("0")))
+        .withColumn("point", F.length(whole) + F.length("digits") - F.length(written) + _exponent("scientific"))
+    )
+
+
+def _exponent(scientific: str) -> Column:
+    """As a long; one that is longer than an int is as good as endless, whatever the number's digits are."""
+    text = F.substring_index(scientific, "e", -1)
+    endless = F.when(text.startswith("-"), F.lit(-(2**40))).otherwise(F.lit(2**40))
+    return F.when(F.contains(F.col(scientific), F.lit("e")), F.coalesce(text.try_cast("int"), endless)).otherwise(F.lit(0))
+
+
+def _with_value(messages: DataFrame, *, precision: int, scale: int, reject_excess: bool) -> DataFrame:
+    """Adds `value`, rounded half away from zero, `rounded_from` and `value_reason`."""
+    value_type = f"decimal({precision},{scale})"
+    is_zero = F.col("digits") == ""
+    kept = F.greatest(F.lit(-1), F.least(F.lit(precision + 1), F.col("point") + scale)).cast("int")
+    has_excess = ~is_zero & (F.length(F.rtrim("digits", F.lit("0"))) > F.col("kept"))
+    too_big = ~is_zero & (F.col("point") > precision - scale)
+    value = F.when(F.col("is_plain"), F.col("number").try_cast(value_type)).otherwise(_rounded(scale).try_cast(value_type))
+    reason = (
+        F.when(F.col("number").isNull(), Rejection.BAD_NUMBER)
+        .when(F.col("number").rlike(rf"\A{NOT_FINITE}\z"), Rejection.NOT_FINITE)
+        .when(~F.col("is_plain") & F.col("digits").isNull(), Rejection.BAD_NUMBER)
+        .when(too_big, Rejection.NUMBER_OUT_OF_RANGE)
+        .when(F.col("has_excess") & F.lit(reject_excess), Rejection.EXCESS_DIGITS)
+        .when(F.col("value").isNull(), Rejection.NUMBER_OUT_OF_RANGE)
+    )
+    return (
+        messages.withColumn("kept", kept)
+        .withColumn("has_excess", has_excess)
+        .withColumn("value", F.when(~F.coalesce(too_big, F.lit(False)), value))
+        .withColumn("rounded_from", F.when(F.col("has_excess"), F.col("number")))
+        .withColumn("value_reason", F.when(~F.coalesce(F.col("is_plain"), F.lit(False)), reason))
+    )
+
+
+def _rounded(scale: int) -> Column:
+    """From the digits that stay and the first that goes, which alone decides a half."""
+    kept = F.col("kept") + 1
+    digits = F.when(kept > 0, F.substring(F.rpad("digits", kept, F.lit("0")), F.lit(1), kept)).otherwise(F.lit("0"))
+    sign = F.when(F.startswith("scientific", F.lit("-")), "-").otherwise("")
+    return F.round(F.concat(sign, digits, F.lit(f"e-{scale + 1}")).try_cast(f"decimal(38,{scale + 1})"), scale)
+
+
+def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
+    """The contract: columns of the table `records`, in its order."""
+    missing = F.when(F.col("json_time").isNull(), Rejection.NO_TIME).when(F.col("json_value").isNull(), Rejection.NO_VALUE)
+    is_usual = F.col("usual").isNotNull()
+    reason = F.coalesce("syntax", F.when(~is_usual, missing), "time_reason", "value_reason")
+    accepted = F.col("reason").isNull()
+    return messages.withColumn("reason", reason).select(
+        F.col("partition").cast("int").alias("partition"),
+        F.col("offset").cast("long").alias("offset"),
+        F.col("timestamp").alias("kafka_timestamp"),
+        "key",
+        *[F.when(accepted, F.col(name)).alias(name) for name in ("event_time", "date")],
+        F.when(accepted, F.col("value").cast("decimal(18,6)")).alias("value"),
+        F.when(accepted, F.col("rounded_from")).alias("rounded_from"),
+        F.col("reason").alias("rejected_because"),
+        F.when(~accepted, F.col("raw")).alias("raw"),
+        F.lit(batch).cast("long").alias("batch"),
+    )
