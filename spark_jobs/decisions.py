@@ -96,7 +96,3 @@ def _append(
     job: Job, state: State, batch: int, topic_id: str, ranges: tuple[OffsetRange, ...], details: Mapping[str, object] = {}
 ) -> None:
     job.checkpoints.append(Checkpoint(batch, state, job.request.run_id, now(), topic_id, ranges, details=details))
-
-
-def now() -> datetime:
-    return datetime.now(UTC)

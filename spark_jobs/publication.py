@@ -23,6 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from spark_jobs.broker import Broker
 from spark_jobs.errors import DayfoldError, DecisionNeeded, Superseded, TryAgain
 from spark_jobs.faults import fault
+from spark_jobs.kafka_errors import LibrdkafkaLog
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import OffsetRange, Plan
 
@@ -90,11 +91,11 @@ class Publisher:
                 "linger.ms": 20,
                 "compression.type": "lz4",
             },
-            logger=logging.getLogger("librdkafka"),
+            logger=LibrdkafkaLog(),
         )
         # Never subscribed: it only lends the group's name to the transaction.
         self._group = Consumer(
-            {**client, "group.id": pipeline, "enable.auto.commit": False}, logger=logging.getLogger("librdkafka")
+            {**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog()
         )
 
     def fence(self) -> None:
@@ -123,8 +124,9 @@ class Publisher:
 
     def _produce_all(self, topic: str, records: Iterable[OutputRecord]) -> int:
         count = 0
-        for count, record in enumerate(records, 1):
+        for record in records:
             self._produce(topic, record)
+            count += 1
             fault("after:produce")
         self._producer.flush(COMMIT_SECONDS)
         if self._failures or self._delivered != count:
@@ -222,37 +224,53 @@ def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list
     return [TopicPartition(topic, one.partition, one.end, metadata=proof_text(batch)) for one in ranges]
 
 
-def is_published(broker: Broker, plan: Plan, *, pipeline: str, input_topic: str, output_topic: str) -> bool:
+@dataclass(frozen=True)
+class Question:
+    """Where the proof of a publication is looked for; `answer` is the operator's word for when no proof is left."""
+
+    pipeline: str
+    input_topic: str
+    output_topic: str
+    answer: bool | None = None
+
+
+def is_published(broker: Broker, plan: Plan, question: Question) -> bool:
     """Whether the batch's transaction was committed; ask only after `Publisher.fence`.
 
     The group's offsets and their metadata were written inside the transaction. Where they are missing or not ours (the group
     expired, was deleted, or somebody consumes with its name), the headers on the output topic decide.
     """
-    committed = broker.committed(pipeline, input_topic, [one.partition for one in plan.ranges])
+    committed = broker.committed(question.pipeline, question.input_topic, [one.partition for one in plan.ranges])
     batches = {one.partition: proven_batch(committed.get(one.partition, (0, None))[1]) for one in plan.ranges}
     found = {batch for batch in batches.values() if batch is not None}
     if plan.batch in found:
         return True
     if any(batch > plan.batch for batch in found):
-        raise Superseded(f"batch {max(found)} of {pipeline} is published already, this run holds batch {plan.batch}")
+        raise Superseded(f"batch {max(found)} of {question.pipeline} is published already, this run holds batch {plan.batch}")
     if None not in batches.values():
         return False
-    return _has_headers(broker, plan, pipeline=pipeline, topic=output_topic)
+    return _has_headers(broker, plan, question)
 
 
-def _has_headers(broker: Broker, plan: Plan, *, pipeline: str, topic: str) -> bool:
+def _has_headers(broker: Broker, plan: Plan, question: Question) -> bool:
     """Whether a visible record with the batch's headers stands on the output topic since the batch was planned."""
-    partitions = broker.topic(topic).partitions
-    wanted = {("pipeline", pipeline.encode()), ("batch", str(plan.batch).encode())}
+    partitions = broker.topic(question.output_topic).partitions
+    wanted = {("pipeline", question.pipeline.encode()), ("batch", str(plan.batch).encode())}
     starts = {one.number: max(one.low, plan.output_starts.get(one.number, 0)) for one in partitions}
     ends = {one.number: one.stable for one in partitions}
-    if any(wanted <= set(message.headers() or []) for message in broker.scan(topic, starts, ends)):
+    if any(wanted <= set(message.headers() or []) for message in broker.scan(question.output_topic, starts, ends)):
         return True
     aged = [one.number for one in partitions if one.low > plan.output_starts.get(one.number, 0)]
-    if aged:
-        raise DecisionNeeded(
-            f"whether batch {plan.batch} was published cannot be told any more: the group {pipeline} has no offsets, and "
-            f"{topic} has lost records written since the batch was planned (partitions {', '.join(map(str, aged))}). Look for the "
-            f"header batch={plan.batch} in a copy of {topic}; then run again with --published yes or --published no."
-        )
-    return False
+    if not aged:
+        return False
+    if question.answer is None:
+        raise _no_proof(plan, question, aged)
+    return question.answer
+
+
+def _no_proof(plan: Plan, question: Question, aged: list[int]) -> DecisionNeeded:
+    return DecisionNeeded(
+        f"whether batch {plan.batch} was published cannot be told any more: the group {question.pipeline} has no offsets, and "
+        f"{question.output_topic} has lost records written since the batch was planned (partitions {', '.join(map(str, aged))}). "
+        f"Look for the header batch={plan.batch} in a copy of it; then run again with --published yes or --published no."
+    )

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake, LostRa
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
-from spark_jobs.publication import Publisher, group_offsets, is_published, output_record
+from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
 from spark_jobs.records import records_of
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     """
     job.checkpoints.create()
     fault("before:plan_commit")
-    stored = planned(plan, job.lake.ids(), job.request.run_id, now())
-    job.checkpoints.append(stored)
+    plan = replace(plan, table_ids=job.lake.ids())
+    job.checkpoints.append(planned(plan, job.request.run_id, now()))
     fault("after:plan_commit")
     log.info("plan     batch %d: %d offsets of %d partitions", plan.batch, plan.span, sum(1 for one in plan.ranges if one.span))
     return plan
@@ -283,11 +283,10 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
 
     Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated.
     """
-    topics = {"input_topic": job.pipeline.input.topic, "output_topic": job.pipeline.output.topic}
-    known = job.request.published if job.request.published is not None and plan is job.checkpoints.progress.unfinished else None
-    if known if known is not None else is_published(job.broker, plan, pipeline=job.pipeline.name, **topics):
+    question = Question(job.pipeline.name, job.pipeline.input.topic, job.pipeline.output.topic, job.request.published)
+    if is_published(job.broker, plan, question):
         log.info("publish  batch %d was published already", plan.batch)
-        return 0
+        return rows.num_rows
     value_field = job.pipeline.input.value.field
     ordered = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
     records = (output_record(row, pipeline=job.pipeline.name, value_field=value_field) for row in ordered)

@@ -114,9 +114,9 @@ class World:
         assert averages == expected.averages
         found = oracle.found_output(self.bootstrap, self.pipeline.output.topic, self.partitions)
         assert found == expected.output
-        last = {partition: end for ranges in batches.values() for partition, (_, end) in ranges.items()}
+        last = {partition: end for _, ranges in sorted(batches.items()) for partition, (_, end) in ranges.items()}
         group = oracle.group_offsets(self.bootstrap, self.pipeline.name, self.pipeline.input.topic, self.partitions)
-        assert group == last
+        assert group == last, f"the group is at {group}, the batches end at {last}"
 
     def assert_all_counted(self) -> None:
         """Exactly once, and nothing that was sent is left out."""

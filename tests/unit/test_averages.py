@@ -44,7 +44,7 @@ def test_partitions_are_averaged_apart() -> None:
 
 
 def test_sums_beyond_double_precision_are_exact() -> None:
-    (row,) = averages_of(contribution(1, 0, "9007199254740993", 1), contribution(2, 0, "0.000001", 1))
+    (row,) = averages_of(contribution(1, 0, "9007199254740993", 10**7), contribution(2, 0, "0.000001", 1))
     assert row["value_sum"] == Decimal("9007199254740993.000001")
 
 
