@@ -6,7 +6,7 @@ planning rules: what the numbers mean for a batch is decided elsewhere.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
@@ -46,7 +46,12 @@ LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call
 
 _NEVER_PASSES = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
 _OF_CONNECTIONS = (*_NEVER_PASSES, KafkaError._SSL, KafkaError._RESOLVE)
-_GROUP_PASSES = (
+_PASSES = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.UNSTABLE_OFFSET_COMMIT,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -67,21 +72,36 @@ class Connection:
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
 
-    def results(self, futures: Iterable["Future[Any]"], request: Request, timeout_seconds: float) -> list[Any]:
-        """The answers in order; a login or certificate that can never work ends the wait at once."""
-        futures, deadline = list(futures), time.monotonic() + timeout_seconds
+    def ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request, timeout_seconds: float) -> list[Any]:
+        """The answers in order, asked for again while Kafka says that the obstacle passes by itself (a leader is moving)."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                answers = self._answers(question().values(), deadline, timeout_seconds)
+            except KafkaException as error:
+                found = kafka_error(error)
+                if found is None or found.code() not in _PASSES or time.monotonic() > deadline:
+                    raise self._explained(error, request, timeout_seconds) from error
+                self.admin.poll(POLL_SECONDS)
+            else:
+                self.failures.clear()
+                return answers
+
+    def _answers(self, futures: Iterable["Future[Any]"], deadline: float, seconds: float) -> list[Any]:
+        """Answers of one try; a login or certificate that can never work ends the wait at once."""
+        futures = list(futures)
         while wait(futures, POLL_SECONDS).not_done:
             self.admin.poll(0)
             failure = self.hopeless()
             if failure is not None:
                 raise connection_error(failure, self.settings)
             if time.monotonic() > deadline:
-                raise self.unreachable(timeout_seconds)
-        try:
-            answers = [future.result() for future in futures]
-        except KafkaException as error:
-            raise self._explained(error, request, timeout_seconds) from error
-        self.failures.clear()
+                raise self.unreachable(seconds)
+        answers = [future.result() for future in futures]
+        # A group's answer carries the errors of its partitions inside.
+        for error in [one.error for answer in answers for one in getattr(answer, "topic_partitions", ())]:
+            if error is not None:
+                raise KafkaException(error)
         return answers
 
     def hopeless(self) -> KafkaError | None:
@@ -124,8 +144,9 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
     if a name cannot be resolved, a certificate is not trusted or the login is refused: one sentence, never a secret.
     """
     connection = Connection(settings)
-    asked = connection.admin.describe_cluster(request_timeout=timeout_seconds)
-    (cluster,) = connection.results([asked], CONNECT, timeout_seconds)
+    (cluster,) = connection.ask(
+        lambda: {"cluster": connection.admin.describe_cluster(request_timeout=timeout_seconds)}, CONNECT, timeout_seconds
+    )
     return Broker(connection, cluster.cluster_id, timeout_seconds)
 
 
@@ -134,6 +155,7 @@ class Broker:
 
     def __init__(self, connection: Connection, cluster_id: str, timeout_seconds: float) -> None:
         self._connection = connection
+        self._admin = connection.admin
         self._cluster_id = cluster_id
         self._timeout_seconds = timeout_seconds
 
@@ -176,23 +198,23 @@ class Broker:
         Offsets inside an open transaction are waited for, never overlooked: `TryAgain` if it outlasts the timeout.
         `ConfigurationError` at once without permission on the group.
         """
-        deadline = time.monotonic() + self._timeout_seconds
-        request = Request("Describe", "group", group)
-        while True:
-            found = self._group_offsets(request, topic, partitions)
-            errors = [one.error for one in found if one.error is not None]
-            if not errors:
-                return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
-            if errors[0].code() not in _GROUP_PASSES or time.monotonic() > deadline:
-                raise self._group_error(errors[0], request, topic)
-            self._connection.admin.poll(POLL_SECONDS)
+        wanted = [TopicPartition(topic, number) for number in partitions]
+        if not wanted:
+            return {}
+        question = [ConsumerGroupTopicPartitions(group, wanted)]
+        (found,) = self._ask(
+            # Without require_stable an open transaction's offsets look as if there were none.
+            lambda: self._admin.list_consumer_group_offsets(question, require_stable=True, request_timeout=self._timeout_seconds),
+            Request("Describe", "group", group, topic),
+        )
+        return {one.partition: (one.offset, one.metadata or "") for one in found.topic_partitions if one.offset >= 0}
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""
         resource = ConfigResource(ResourceType.TOPIC, name)
-        asked = self._connection.admin.describe_configs([resource], request_timeout=self._timeout_seconds)
+        request = Request("DescribeConfigs", "topic", name)
         try:
-            (found,) = self._results(asked.values(), Request("DescribeConfigs", "topic", name))
+            (found,) = self._ask(lambda: self._admin.describe_configs([resource], request_timeout=self._timeout_seconds), request)
         except ConfigurationError:
             found = {}
         return {key: found[key].value if key in found else None for key in keys}
@@ -211,8 +233,8 @@ class Broker:
 
     def _describe(self, name: str) -> TopicDescription:
         request = Request("Describe", "topic", name)
-        asked = self._connection.admin.describe_topics(TopicCollection([name]), request_timeout=self._timeout_seconds)
-        (found,) = self._results(asked.values(), request)
+        topics = TopicCollection([name])
+        (found,) = self._ask(lambda: self._admin.describe_topics(topics, request_timeout=self._timeout_seconds), request)
         leaderless = [str(one.id) for one in found.partitions if one.leader is None or one.leader.id < 0]
         if leaderless:
             raise TryAgain(f"topic {name}: partition {', '.join(leaderless)} has no leader; its broker is down or just starting")
@@ -223,30 +245,12 @@ class Broker:
         if not wanted:
             return {}
         specs = {TopicPartition(topic, number): spec for number, spec in wanted.items()}
-        asked = self._connection.admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds)
-        found = self._results(asked.values(), Request("Describe", "topic", topic))
-        return {one.partition: answer.offset for one, answer in zip(asked, found, strict=True)}
-
-    def _group_offsets(self, request: Request, topic: str, partitions: Sequence[int]) -> list[TopicPartition]:
-        """One answer, errors of single partitions inside it."""
-        wanted = [TopicPartition(topic, number) for number in partitions]
-        if not wanted:
-            return []
-        asked = self._connection.admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(request.name, wanted)], require_stable=True, request_timeout=self._timeout_seconds
+        found = self._ask(
+            lambda: self._admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds),
+            Request("Describe", "topic", topic),
         )
-        (found,) = self._results(asked.values(), request)
-        answers: list[TopicPartition] = found.topic_partitions
-        return answers
+        return {number: answer.offset for number, answer in zip(wanted, found, strict=True)}
 
-    def _group_error(self, error: KafkaError, request: Request, topic: str) -> DayfoldError:
-        if error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
-            return TryAgain(
-                f"group {request.name}: its offsets of {topic} are part of an open transaction; run again when it has ended"
-            )
-        of_topic = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        return as_dayfold_error(error, self._connection.settings, Request("Describe", "topic", topic) if of_topic else request)
-
-    def _results(self, futures: Iterable["Future[Any]"], request: Request) -> list[Any]:
+    def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request) -> list[Any]:
         # The client's own deadline comes first and tells what it was waiting for; ours is for when it does not come.
-        return self._connection.results(futures, request, self._timeout_seconds + 1)
+        return self._connection.ask(question, request, self._timeout_seconds + 1)

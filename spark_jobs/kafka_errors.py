@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import tls_check
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, Superseded, TryAgain
+from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 
 
@@ -24,11 +25,12 @@ class LibrdkafkaLog:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client was asked to do: the ACL operation, the kind of resource and its name."""
+    """What a client was asked to do: the ACL operation, the kind of resource and its name; the topic, if it is about another one."""
 
     operation: str
     resource: str
     name: str
+    topic: str = ""
 
     def __str__(self) -> str:
         return f"{self.operation} on {self.resource} {self.name}"
@@ -94,6 +96,10 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
         return ConfigurationError(f"{settings.path}: Kafka does not take these settings: {reason(found, settings)}")
     if code in _OUT_OF_RANGE:
         return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
+    if code == KafkaError.UNSTABLE_OFFSET_COMMIT:
+        return TryAgain(
+            f"{request.resource} {request.name}: its offsets of {request.topic} are part of an open transaction; wait for its end"
+        )
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
 
 
@@ -114,6 +120,8 @@ def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError
 def reason(error: KafkaError, settings: KafkaSettings) -> str:
     """librdkafka's text without its thread, state and timing notes, on one line, secrets masked."""
     text = " ".join(error.str().split())
+    if "isconnected" in text:
+        return f"the connection was closed at once; does security.protocol={protocol(settings.values)} fit this port?"
     text = re.sub(r"^\S*/(bootstrap|\d+): ", "", text)
     text = re.sub(r" ?\((after|connecting|install)[^()]*\)", "", text)
     text = re.sub(r"ipv[46]#", "", text)
@@ -127,7 +135,7 @@ def server_of(error: KafkaError, settings: KafkaSettings) -> str:
 
 
 def _denied(resource: str, settings: KafkaSettings, request: Request) -> ConfigurationError:
-    name = request.name if resource == request.resource else ""
+    name = request.name if resource == request.resource else request.topic
     return ConfigurationError(
         f"{settings.principal} has no permission for {request.operation} on {resource} {name}".rstrip()
         + f" at {settings.servers}; ask for that ACL, or for the right login in {settings.path}"

@@ -42,10 +42,12 @@ def scan(
     left = {number: end for number, end in ends.items() if starts[number] < end}
     if not left:
         return
-    consumer = _consumer(settings, Request("Read", "topic", topic))
+    request = Request("Read", "topic", topic)
+    consumer = _consumer(settings, request)
     try:
+        _check_topic(consumer, settings, request, idle_seconds)
         consumer.assign([TopicPartition(topic, number, starts[number]) for number in left])
-        yield from _visible(consumer, left, settings, Request("Read", "topic", topic), idle_seconds)
+        yield from _visible(consumer, left, settings, request, idle_seconds)
     finally:
         consumer.close()
 
@@ -60,6 +62,16 @@ def _consumer(settings: KafkaSettings, request: Request) -> Consumer:
         return Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
+
+
+def _check_topic(consumer: Consumer, settings: KafkaSettings, request: Request, seconds: float) -> None:
+    """An assigned topic that does not exist would be waited for in silence (seen with librdkafka 2.16)."""
+    try:
+        found = consumer.list_topics(request.name, timeout=seconds).topics[request.name]
+    except KafkaException as error:
+        raise as_dayfold_error(error, settings, request) from error
+    if found.error is not None:
+        raise as_dayfold_error(found.error, settings, request)
 
 
 def _visible(

@@ -1,0 +1,89 @@
+"""What the tests of the broker's answers share: settings as a user writes them, and a writer that plays the outside world."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from spark_jobs.broker import LATEST, Broker, connect
+from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.local.kafka_server import RunningKafka
+
+NewSettings = Callable[..., KafkaSettings]
+
+
+class Writer:
+    """Sends records to explicit partitions, outside or inside transactions."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def send(self, topic: str, partition: int, *values: str, timestamp_ms: int = 0) -> None:
+        _deliver(Producer({"bootstrap.servers": self.bootstrap}), topic, partition, values, timestamp_ms)
+
+    @contextmanager
+    def transaction(self, topic: str, partition: int, *values: str, timestamp_ms: int = 0) -> Iterator[Producer]:
+        """The records delivered in a transaction that the test ends; aborted if it does not."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid.uuid4().hex, "log_level": 0})
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        _deliver(producer, topic, partition, values, timestamp_ms)
+        yield producer
+
+    def committed(self, topic: str, partition: int, *values: str) -> None:
+        with self.transaction(topic, partition, *values) as producer:
+            producer.commit_transaction(20)
+        self.wait_until_stable(topic, partition)
+
+    def aborted(self, topic: str, partition: int, *values: str) -> None:
+        with self.transaction(topic, partition, *values) as producer:
+            producer.abort_transaction(20)
+        self.wait_until_stable(topic, partition)
+
+    def wait_until_stable(self, topic: str, partition: int) -> None:
+        """Until no transaction is open on the partition: Kafka writes a marker a little after it has answered the commit."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        deadline = time.monotonic() + 20
+        while len({_end(admin, topic, partition, level) for level in IsolationLevel}) > 1:
+            assert time.monotonic() < deadline
+
+
+def _end(admin: AdminClient, topic: str, partition: int, level: IsolationLevel) -> int:
+    one = TopicPartition(topic, partition)
+    answer = admin.list_offsets({one: LATEST}, isolation_level=level)[one].result()
+    return int(answer.offset)
+
+
+def _deliver(producer: Producer, topic: str, partition: int, values: tuple[str, ...], timestamp_ms: int) -> None:
+    for value in values:
+        producer.produce(topic, value.encode(), partition=partition, timestamp=timestamp_ms)
+    assert producer.flush(20) == 0
+
+
+@pytest.fixture
+def new_settings(tmp_path: Path) -> NewSettings:
+    """`new_settings(servers, *lines)` writes a properties file and loads it."""
+
+    def load(servers: str, *lines: str) -> KafkaSettings:
+        path = tmp_path / f"{uuid.uuid4().hex}.properties"
+        path.touch(mode=0o600)
+        path.write_text("\n".join([f"bootstrap.servers={servers}", *lines]))
+        return load_kafka_settings(path, {})
+
+    return load
+
+
+@pytest.fixture
+def broker(kafka: RunningKafka, new_settings: NewSettings) -> Iterator[Broker]:
+    with connect(new_settings(kafka.bootstrap)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def writer(kafka: RunningKafka) -> Writer:
+    return Writer(kafka.bootstrap)
