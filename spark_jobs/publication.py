@@ -21,9 +21,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from spark_jobs.broker import Broker
-from spark_jobs.errors import DayfoldError, DecisionNeeded, Superseded, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, Superseded, TryAgain
 from spark_jobs.faults import fault
-from spark_jobs.kafka_errors import LibrdkafkaLog
+from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import OffsetRange, Plan
 
@@ -78,6 +78,7 @@ class Publisher:
     """A fenced transactional producer that publishes one batch."""
 
     def __init__(self, settings: KafkaSettings, pipeline: str) -> None:
+        self._settings = settings
         self._pipeline = pipeline
         self._delivered = 0
         self._failures: list[KafkaError] = []
@@ -100,7 +101,10 @@ class Publisher:
 
     def fence(self) -> None:
         """Shut out every older run of the pipeline and settle its last transaction."""
-        self._retry(self._producer.init_transactions, FENCE_SECONDS)
+        try:
+            self._retry(self._producer.init_transactions, FENCE_SECONDS)
+        except KafkaException as error:
+            raise as_dayfold_error(error, self._settings, Request("Write", "transactional id", self._pipeline)) from error
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
         """Publish all records and the group's offsets in one transaction; number of records.
@@ -114,11 +118,11 @@ class Publisher:
             self._send_offsets(list(ends))
             fault("before:commit_transaction")
         except (KafkaException, SystemError) as error:
-            raise self._aborted(error) from error
+            raise self._aborted(error, topic) from error
         except DayfoldError:
             self._abort()
             raise
-        self._commit()
+        self._commit(topic)
         fault("after:commit_transaction")
         return count
 
@@ -157,13 +161,13 @@ class Publisher:
         self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), FENCE_SECONDS)
         fault("after:send_offsets")
 
-    def _commit(self) -> None:
+    def _commit(self, topic: str) -> None:
         try:
             self._retry(self._producer.commit_transaction, COMMIT_SECONDS)
         except KafkaException as error:
             if error.args[0].txn_requires_abort():
-                raise self._aborted(error) from error
-            raise self._unclear(error) from error
+                raise self._aborted(error, topic) from error
+            raise self._unclear(error, topic) from error
 
     def _retry(self, call: Any, seconds: float) -> None:
         """Repeat a transactional call while the library says that it may be repeated and time is left."""
@@ -173,8 +177,6 @@ class Publisher:
                 call(max(1.0, deadline - time.monotonic()))
                 return
             except KafkaException as error:
-                if _is_fenced(error):
-                    raise Superseded(f"a newer run of {self._pipeline} has taken over; this one stops") from error
                 if not error.args[0].retriable() or time.monotonic() > deadline:
                     raise
 
@@ -184,39 +186,31 @@ class Publisher:
         except KafkaException as error:
             log.warning("the transaction could not be aborted (%s); the next run's fence does it", error.args[0].str())
 
-    def _aborted(self, error: BaseException) -> DayfoldError:
-        if _is_fenced(error):
-            return Superseded(f"a newer run of {self._pipeline} has taken over; this one stops")
+    def _aborted(self, error: BaseException, topic: str) -> DayfoldError:
+        found = self._explained(error, topic)
+        if isinstance(found, Superseded):
+            return found
         self._abort()
-        return TryAgain(f"publishing was aborted ({_reason(error)}); nothing of the batch is visible, run again")
+        if isinstance(found, ConfigurationError):
+            return found
+        return TryAgain(f"publishing was aborted and nothing of it is visible; run again ({found})")
 
-    def _unclear(self, error: KafkaException) -> DayfoldError:
-        return TryAgain(f"whether the publication was committed is not known ({_reason(error)}); run again, it looks first")
+    def _unclear(self, error: KafkaException, topic: str) -> DayfoldError:
+        found = self._explained(error, topic)
+        if isinstance(found, Superseded):
+            return found
+        return TryAgain(f"whether the publication was committed is not known; run again, it looks first ({found})")
 
     def _undelivered(self, topic: str, count: int) -> DayfoldError:
-        if any(error.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH) for error in self._failures):
-            return Superseded(f"a newer run of {self._pipeline} has taken over; this one stops")
+        for error in self._failures:
+            found = self._explained(error, topic)
+            if isinstance(found, Superseded | ConfigurationError):
+                return found
         reasons = ", ".join(sorted({error.str() for error in self._failures})) or "no answer in time"
         return TryAgain(f"{topic}: {count - self._delivered} of {count} averages were not delivered ({reasons}); run again")
 
-
-def _kafka_error(error: BaseException) -> KafkaError | None:
-    cause = error.__cause__ if isinstance(error, SystemError) else error
-    return cause.args[0] if isinstance(cause, KafkaException) else None
-
-
-def _is_fenced(error: BaseException) -> bool:
-    found = _kafka_error(error)
-    return found is not None and found.code() in (
-        KafkaError._FENCED,
-        KafkaError.PRODUCER_FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-    )
-
-
-def _reason(error: BaseException) -> str:
-    found = _kafka_error(error)
-    return found.str() if found else str(error)
+    def _explained(self, error: BaseException | KafkaError, topic: str) -> DayfoldError:
+        return as_dayfold_error(error, self._settings, Request("Write", "topic", topic))
 
 
 def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list[TopicPartition]:

@@ -1,12 +1,22 @@
 """What tests of several folders share: one real broker for the whole run, and topics of their own on it."""
 
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.local.jars import fetch_jars, jar_paths
+from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
+from spark_jobs.session import build_session
+from tests.world import World, make_world
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # Housekeeping that tests wait for happens at once instead of after minutes.
 IMPATIENT = BrokerOptions(
@@ -43,5 +53,39 @@ def new_topic(kafka: RunningKafka, topic_names: Callable[[], str]) -> NewTopic:
         name = topic_names()
         create_topics(kafka.bootstrap, {name: partitions}, config)
         return name
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
+    """The one Spark of this test run, with the jars a submitted job has."""
+    fetch_jars()
+    conf = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+    arguments = [
+        "--master local[2]",
+        "--driver-memory 2g",
+        f"--driver-class-path '{os.pathsep.join(map(str, jar_paths('spark')))}'",
+        *(f"--conf {key}={value}" for key, value in conf.items()),
+    ]
+    os.environ |= {"JAVA_HOME": str(find_java()), "PYSPARK_SUBMIT_ARGS": " ".join([*arguments, "pyspark-shell"])}
+    session = build_session("tests")
+    yield session
+    session.stop()
+
+
+NewWorld = Callable[..., World]
+
+
+@pytest.fixture
+def new_world(tmp_path: Path, kafka: RunningKafka, request: pytest.FixtureRequest) -> NewWorld:
+    """`new_world(partitions=3, **settings)` is a pipeline of its own; Spark is only started by a run that needs it."""
+
+    def create(partitions: int = 3, **settings: object) -> World:
+        return make_world(tmp_path, kafka.bootstrap, lambda: request.getfixturevalue("spark"), partitions, **settings)
 
     return create
