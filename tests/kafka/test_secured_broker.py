@@ -1,0 +1,227 @@
+"""TLS, logins and permissions as in production: what is right works with the least privilege, what is wrong is told in one sentence."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyspark
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway  # type: ignore[import-untyped]
+
+from spark_jobs.broker import Broker, connect
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.local.jars import FOLDER as JARS
+from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from spark_jobs.offsets import OffsetRange
+from tests.kafka.secured import AWKWARD, Authority, grant, librdkafka_login, secured_options
+
+READINGS, GROUP = "readings", "daily_voltage"
+ANSWER_SECONDS = 15.0
+SCRAM, PLAIN = "SCRAM-SHA-512", "PLAIN"
+Login = Callable[..., KafkaSettings]
+
+
+@dataclass(frozen=True)
+class Secured:
+    """The running broker, its authority, and who may log in with which password."""
+
+    kafka: RunningKafka
+    authority: Authority
+    passwords: dict[str, str]
+
+    @property
+    def admin(self) -> AdminClient:
+        login = librdkafka_login(self.authority, "broker", self.passwords["broker"])
+        return AdminClient({"bootstrap.servers": self.kafka.bootstrap, **login})
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """`alice` (PLAIN) and `sally` (SCRAM) may do what the job needs; `bob` may look at the topic, `eve` may do nothing."""
+    folder, authority = tmp_path_factory.mktemp("secured"), Authority()
+    plain = {name: secrets.token_urlsafe(12) + AWKWARD + "." for name in ("broker", "alice", "bob", "eve")}
+    scram = {"sally": secrets.token_urlsafe(12)}
+    options = secured_options(folder, authority, plain, scram)
+    with start_kafka(folder / "kafka", options=options, tied_to_us=True) as kafka:
+        found = Secured(kafka, authority, plain | scram)
+        create_topics(kafka.bootstrap, {READINGS: 2}, client=options.client)
+        send(kafka, options.client, b"a", b"b")
+        give_permissions(found.admin)
+        yield found
+
+
+def send(kafka: RunningKafka, login: Mapping[str, str], *values: bytes) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, **login})
+    for value in values:
+        producer.produce(READINGS, value, partition=0)
+    assert producer.flush(20) == 0
+
+
+def give_permissions(admin: AdminClient) -> None:
+    for user in ("alice", "sally"):
+        grant(admin, user, ResourceType.TOPIC, READINGS, AclOperation.READ, AclOperation.DESCRIBE)
+        grant(admin, user, ResourceType.TOPIC, "planned", AclOperation.DESCRIBE)
+        grant(admin, user, ResourceType.GROUP, GROUP, AclOperation.READ, AclOperation.DESCRIBE)
+    grant(admin, "bob", ResourceType.TOPIC, READINGS, AclOperation.DESCRIBE)
+
+
+@pytest.fixture
+def login(secured: Secured, tmp_path: Path) -> Login:
+    """`login(user, mechanism)` writes the settings of a user and loads them; everything about it can be made wrong."""
+
+    def load(
+        user: str,
+        mechanism: str = PLAIN,
+        *,
+        password: str | None = None,
+        authority: Authority | None = None,
+        servers: str | None = None,
+    ) -> KafkaSettings:
+        (tmp_path / "ca.pem").write_text((authority or secured.authority).pem)
+        lines = [
+            f"bootstrap.servers={servers or secured.kafka.bootstrap}",
+            "security.protocol=SASL_SSL",
+            "ssl.ca.location=ca.pem",
+        ]
+        lines += [f"sasl.mechanism={mechanism}", f"sasl.username={user}", f"sasl.password={password or secured.passwords[user]}"]
+        path = tmp_path / "kafka.properties"
+        path.touch(mode=0o600)
+        path.write_text("\n".join(lines))
+        return load_kafka_settings(path, {})
+
+    return load
+
+
+def refusal(secured: Secured, settings: KafkaSettings, ask: Callable[[Broker], object] = Broker.cluster_id) -> str:
+    """The one sentence that a user reads, in time and without a secret."""
+    started = time.monotonic()
+    with pytest.raises(ConfigurationError) as caught, connect(settings) as broker:
+        ask(broker)
+    assert time.monotonic() - started < ANSWER_SECONDS
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert not any(password in sentence for password in [*secured.passwords.values(), settings.values["sasl.password"]])
+    return sentence
+
+
+@pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
+def test_the_least_privilege_is_enough_for_every_question(login: Login, user: str, mechanism: str) -> None:
+    with connect(login(user, mechanism)) as broker:
+        topic = broker.topic(READINGS)
+        assert [(one.low, one.stable, one.high) for one in topic.partitions] == [(0, 2, 2), (0, 0, 0)]
+        assert broker.committed(GROUP, READINGS, topic.numbers) == {}
+        assert broker.has_visible_record(READINGS, OffsetRange(0, 1, 2))
+        assert [record.value() for record in broker.scan(READINGS, {0: 0, 1: 0}, {0: 2, 1: 0})] == [b"a", b"b"]
+        assert broker.topic_config(READINGS, ["cleanup.policy"]) == {"cleanup.policy": None}
+
+
+@pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
+def test_a_wrong_password_is_told_at_once_with_host_and_principal(
+    secured: Secured, login: Login, user: str, mechanism: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = login(user, mechanism, password=secrets.token_urlsafe(12))
+    assert refusal(secured, settings) == (
+        f"the Kafka broker {secured.kafka.bootstrap} refused the login of User:{user} by {mechanism}; "
+        f"check name and password in {settings.path}"
+    )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_unknown_user_looks_like_a_wrong_password(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("nobody", password=secrets.token_urlsafe(12)))
+    assert "refused the login of User:nobody by PLAIN" in sentence
+
+
+def test_a_mechanism_that_the_broker_does_not_take_is_told_with_those_it_takes(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("sally", "SCRAM-SHA-256"))
+    assert sentence in [
+        f"the Kafka broker {secured.kafka.bootstrap} does not take logins by SCRAM-SHA-256, but {offered}"
+        for offered in ("PLAIN,SCRAM-SHA-512", "SCRAM-SHA-512,PLAIN")
+    ]
+
+
+def test_a_certificate_of_an_unknown_authority_is_told(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("alice", authority=Authority()))
+    assert sentence == (
+        f"no trusted connection to the Kafka broker {secured.kafka.bootstrap}: self-signed certificate in certificate chain "
+        "(check ssl.ca.location and the host name in bootstrap.servers)"
+    )
+
+
+def test_a_certificate_for_another_host_name_is_told(secured: Secured, login: Login) -> None:
+    # A way to write 127.0.0.1 that the certificate does not list.
+    sentence = refusal(secured, login("alice", servers=f"127.1:{secured.kafka.port}"))
+    assert f"no trusted connection to the Kafka broker 127.1:{secured.kafka.port}: " in sentence
+    assert "certificate is not valid for '127.1'" in sentence
+
+
+def test_a_topic_that_may_not_be_looked_at_is_told_with_the_permission_to_ask_for(secured: Secured, login: Login) -> None:
+    settings = login("eve")
+    assert refusal(secured, settings, lambda broker: broker.topic(READINGS)) == (
+        f"User:eve has no permission for Describe on topic {READINGS} at {secured.kafka.bootstrap}; "
+        f"ask for that ACL, or for the right login in {settings.path}"
+    )
+
+
+def test_a_topic_that_does_not_exist_is_told_to_those_who_may_know(secured: Secured, login: Login) -> None:
+    assert "planned is no topic of" in refusal(secured, login("alice"), lambda broker: broker.topic("planned"))
+    assert "no permission for Describe on topic planned" in refusal(secured, login("bob"), lambda broker: broker.topic("planned"))
+
+
+def test_a_topic_that_may_be_looked_at_but_not_read_is_told(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("bob"), lambda broker: broker.has_visible_record(READINGS, OffsetRange(0, 0, 1)))
+    assert f"User:bob has no permission for Read on topic {READINGS}" in sentence
+
+
+def test_a_missing_permission_on_the_group_is_told_at_once(secured: Secured, login: Login) -> None:
+    started = time.monotonic()
+    sentence = refusal(secured, login("bob"), lambda broker: broker.committed(GROUP, READINGS, [0, 1]))
+    assert f"User:bob has no permission for Describe on group {GROUP} at" in sentence
+    assert time.monotonic() - started < 5
+
+
+@pytest.fixture(scope="module")
+def jvm() -> Iterator[JavaGateway]:
+    """A JVM with the Kafka client that Spark uses."""
+    classpath = ":".join(
+        str(path) for path in [*(JARS / "spark").glob("*.jar"), *(Path(pyspark.__path__[0]) / "jars").glob("*.jar")]
+    )
+    jar = next((Path(pyspark.__path__[0]) / "jars").glob("py4j-*.jar"))
+    port = launch_gateway(jarpath=str(jar), classpath=classpath, die_on_exit=True)
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port))
+    yield gateway
+    gateway.shutdown()
+
+
+def java_answer(jvm: JavaGateway, settings: dict[str, str]) -> str:
+    """What the Java client reads first from the topic."""
+    properties = jvm.jvm.java.util.Properties()
+    deserializer = "org.apache.kafka.common.serialization.StringDeserializer"
+    own = {"key.deserializer": deserializer, "value.deserializer": deserializer, "default.api.timeout.ms": "9000"}
+    for key, value in (settings | own).items():
+        properties.setProperty(key, value)
+    partitions = jvm.jvm.java.util.Collections.singletonList(jvm.jvm.org.apache.kafka.common.TopicPartition(READINGS, 0))
+    consumer = jvm.jvm.org.apache.kafka.clients.consumer.KafkaConsumer(properties)
+    try:
+        consumer.assign(partitions)
+        consumer.seekToBeginning(partitions)
+        records = consumer.poll(jvm.jvm.java.time.Duration.ofSeconds(9)).iterator()
+        return str(records.next().value())
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
+def test_the_java_client_logs_in_with_the_translated_settings(
+    login: Login, jvm: JavaGateway, tmp_path: Path, user: str, mechanism: str
+) -> None:
+    settings, path = login(user, mechanism), tmp_path / "state" / "kafka-secrets.properties"
+    settings.write_java_secrets(path)
+    java = settings.java(path)
+    assert settings.values["sasl.password"] not in str(java)
+    assert java_answer(jvm, java) == "a"
