@@ -25,21 +25,20 @@ find_python() {
     fail "Dayfold needs Python 3.11 or 3.12 on PATH: install one (Debian and Ubuntu: apt-get install python3)."
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    else
-        sudo -n "$@"
-    fi
+# What to put before a command that needs root: nothing, or a sudo that asks no password.
+root_prefix() {
+    [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && echo "sudo -n"; }
 }
 
 # Debian keeps what makes a virtual environment in a package of its own, one for each version.
 need_venv_module() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
-    echo "installing $package with apt-get"
-    { as_root apt-get update -q && as_root apt-get install -q -y "$package"; } >/dev/null 2>&1 ||
-        fail "$python cannot make a virtual environment: install $package (Debian and Ubuntu: apt-get install $package)."
+    if command -v apt-get >/dev/null && root=$(root_prefix); then
+        echo "installing $package with apt-get"
+        $root apt-get update -q >/dev/null 2>&1 && $root apt-get install -q -y "$package" >/dev/null 2>&1 && return
+    fi
+    fail "$python cannot make a virtual environment: install $package (Debian and Ubuntu: apt-get install $package)."
 }
 
 find_uv() {

@@ -21,7 +21,6 @@ from spark_jobs.local.kafka_server import (
     RunningKafka,
     create_topics,
     find_broker,
-    start_broker,
     start_kafka,
     stop_broker,
 )

@@ -212,6 +212,14 @@ def test_a_jar_that_is_no_longer_listed_leaves_the_class_path(repository: Reposi
     assert contents(folder) == {"spark/one-1.1.jar": TWO}
 
 
+def test_a_jar_put_there_by_hand_is_removed_too(repository: Repository, lock: Path, folder: Path) -> None:
+    write(lock, repository.jar("org.example:one:1.0", ONE))
+    fetch_jars(lock, folder)
+    (folder / "spark/one-0.9.jar").write_bytes(TWO)
+    fetch_jars(lock, folder)
+    assert contents(folder) == {"spark/one-1.0.jar": ONE}
+
+
 def test_what_a_killed_fetch_left_behind_is_removed(repository: Repository, lock: Path, folder: Path) -> None:
     write(lock, repository.jar("org.example:one:1.0", ONE))
     (folder / "spark").mkdir(parents=True)
