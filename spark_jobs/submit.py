@@ -1,11 +1,12 @@
 """The `spark-submit` command line of the job, with absolute paths, so that it works from any folder."""
 
+import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyspark
+from spark_jobs.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parent.parent
 APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
@@ -45,8 +46,11 @@ def submit_command(arguments: Iterable[str], submission: Submission = Submission
 
 
 def spark_submit() -> Path:
-    """Spark's own launcher, of the installed pyspark."""
-    return Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    """Spark's own launcher, of the installed pyspark; found without importing it, which a DAG file must not do."""
+    pyspark = importlib.util.find_spec("pyspark")
+    if pyspark is None or pyspark.origin is None:
+        raise ConfigurationError("pyspark is not installed beside this Python; run `make setup`")
+    return Path(pyspark.origin).parent / "bin" / "spark-submit"
 
 
 def job_arguments(config: Path, run_id: str, overrides: Sequence[str], flags: Iterable[str]) -> list[str]:

@@ -1,0 +1,51 @@
+"""The pipeline files of a folder: those that can be used, and what is wrong with the others.
+
+For whoever serves all pipelines at once, as the DAGs do. Reads the files and nothing else, so it is quick enough for a parser
+that runs every few seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.submit import PROJECT
+
+FOLDER_VARIABLE = "DAYFOLD_PIPELINES"
+DEFAULT_FOLDER = PROJECT / "conf" / "pipelines"
+
+
+@dataclass(frozen=True)
+class PipelineFiles:
+    """`usable` maps each file to its settings, in the order of the names; `problems` says why the other files are not there."""
+
+    usable: Mapping[Path, Pipeline]
+    problems: tuple[str, ...]
+
+
+def pipelines_folder(environment: Mapping[str, str]) -> Path:
+    """Folder named by `DAYFOLD_PIPELINES`, a relative one below the project; else the project's own."""
+    return PROJECT / environment.get(FOLDER_VARIABLE, DEFAULT_FOLDER)
+
+
+def load_pipeline_files(folder: Path, environment: Mapping[str, str]) -> PipelineFiles:
+    """Every `*.yaml` and `*.yml` of the folder. A file that cannot be used never hinders another one."""
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml"))
+    usable: dict[Path, Pipeline] = {}
+    problems = [] if files else [f"there is no pipeline file in {folder}; {FOLDER_VARIABLE} names another folder"]
+    for path in files:
+        try:
+            pipeline = load_pipeline(path, environment=environment)
+            _require_unused(pipeline.name, path, usable)
+            usable[path] = pipeline
+        except ConfigurationError as error:
+            problems.append(str(error))
+    return PipelineFiles(usable, tuple(problems))
+
+
+def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> None:
+    """Two pipelines of one name would share lock, checkpoints and consumer group."""
+    for other, pipeline in usable.items():
+        if pipeline.name == name:
+            raise ConfigurationError(f"{path}: the name {name} belongs to {other} already; give this pipeline another one")
