@@ -58,16 +58,10 @@ class Rejection(StrEnum):
 
 @dataclass(frozen=True)
 class TimePattern:
-    """A time as messages hold it, for Java's regular expressions.
-
-    `regex` matches the text with one named group per part and has no anchors. `canonical` is the replacement that turns
-    a match into `2006-12-23 16:52:00`, with fraction and offset where the pattern has them; for epochs, the integer.
-    Whether the calendar has that day is not decided here.
-    """
+    """A time as messages hold it: `regex` is for Java, has no anchors, and leaves to Spark whether there is such a day."""
 
     pattern: str
     regex: str
-    canonical: str
     has_offset: bool
     epoch_unit: Literal["s", "ms"] | None = None
 
@@ -97,17 +91,18 @@ def time_pattern(pattern: str) -> TimePattern:
     `S` to `SSSSSS` take one up to that many digits, as Spark does; all other parts have a fixed width. A quoted `'Z'` is
     text and no offset. Raises `ValueError` with a sentence that names what is not supported.
 
-    >>> time_pattern("dd/MM/yyyy HH:mm").canonical
-    '${year}-${month}-${day} ${hour}:${minute}:00'
+    >>> time_pattern("yyyy-MM").regex
+    Traceback (most recent call last):
+    ValueError: time format 'yyyy-MM' lacks dd; an example is dd/MM/yyyy HH:mm:ss, or use the words epoch_seconds or epoch_millis
     """
     if pattern in _EPOCH_UNITS:
         unit = _EPOCH_UNITS[pattern]
         limited = INTEGER.replace("*+", f"{{0,{EPOCH_DIGITS[unit] - 1}}}")
-        return TimePattern(pattern, f"(?<epoch>{limited})", "${epoch}", has_offset=True, epoch_unit=unit)
+        return TimePattern(pattern, limited, has_offset=True, epoch_unit=unit)
     parts: dict[str, str] = {}
     regex = "".join(_token_regex(pattern, token, parts) for token in _tokens(pattern))
     _check_parts(pattern, parts)
-    return TimePattern(pattern, regex, _canonical(parts), has_offset="offset" in parts)
+    return TimePattern(pattern, regex, has_offset="offset" in parts)
 
 
 def _tokens(pattern: str) -> list[re.Match[str]]:
@@ -131,7 +126,7 @@ def _token_regex(pattern: str, token: re.Match[str], parts: dict[str, str]) -> s
     if name in parts:
         raise ValueError(f"time format {pattern!r} has the {name} twice")
     parts[name] = letters
-    return f"(?<{name}>{digits})"
+    return f"(?:{digits})"
 
 
 def _literal_regex(pattern: str, token: re.Match[str]) -> str:
@@ -155,13 +150,6 @@ def _check_parts(pattern: str, parts: dict[str, str]) -> None:
             raise ValueError(f"time format {pattern!r} has the {name} but not the {needed}")
 
 
-def _canonical(parts: dict[str, str]) -> str:
-    clock = ":".join(f"${{{name}}}" if name in parts else "00" for name in ("hour", "minute", "second"))
-    fraction = ".${fraction}" if "fraction" in parts else ""
-    offset = "${offset}" if "offset" in parts else ""
-    return f"${{year}}-${{month}}-${{day}} {clock}{fraction}{offset}"
-
-
 def plain_number(precision: int, scale: int) -> str:
     """Regex of the numbers that fit `decimal(precision, scale)` digit by digit, without exponent."""
     whole = f"(?:0|[1-9][0-9]{{0,{precision - scale - 1}}})" if precision > scale else "0"
@@ -172,7 +160,7 @@ def plain_number(precision: int, scale: int) -> str:
 class MessageForm:
     """The form nearly all messages have, as one anchored regex; `replacement` turns a match into `tail|number|time`.
 
-    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing. `time` is canonical.
+    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing.
     """
 
     regex: str
@@ -180,25 +168,34 @@ class MessageForm:
 
 
 def message_form(time_field: str, time: TimePattern, value_field: str, precision: int, scale: int) -> MessageForm:
-    """One object with the two fields in either order, among up to some extra fields with plain, unnested values.
+    """One object with the two fields in either order, also among extra fields with plain, unnested values.
 
     Never matches where a key occurs twice, where a string holds an escape, or where bytes were not UTF-8; those and all
     that is unusual are left to a real parser.
     """
     names = [_name_regex(time_field), _name_regex(value_field)]
-    comma = f"{WHITESPACE},{WHITESPACE}"
-    extra = rf'(?!"(?:{"|".join(names)})"){_EXTRA_FIELD}'
-    before, after = (f"(?:{piece}){{0,{MAX_EXTRA_FIELDS}}}+" for piece in (extra + comma, comma + extra))
     members = [_member(names[0], _time_value(time)), _member(names[1], _number_value(precision, scale))]
-    orders = [_numbered(order, first + comma + before + second) for order, (first, second) in enumerate([members, members[::-1]])]
-    fields = _numbered(2, before) + f"(?:{'|'.join(orders)})" + _numbered(3, after)
-    regex = WHITESPACE.join([r"(?s)\A", r"\{", fields, r"\}", r"\z"])
-    return MessageForm(
-        regex if _is_safe(time_field + value_field) else _NEVER, _both_orders("${tail}|${number}|" + time.canonical)
-    )
+    only_these = _numbered(0, _COMMA.join(members))
+    regex = rf"(?s)\A{WHITESPACE}\{{{WHITESPACE}(?:{only_these}{_END}|{_among_extras(names, members)}{_END})"
+    return MessageForm(regex if _is_safe(time_field + value_field) else _NEVER, _replacement(regex))
+
+
+def _among_extras(names: list[str], members: list[str]) -> str:
+    extra = rf'(?!"(?:{"|".join(names)})"){_EXTRA_FIELD}'
+    before, after = (f"(?:{piece}){{0,{MAX_EXTRA_FIELDS}}}+" for piece in (extra + _COMMA, _COMMA + extra))
+    orders = [_numbered(number, (_COMMA + before).join(order)) for number, order in ((1, members), (2, members[::-1]))]
+    return _numbered(3, before) + f"(?:{'|'.join(orders)})" + _numbered(4, after)
+
+
+def _replacement(regex: str) -> str:
+    """Groups by number, which Java puts together faster than groups by name."""
+    groups = re.findall(r"\(\?<([a-z]+[0-9])>", regex)
+    return "|".join("".join(f"${groups.index(name + order) + 1}" for order in "012") for name in ("tail", "number", "time"))
 
 
 _NEVER = r"\A\z."
+_COMMA = f"{WHITESPACE},{WHITESPACE}"
+_END = rf"{WHITESPACE}\}}{WHITESPACE}\z"
 _STRING = r'"[ !#-\[\]-~]*+"'
 _EXTRA_FIELD = rf"(?<key>{_STRING}){WHITESPACE}:(?!.*\k<key>{WHITESPACE}:){WHITESPACE}(?:{_STRING}|{NUMBER}|true|false|null)"
 
@@ -217,7 +214,8 @@ def _member(name: str, value: str) -> str:
 
 
 def _time_value(time: TimePattern) -> str:
-    return rf'(?<timequote>"?){time.regex}\k<timequote>' if time.epoch_unit else f'"{time.regex}"'
+    quote, end = ('(?<timequote>"?)', r"\k<timequote>") if time.epoch_unit else ('"', '"')
+    return f"{quote}(?<time>{time.regex}){end}"
 
 
 def _number_value(precision: int, scale: int) -> str:
@@ -229,10 +227,6 @@ def _number_value(precision: int, scale: int) -> str:
 def _numbered(number: int, regex: str) -> str:
     """The regex with this number at the end of all its group names: Java wants every name once."""
     return re.sub(r"(\(\?<|\\k<)([a-z]+)>", rf"\g<1>\g<2>{number}>", regex)
-
-
-def _both_orders(replacement: str) -> str:
-    return re.sub(r"\$\{([a-z]+)\}", r"${\g<1>0}${\g<1>1}", replacement)
 
 
 def numbers_regex() -> str:

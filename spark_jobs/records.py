@@ -122,20 +122,20 @@ def _field(fields: str, name: str) -> Column:
 
 
 def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: str) -> DataFrame:
-    """Adds `time_text` (canonical), `number` as it was written and `is_plain`.
+    """Adds `time_text`, `number` as it was written and `is_plain`.
 
     `time_text` is null where the time is not in the format, `number` where the value is no string and no number.
     """
     usual = F.col("usual")
     is_usual = usual.isNotNull()
+    time_regex = INTEGER if time.epoch_unit else time.regex
+    strict_time = F.when(F.col("time_string").rlike(rf"\A{time_regex}\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
     usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
     return (
         messages.withColumn("time_string", _json_text("json_time", nonce, numbers=time.epoch_unit is not None))
         .withColumn("number", _json_text("json_value", nonce, numbers=True))
-        .withColumn(
-            "time_text", F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(_canonical_time("time_string", time))
-        )
+        .withColumn("time_text", F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time))
         .withColumn("number", F.when(is_usual, usual_number).otherwise(F.col("number")))
         .withColumn("is_plain", F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")))
     )
@@ -150,48 +150,36 @@ def _json_text(field: str, nonce: str, *, numbers: bool) -> Column:
     return F.when(F.col(field).isNotNull(), F.when(is_text, F.when(is_number, number).otherwise(text)))
 
 
-def _canonical_time(field: str, time: TimePattern) -> Column:
-    text = F.col(field)
-    if time.epoch_unit:
-        return F.when(text.rlike(rf"\A{INTEGER}\z"), text)
-    regex = rf"\A{time.regex}\z"
-    return F.when(text.rlike(regex), F.regexp_replace(text, F.lit(regex), F.lit(time.canonical)))
-
-
 def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePattern) -> DataFrame:
     """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`."""
-    local = _wall_time() if not time.has_offset else F.from_utc_timestamp(_instant(time), rules.timezone)
-    event_time = _instant(time) if time.has_offset else _in_utc(F.col("local"), rules.timezone)
-    skipped = F.from_utc_timestamp("event_time", rules.timezone) != F.col("local")
-    plausible = F.col("event_time").between(_timestamp(rules.earliest), _timestamp(rules.latest))
+    is_utc = rules.timezone == "UTC"
+    parsed, event_time = F.col("parsed_time"), F.col("event_time")
+    local = parsed if is_utc or not time.has_offset else F.from_utc_timestamp(parsed, rules.timezone)
+    instant = parsed if is_utc or time.has_offset else F.to_utc_timestamp(parsed, rules.timezone)
     reason = (
         F.when(F.col("time_text").isNull(), Rejection.BAD_TIME)
-        .when(F.col("event_time").isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
-        .when(~plausible, Rejection.TIME_OUT_OF_RANGE)
+        .when(parsed.isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
+        .when(~event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest)), Rejection.TIME_OUT_OF_RANGE)
     )
+    if not is_utc and not time.has_offset:
+        skipped = F.from_utc_timestamp(event_time, rules.timezone) != F.col("local")
+        reason = reason.when(skipped, Rejection.NONEXISTENT_TIME)
     return (
-        messages.withColumn("local", local)
-        .withColumn("event_time", event_time)
+        messages.withColumn("parsed_time", _parsed_time("time_text", time))
+        .withColumn("local", local)
+        .withColumn("event_time", instant)
         .withColumn("date", F.col("local").cast("date"))
-        .withColumn("time_reason", reason if time.has_offset else reason.when(skipped, Rejection.NONEXISTENT_TIME))
+        .withColumn("time_reason", reason)
     )
 
 
-def _wall_time() -> Column:
-    return F.col("time_text").try_cast("timestamp_ntz").cast("timestamp")
-
-
-def _instant(time: TimePattern) -> Column:
-    text = F.col("time_text")
+def _parsed_time(text: str, time: TimePattern) -> Column:
+    """The instant, or for a text without offset what would be the instant if the clock showed UTC."""
     if time.epoch_unit is None:
-        return text.try_cast("timestamp")
+        return F.try_to_timestamp(text, F.lit(time.pattern))
     micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
     fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
-    return F.timestamp_micros(F.when(fits, text.try_cast("bigint") * micros))
-
-
-def _in_utc(local: Column, timezone: str) -> Column:
-    return local if timezone == "UTC" else F.to_utc_timestamp(local, timezone)
+    return F.timestamp_micros(F.when(fits, F.col(text).try_cast("bigint") * micros))
 
 
 def _timestamp(instant: datetime) -> Column:
