@@ -14,10 +14,14 @@ fail() {
     exit 78
 }
 
+is_suitable() {
+    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+}
+
 # The first Python 3.11 or 3.12 that really runs: a name on PATH may be a shim for a version that is not there.
 find_python() {
     for name in python3.12 python3.11 python3 python; do
-        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+        if is_suitable "$name"; then
             "$name" -c 'import os, sys; print(os.path.realpath(sys.executable))'
             return
         fi
@@ -53,7 +57,11 @@ python=$(find_python)
 uv=$(find_uv)
 if [ -z "$uv" ]; then
     need_venv_module
-    "$python" -m venv --clear "$venv"
+    if is_suitable "$venv/bin/python"; then
+        "$venv/bin/python" -m ensurepip >/dev/null
+    else
+        "$python" -m venv --clear "$venv"
+    fi
     "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$uv_version"
     uv=$venv/bin/uv
 fi
@@ -62,4 +70,6 @@ if [ ! -t 2 ]; then
     quiet=--quiet
     echo "installing the Python packages of uv.lock into $venv"
 fi
-"$uv" sync $quiet --frozen --all-extras --python "$python"
+# An environment that is there keeps its Python.
+is_suitable "$venv/bin/python" || export UV_PYTHON="$python"
+"$uv" sync $quiet --frozen --all-extras

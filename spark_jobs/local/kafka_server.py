@@ -108,7 +108,8 @@ def start_kafka(
 ) -> RunningKafka:
     """A broker with its data in `folder`, ready to use; the one that runs there already if there is one.
 
-    `tied_to_us`: it is killed when the calling thread's process ends, in whatever way. Else it lives on.
+    `tied_to_us`: it is killed when this process ends, in whatever way; call it from the main thread, whose end Linux goes by.
+    Else it lives on.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
