@@ -1,14 +1,17 @@
 """Named points where a test may make the process fail, so that every kill window can be hit on purpose.
 
-`DAYFOLD_FAULT=point:action[:nth]` names a point and what happens the nth time it is passed: `kill9` (this process),
-`exit` (code 1 at once), `raise` (`InjectedFault`), `stop` (SIGSTOP, as a frozen machine), `enospc` (disk full).
-Dead unless `DAYFOLD_ALLOW_FAULTS=1`.
+`DAYFOLD_FAULT=point:action[:nth]` names a point and what happens the nth time it is passed: `kill9` (this process), `killgroup`
+(its process group, the JVM with it), `killsoon` (the group, some milliseconds later), `killparent` (the JVM alone), `raise`
+(`InjectedFault`), `stop` (SIGSTOP, as a frozen machine), `enospc` (disk full). Dead unless `DAYFOLD_ALLOW_FAULTS=1`.
 """
 
 import errno
 import os
 import signal
+import threading
 from collections import Counter
+
+SOON_SECONDS = 0.003
 
 _passed: Counter[str] = Counter()
 
@@ -40,15 +43,20 @@ def reset() -> None:
 
 
 def _fail(point: str, action: str) -> None:
-    if action == "kill9":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif action == "stop":
-        os.kill(os.getpid(), signal.SIGSTOP)
-    elif action == "exit":
-        os._exit(1)
-    elif action == "enospc":
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)
-    elif action == "raise":
-        raise InjectedFault(point)
-    else:
-        raise ValueError(f"unknown fault action {action!r} at {point}")
+    match action:
+        case "kill9":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "killgroup":
+            os.killpg(0, signal.SIGKILL)
+        case "killsoon":
+            threading.Timer(SOON_SECONDS, os.killpg, (0, signal.SIGKILL)).start()
+        case "killparent":
+            os.kill(os.getppid(), signal.SIGKILL)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "enospc":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)
+        case "raise":
+            raise InjectedFault(point)
+        case _:
+            raise ValueError(f"unknown fault action {action!r} at {point}")

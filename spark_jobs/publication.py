@@ -95,9 +95,7 @@ class Publisher:
             logger=LibrdkafkaLog(),
         )
         # Never subscribed: it only lends the group's name to the transaction.
-        self._group = Consumer(
-            {**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog()
-        )
+        self._group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
 
     def fence(self) -> None:
         """Shut out every older run of the pipeline and settle its last transaction."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
 from spark_jobs.averages import contributions_of, daily_averages_of
@@ -202,7 +203,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
     return found
 
 
-def _append_contributions(job: Job, plan: Plan, table: "tables.DeltaTable") -> None:
+def _append_contributions(job: Job, plan: Plan, table: DeltaTable) -> None:
     frame = contributions_of(tables.read_records(job.spark(), job.lake, plan.batch))
     rows = frame.toArrow().select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
     fault("before:contributions_commit")
@@ -213,7 +214,7 @@ def _append_contributions(job: Job, plan: Plan, table: "tables.DeltaTable") -> N
     fault("after:contributions_commit")
 
 
-def _contributions(table: "tables.DeltaTable", plan: Plan) -> pa.Table:
+def _contributions(table: DeltaTable, plan: Plan) -> pa.Table:
     return read_rows(table, where=ds.field("batch") == plan.batch)
 
 
@@ -286,7 +287,7 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
     question = Question(job.pipeline.name, job.pipeline.input.topic, job.pipeline.output.topic, job.request.published)
     if is_published(job.broker, plan, question):
         log.info("publish  batch %d was published already", plan.batch)
-        return rows.num_rows
+        return len(rows)
     value_field = job.pipeline.input.value.field
     ordered = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
     records = (output_record(row, pipeline=job.pipeline.name, value_field=value_field) for row in ordered)

@@ -21,6 +21,9 @@ class Submission:
     progress: bool = False
 
 
+PLAIN = Submission()
+
+
 def spark_conf() -> dict[str, str]:
     """Settings of `conf/spark-defaults.conf` that hold paths, made absolute."""
     jars = str(PROJECT / "jars" / "spark" / "*")
@@ -32,7 +35,7 @@ def spark_conf() -> dict[str, str]:
     }
 
 
-def submit_command(arguments: Iterable[str], submission: Submission = Submission()) -> list[str]:
+def submit_command(arguments: Iterable[str], submission: Submission = PLAIN) -> list[str]:
     """Command line that runs the job with these arguments."""
     conf = {**spark_conf(), "spark.ui.showConsoleProgress": str(submission.progress).lower(), **dict(submission.conf)}
     return [

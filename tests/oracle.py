@@ -95,7 +95,9 @@ def expect(messages: Iterable[Sent], batches: dict[int, dict[int, tuple[int, int
 
 def _take(message: Sent, batch: int, expected: Expected, added: dict[Day, Total], totals: dict[Day, Total]) -> None:
     rejected = message.day is None
-    expected.records.add((message.partition, message.offset, message.day, message.value, rejected, message.raw if rejected else None, batch))
+    expected.records.add(
+        (message.partition, message.offset, message.day, message.value, rejected, message.raw if rejected else None, batch)
+    )
     if message.day is not None and message.value is not None:
         added[message.partition, message.day].add(message.value)
         totals[message.partition, message.day].add(message.value)
@@ -115,18 +117,34 @@ def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
 
 
 def _rows(location: str) -> list[dict[str, Any]]:
-    return DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+    rows: list[dict[str, Any]] = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+    return rows
 
 
 def found_tables(lake: str) -> tuple[set[Any], dict[Any, Any], dict[Any, Any]]:
-    """Records, contributions and daily averages in the form of `Expected`; a row twice is an error at once."""
+    """Records, contributions and daily averages in the form of `Expected`; a record or row twice is an error at once."""
+    rows = _rows(f"{lake}/records")
+    assert len(rows) == len({(row["partition"], row["offset"]) for row in rows}), "a record is stored twice"
+    return found_tables_of_generations(lake)
+
+
+def found_tables_of_generations(lake: str) -> tuple[set[Any], dict[Any, Any], dict[Any, Any]]:
+    """The same for an input topic that was created anew, whose offsets begin again."""
     records = [
-        (row["partition"], row["offset"], row["date"], row["value"], row["rejected_because"] is not None, row["raw"], row["batch"])
+        (
+            row["partition"],
+            row["offset"],
+            row["date"],
+            row["value"],
+            row["rejected_because"] is not None,
+            row["raw"],
+            row["batch"],
+        )
         for row in _rows(f"{lake}/records")
     ]
     contributions = _rows(f"{lake}/contributions")
     averages = _rows(f"{lake}/daily_averages")
-    assert len(records) == len({record[:2] for record in records}), "a record is stored twice"
+    assert len(records) == len({(*record[:2], record[-1]) for record in records}), "a record is stored twice in a batch"
     added = {
         (row["batch"], row["partition"], row["date"]): (row["value_sum"], row["value_count"], row["value_min"], row["value_max"])
         for row in contributions
@@ -158,9 +176,9 @@ def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[
             message = consumer.poll(10)
             assert message is not None, f"{topic} was not read to its end"
             if message.error():
-                ended.add(message.partition())
+                ended.add(message.partition() or 0)
             else:
-                found[message.partition()].append(_record(message))
+                found[message.partition() or 0].append(_record(message))
     finally:
         consumer.close()
     return found

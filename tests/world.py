@@ -3,20 +3,28 @@
 import itertools
 import json
 import os
+import subprocess
+import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from spark_jobs import daily_averages, faults
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.steps import Request
+from spark_jobs.submit import job_arguments, submit_command
 from tests import oracle
 
 RUN_NUMBERS = itertools.count(1)
@@ -25,6 +33,15 @@ RUN_NUMBERS = itertools.count(1)
 def reading(moment: str, voltage: str) -> bytes:
     """A message in the producer's usual form."""
     return f'{{"datetime": "{moment}", "voltage": {voltage}}}'.encode()
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for a condition; an error says what was waited for."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        pause.wait(0.05)
 
 
 @dataclass
@@ -79,11 +96,54 @@ class World:
                 value,
                 b"key",
                 partition,
-                on_delivery=lambda error, message: offsets.append(-1 if error else message.offset()),
+                on_delivery=lambda error, message: offsets.append(-1 if error else int(message.offset() or 0)),
             )
         assert producer.flush(20) == 0
-        assert len(offsets) == len(values) and -1 not in offsets
+        assert len(offsets) == len(values)
+        assert -1 not in offsets
         self.sent += [oracle.sent(partition, offset, value) for offset, value in zip(offsets, values, strict=True)]
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        # Kept: a client that is collected ends its unfinished requests.
+        return AdminClient({"bootstrap.servers": self.bootstrap})
+
+    def delete_records(self, partition: int, before: int) -> None:
+        """Move the start of the input partition's log, as retention does."""
+        deleted = self.admin.delete_records([TopicPartition(self.pipeline.input.topic, partition, before)])
+        for future in deleted.values():
+            future.result(20)
+
+    def recreate_input(self, partitions: int) -> None:
+        """Delete the input topic and create it again under the same name; what was sent to the old one is forgotten."""
+        topic = self.pipeline.input.topic
+        self.admin.delete_topics([topic])[topic].result(20)
+        wait_until(lambda: topic not in self.admin.list_topics(timeout=10).topics, f"{topic} is deleted")
+        create_topics(self.bootstrap, {topic: partitions})
+        self.sent.clear()
+
+    def add_partitions(self, total: int) -> None:
+        """Give both topics more partitions."""
+        self.partitions = total
+        for topic in (self.pipeline.input.topic, self.pipeline.output.topic):
+            self.admin.create_partitions([NewPartitions(topic, total)])[topic].result(20)
+            wait_until(partial(self._has_partitions, topic, total), f"{topic} to have {total} partitions")
+
+    def _has_partitions(self, topic: str, total: int) -> bool:
+        return len(self.admin.list_topics(topic, 10).topics[topic].partitions) == total
+
+    def delete_group(self) -> None:
+        """Delete the consumer group, as its expiry does."""
+        self.admin.delete_consumer_groups([self.pipeline.name])[self.pipeline.name].result(20)
+
+    def submit(self, *arguments: str, fault: str = "", **popen: Any) -> subprocess.Popen[str]:
+        """The job as a real `spark-submit` in a process group of its own; its error output is a pipe."""
+        environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
+        environment.pop("PYSPARK_SUBMIT_ARGS", None)
+        if fault:
+            environment |= {"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault}
+        command = submit_command(job_arguments(self.config, "submitted", [], arguments))
+        return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True, **popen)
 
     def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
         """One run of the job in this process."""

@@ -29,7 +29,8 @@ def contribution(batch: int, partition: int, total: str, count: int) -> dict[str
 
 def averages_of(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     table = pa.Table.from_pylist(list(rows), schema=SCHEMAS["contributions"])
-    return daily_averages_of(table, batch=9).to_pylist()
+    averages: list[dict[str, Any]] = daily_averages_of(table, batch=9).to_pylist()
+    return averages
 
 
 def test_contributions_of_several_batches_add_up() -> None:

@@ -42,7 +42,11 @@ def test_the_example_is_valid_and_its_paths_start_at_the_project_folder() -> Non
 def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     pipeline = load(tmp_path)
     assert (pipeline.limits.max_records_per_batch, pipeline.limits.max_rejected_fraction) == (20_000_000, 0.01)
-    assert (pipeline.input.start, pipeline.input.time.timezone, pipeline.input.value.excess_digits) == ("earliest", "UTC", "round")
+    assert (pipeline.input.start, pipeline.input.time.timezone, pipeline.input.value.excess_digits) == (
+        "earliest",
+        "UTC",
+        "round",
+    )
 
 
 def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(tmp_path: Path) -> None:
@@ -89,7 +93,9 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     assert all(part in text for part in ("kafka: missing", "lake: missing", "input: missing", "max_records_per_batch"))
 
 
-@pytest.mark.parametrize(("text", "sentence"), [("", "holds no settings"), ("a: [", "not valid YAML"), ("- 1", "holds no settings")])
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("", "holds no settings"), ("a: [", "not valid YAML"), ("- 1", "holds no settings")]
+)
 def test_a_file_that_is_no_settings_file_is_named(tmp_path: Path, text: str, sentence: str) -> None:
     assert sentence in refusal(tmp_path, text)
 

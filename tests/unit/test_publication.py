@@ -6,7 +6,14 @@ import pytest
 
 from spark_jobs.publication import output_record, plain_number, proof_text, proven_batch
 
-ROW = {"partition": 2, "date": date(2006, 12, 23), "average": Decimal("239.940000"), "batch": 7, "revision": 3, "value_count": 1440}
+ROW = {
+    "partition": 2,
+    "date": date(2006, 12, 23),
+    "average": Decimal("239.940000"),
+    "batch": 7,
+    "revision": 3,
+    "value_count": 1440,
+}
 
 
 def test_an_average_becomes_a_message_with_its_day_as_key() -> None:
@@ -22,7 +29,14 @@ def test_the_value_field_is_escaped_as_json() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("239.940000", "239.94"), ("100.000000", "100"), ("0.000001", "0.000001"), ("-0.500000", "-0.5"), ("0E-6", "0"), ("-0.000000", "0")],
+    [
+        ("239.940000", "239.94"),
+        ("100.000000", "100"),
+        ("0.000001", "0.000001"),
+        ("-0.500000", "-0.5"),
+        ("0E-6", "0"),
+        ("-0.000000", "0"),
+    ],
 )
 def test_numbers_are_plain_json_without_exponent_or_trailing_zeros(value: str, text: str) -> None:
     assert plain_number(Decimal(value)) == text

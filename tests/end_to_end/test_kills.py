@@ -1,0 +1,99 @@
+"""Real kills of real `spark-submit` processes, on the real broker, one after the other on the same batch.
+
+Every rerun resumes where the last one died and is killed again later, so one chain covers all points where the tables and
+Kafka disagree.
+"""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from spark_jobs.lock import lock_owner
+from tests import oracle
+from tests.conftest import NewWorld
+from tests.world import World, reading, wait_until
+
+SECONDS = 180
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+@pytest.fixture
+def world(new_world: NewWorld) -> World:
+    world = new_world()
+    for partition in range(3):
+        world.send(partition, *(reading(f"{day}/12/2006 17:24:00", f"23{day}.840") for day in (16, 17, 18)), b"no reading")
+    return world
+
+
+def finish(world: World, *arguments: str, fault: str = "") -> tuple[int, str]:
+    """Exit code and error output of a submitted run."""
+    process = world.submit(*arguments, fault=fault)
+    _, errors = process.communicate(timeout=SECONDS)
+    return process.returncode, errors
+
+
+def visible_batches(world: World) -> set[int]:
+    found = oracle.found_output(world.bootstrap, world.pipeline.output.topic, world.partitions)
+    return {record[2] for records in found.values() for record in records}
+
+
+def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disagree(world: World) -> None:
+    for point in ("after:records_commit", "after:averages_commit", "after:produce"):
+        code, errors = finish(world, fault=f"{point}:killgroup")
+        assert code in KILLED, errors
+        assert visible_batches(world) == set()
+    for point in ("before:commit_transaction:killsoon", "after:commit_transaction:killgroup", "after:done_commit:killgroup"):
+        code, errors = finish(world, fault=point)
+        assert code in (*KILLED, 0), errors
+    assert finish(world)[0] == 0
+    world.assert_all_counted()
+    assert len(oracle.stored_batches(world.tables)) == 1
+
+
+@pytest.mark.parametrize("victim", ["killparent", "kill9"], ids=["the JVM alone", "the Python driver alone"])
+def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, victim: str) -> None:
+    for point in ("before:averages_commit", "after:produce"):
+        world.submit(fault=f"{point}:{victim}").communicate(timeout=SECONDS)
+        wait_until(lambda: lock_owner(world.pipeline.lock) is None, "the driver to die with its JVM")
+        assert visible_batches(world) == set()
+    world.run()
+    world.assert_all_counted()
+
+
+def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> None:
+    first = world.submit(fault="after:fence:stop")
+    wait_until(
+        lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(first.pid)), "the first to stop", SECONDS
+    )
+    code, errors = finish(world)
+    assert code == 75
+    assert f"{world.pipeline.name} is being run by run submitted (process " in errors
+    for child in children(first.pid):
+        os.kill(child.pid, signal.SIGCONT)
+    _, errors = first.communicate(timeout=SECONDS)
+    assert first.returncode == 0, errors
+    world.assert_all_counted()
+
+
+def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -> None:
+    process = world.submit(fault="after:delivered:stop")
+    wait_until(
+        lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(process.pid)), "the run to stop", SECONDS
+    )
+    for child in children(process.pid):
+        os.kill(child.pid, signal.SIGTERM)
+        os.kill(child.pid, signal.SIGCONT)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 75, errors
+    assert "SIGTERM" in errors
+    assert visible_batches(world) == set()
+    world.run()
+    world.assert_all_counted()
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """The Python drivers below a launcher."""
+    found = psutil.Process(pid).children(recursive=True) if psutil.pid_exists(pid) else []
+    return [child for child in found if "python" in child.name()]
