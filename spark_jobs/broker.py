@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self, cast
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -22,10 +21,10 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
 
-from spark_jobs import kafka_scan
+from spark_jobs import kafka_group, kafka_scan
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
-    CONNECT,
+    PASSES,
     LibrdkafkaLog,
     Request,
     as_dayfold_error,
@@ -33,30 +32,23 @@ from spark_jobs.kafka_errors import (
     kafka_error,
     reason,
     server_of,
+    tls_alert,
 )
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import OffsetRange, Partition, Topic
 
 CONNECT_SECONDS = 10.0
 SCAN_IDLE_SECONDS = 60.0
-POLL_SECONDS = 0.05
+POLL_SECONDS, TRY_SECONDS = 0.05, 0.25
+ANY_TOPIC = "__consumer_offsets"
+"""A topic to ask about where any would do, because asking about none means all, which large clusters answer slowly."""
+
 COMMITTED, UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 EARLIEST = cast("OffsetSpec", OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
 _NEVER_PASSES = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
 _OF_CONNECTIONS = (*_NEVER_PASSES, KafkaError._SSL, KafkaError._RESOLVE)
-_PASSES = (
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.UNSTABLE_OFFSET_COMMIT,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,48 +58,48 @@ class Connection:
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
         self.failures: list[KafkaError] = []
-        config: dict[str, Any] = {**settings.librdkafka(), "error_cb": self.failures.append}
+        config: dict[str, Any] = {**settings.librdkafka(), "error_cb": self.failures.append, "allow.auto.create.topics": "false"}
         try:
             self.admin = AdminClient(config, logger=LibrdkafkaLog())
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
 
+    def reach(self, timeout_seconds: float) -> str:
+        """The id of the cluster, as soon as a broker has taken our login.
+
+        Asked in short synchronous calls: a login or certificate that can never work is seen between them and ends the wait.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            try:
+                return str(self.admin.list_topics(ANY_TOPIC, timeout=TRY_SECONDS).cluster_id)
+            except KafkaException:
+                self.admin.poll(POLL_SECONDS)
+                if failure := self.hopeless():
+                    raise connection_error(failure, self.settings) from None
+        raise self.unreachable(timeout_seconds)
+
     def ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request, timeout_seconds: float) -> list[Any]:
         """The answers in order, asked for again while Kafka says that the obstacle passes by itself (a leader is moving)."""
         deadline = time.monotonic() + timeout_seconds
         while True:
+            futures = list(question().values())
             try:
-                answers = self._answers(question().values(), deadline, timeout_seconds)
+                return [future.result() for future in futures]
             except KafkaException as error:
                 found = kafka_error(error)
-                if found is None or found.code() not in _PASSES or time.monotonic() > deadline:
+                if found is None or found.code() not in PASSES or time.monotonic() > deadline:
                     raise self._explained(error, request, timeout_seconds) from error
                 self.admin.poll(POLL_SECONDS)
-            else:
-                self.failures.clear()
-                return answers
-
-    def _answers(self, futures: Iterable["Future[Any]"], deadline: float, seconds: float) -> list[Any]:
-        """Answers of one try; a login or certificate that can never work ends the wait at once."""
-        futures = list(futures)
-        while wait(futures, POLL_SECONDS).not_done:
-            self.admin.poll(0)
-            failure = self.hopeless()
-            if failure is not None:
-                raise connection_error(failure, self.settings)
-            if time.monotonic() > deadline:
-                raise self.unreachable(seconds)
-        answers = [future.result() for future in futures]
-        # A group's answer carries the errors of its partitions inside.
-        for error in [one.error for answer in answers for one in getattr(answer, "topic_partitions", ())]:
-            if error is not None:
-                raise KafkaException(error)
-        return answers
+            finally:
+                # librdkafka ends each request in time; the client must not be dropped while one is under way.
+                wait(futures)
 
     def hopeless(self) -> KafkaError | None:
         """A failure met so far that waiting cannot mend, if there is one."""
         for failure in self.failures:
-            if failure.code() in _NEVER_PASSES or (failure.code() == KafkaError._SSL and not _passes(failure)):
+            is_trust = failure.code() == KafkaError._SSL and not _passes(failure)
+            if failure.code() in _NEVER_PASSES or is_trust or tls_alert(failure):
                 return failure
         unresolved = [one for one in self.failures if one.code() == KafkaError._RESOLVE and not _passes(one)]
         names = {server_of(failure, self.settings) for failure in unresolved}
@@ -144,10 +136,10 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
     if a name cannot be resolved, a certificate is not trusted or the login is refused: one sentence, never a secret.
     """
     connection = Connection(settings)
-    (cluster,) = connection.ask(
-        lambda: {"cluster": connection.admin.describe_cluster(request_timeout=timeout_seconds)}, CONNECT, timeout_seconds
-    )
-    return Broker(connection, cluster.cluster_id, timeout_seconds)
+    cluster_id = connection.reach(timeout_seconds)
+    # What went wrong on the way (one of several servers, for example) must not explain a later failure.
+    connection.failures.clear()
+    return Broker(connection, cluster_id, timeout_seconds)
 
 
 class Broker:
@@ -198,16 +190,8 @@ class Broker:
         Offsets inside an open transaction are waited for, never overlooked: `TryAgain` if it outlasts the timeout.
         `ConfigurationError` at once without permission on the group.
         """
-        wanted = [TopicPartition(topic, number) for number in partitions]
-        if not wanted:
-            return {}
-        question = [ConsumerGroupTopicPartitions(group, wanted)]
-        (found,) = self._ask(
-            # Without require_stable an open transaction's offsets look as if there were none.
-            lambda: self._admin.list_consumer_group_offsets(question, require_stable=True, request_timeout=self._timeout_seconds),
-            Request("Describe", "group", group, topic),
-        )
-        return {one.partition: (one.offset, one.metadata or "") for one in found.topic_partitions if one.offset >= 0}
+        request = Request("Describe", "group", group, topic)
+        return kafka_group.committed(self._connection.settings, request, partitions, timeout_seconds=self._timeout_seconds)
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""
@@ -252,5 +236,4 @@ class Broker:
         return {number: answer.offset for number, answer in zip(wanted, found, strict=True)}
 
     def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request) -> list[Any]:
-        # The client's own deadline comes first and tells what it was waiting for; ours is for when it does not come.
-        return self._connection.ask(question, request, self._timeout_seconds + 1)
+        return self._connection.ask(question, request, self._timeout_seconds)

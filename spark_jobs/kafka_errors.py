@@ -38,6 +38,19 @@ class Request:
 
 CONNECT = Request("Describe", "cluster", "kafka-cluster")
 
+PASSES = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+)
+"""Answers that ask for another try: a leader or a coordinator is moving, a transaction is about to end."""
+
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "group",
@@ -96,16 +109,24 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
         return ConfigurationError(f"{settings.path}: Kafka does not take these settings: {reason(found, settings)}")
     if code in _OUT_OF_RANGE:
         return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
-    if code == KafkaError.UNSTABLE_OFFSET_COMMIT:
-        return TryAgain(
-            f"{request.resource} {request.name}: its offsets of {request.topic} are part of an open transaction; wait for its end"
-        )
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
+
+
+def open_transaction(request: Request) -> TryAgain:
+    """The group's offsets are not known before a transaction ends."""
+    return TryAgain(
+        f"group {request.name}: its offsets of {request.topic} are part of an open transaction; run again when it has ended"
+    )
 
 
 def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError:
     """Why a connection could not be made: name, certificate or login; anything else is an unreachable broker."""
     code, server = error.code(), server_of(error, settings)
+    if alert := tls_alert(error):
+        return ConfigurationError(
+            f"the Kafka broker {server} ended the TLS handshake ({alert}); it may ask for another certificate: "
+            f"check ssl.certificate.location and ssl.key.location in {settings.path}"
+        )
     if code == KafkaError._RESOLVE:
         return ConfigurationError(
             f"the name of the Kafka broker {server} cannot be resolved; check bootstrap.servers in {settings.path}"
@@ -115,6 +136,12 @@ def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError
     if code in _LOGIN:
         return ConfigurationError(_login_sentence(error, server, settings))
     return BrokerUnreachable(settings.servers, 0, reason(error, settings))
+
+
+def tls_alert(error: KafkaError) -> str | None:
+    """What the broker had against our side of the TLS handshake, in OpenSSL's words; such an error counts as mere transport."""
+    match = re.search(r"alert ([a-z ]+): SSL alert number", error.str())
+    return match[1] if match else None
 
 
 def reason(error: KafkaError, settings: KafkaSettings) -> str:

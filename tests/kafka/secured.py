@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from spark_jobs.kafka_java import properties_text, quoted
@@ -48,10 +48,22 @@ class Authority:
         """Key, certificate for these names and addresses, and the authority, in one text; `days` below 0 has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([alternative_name(host) for host in hosts])
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        # A broker is a client too, of other brokers; Kafka tries that with itself at its start.
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         certificate = self._signed(common_name("broker"), key, names, usage, days=days)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         return private + certificate.public_bytes(Encoding.PEM).decode() + self.pem
+
+    def client_files(self, folder: Path, name: str, password: str) -> tuple[list[str], list[str]]:
+        """A client's certificate and encrypted key as settings of a PEM pair and of a PKCS12 keystore, their files in `folder`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._signed(common_name(name), key, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
+        locked = BestAvailableEncryption(password.encode())
+        (folder / f"{name}.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+        (folder / f"{name}.p12").write_bytes(pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, locked))
+        pem = [f"ssl.certificate.location={name}.pem", f"ssl.key.location={name}.key", f"ssl.key.password={password}"]
+        return pem, [f"ssl.keystore.location={name}.p12", f"ssl.keystore.password={password}"]
 
     def _signed(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType, days: int = 1
@@ -92,6 +104,8 @@ def secured_options(folder: Path, authority: Authority, plain: Mapping[str, str]
         "ssl.keystore.location": str(keystore),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(truststore),
+        # Heeded beside SASL only with the listener's name.
+        "listener.name.client.ssl.client.auth": "required",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         # The controller's own listener knows no names; from outside nobody is ANONYMOUS.
         "super.users": "User:broker;User:ANONYMOUS",
@@ -99,13 +113,17 @@ def secured_options(folder: Path, authority: Authority, plain: Mapping[str, str]
     escaped = dict(line.split("=", 1) for line in properties_text(settings).splitlines())
     arguments = [part for name, word in scram.items() for part in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={word}]")]
     return BrokerOptions(
-        settings=escaped, format_arguments=arguments, client=librdkafka_login(authority, "broker", plain["broker"])
+        settings=escaped, format_arguments=arguments, client=librdkafka_login(authority, folder, plain["broker"])
     )
 
 
-def librdkafka_login(authority: Authority, name: str, password: str) -> dict[str, str]:
-    login = {"sasl.mechanism": "PLAIN", "sasl.username": name, "sasl.password": password}
-    return {"security.protocol": "SASL_SSL", "ssl.ca.pem": authority.pem} | login
+def librdkafka_login(authority: Authority, folder: Path, password: str) -> dict[str, str]:
+    """Settings of the user `broker`, its certificate stored in `folder`."""
+    login = {"sasl.mechanism": "PLAIN", "sasl.username": "broker", "sasl.password": password}
+    pem, _ = authority.client_files(folder, "admin", secrets.token_urlsafe(8))
+    files = dict(line.split("=", 1) for line in pem)
+    files |= {key: str(folder / files[key]) for key in ("ssl.certificate.location", "ssl.key.location")}
+    return {"security.protocol": "SASL_SSL", "ssl.ca.pem": authority.pem} | login | files
 
 
 def grant(admin: AdminClient, user: str, resource: ResourceType, name: str, *operations: AclOperation) -> None:

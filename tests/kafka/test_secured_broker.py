@@ -14,15 +14,17 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway  # 
 
 from spark_jobs.broker import Broker, connect
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_keys import SECRET_KEYS
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.local.jars import FOLDER as JARS
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
 from spark_jobs.offsets import OffsetRange
-from tests.kafka.secured import AWKWARD, Authority, grant, librdkafka_login, secured_options
+from tests.kafka.secured import AWKWARD, Authority, grant, secured_options
 
 READINGS, GROUP = "readings", "daily_voltage"
 ANSWER_SECONDS = 15.0
 SCRAM, PLAIN = "SCRAM-SHA-512", "PLAIN"
+PEM_PAIR, KEYSTORE = 0, 1
 Login = Callable[..., KafkaSettings]
 
 
@@ -33,11 +35,6 @@ class Secured:
     kafka: RunningKafka
     authority: Authority
     passwords: dict[str, str]
-
-    @property
-    def admin(self) -> AdminClient:
-        login = librdkafka_login(self.authority, "broker", self.passwords["broker"])
-        return AdminClient({"bootstrap.servers": self.kafka.bootstrap, **login})
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +48,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
         found = Secured(kafka, authority, plain | scram)
         create_topics(kafka.bootstrap, {READINGS: 2}, client=options.client)
         send(kafka, options.client, b"a", b"b")
-        give_permissions(found.admin)
+        give_permissions(AdminClient({"bootstrap.servers": kafka.bootstrap, **options.client}))
         yield found
 
 
@@ -81,6 +78,7 @@ def login(secured: Secured, tmp_path: Path) -> Login:
         password: str | None = None,
         authority: Authority | None = None,
         servers: str | None = None,
+        certificate: int | None = PEM_PAIR,
     ) -> KafkaSettings:
         (tmp_path / "ca.pem").write_text((authority or secured.authority).pem)
         lines = [
@@ -89,6 +87,8 @@ def login(secured: Secured, tmp_path: Path) -> Login:
             "ssl.ca.location=ca.pem",
         ]
         lines += [f"sasl.mechanism={mechanism}", f"sasl.username={user}", f"sasl.password={password or secured.passwords[user]}"]
+        if certificate is not None:
+            lines += secured.authority.client_files(tmp_path, "dayfold", secrets.token_urlsafe(8))[certificate]
         path = tmp_path / "kafka.properties"
         path.touch(mode=0o600)
         path.write_text("\n".join(lines))
@@ -216,12 +216,30 @@ def java_answer(jvm: JavaGateway, settings: dict[str, str]) -> str:
         consumer.close()
 
 
+def java_settings(settings: KafkaSettings, folder: Path) -> dict[str, str]:
+    path = folder / "state" / "kafka-secrets.properties"
+    settings.write_java_secrets(path)
+    java = settings.java(path)
+    assert not any(settings.values[key] in str(java) for key in SECRET_KEYS & settings.values.keys())
+    return java
+
+
 @pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
 def test_the_java_client_logs_in_with_the_translated_settings(
     login: Login, jvm: JavaGateway, tmp_path: Path, user: str, mechanism: str
 ) -> None:
-    settings, path = login(user, mechanism), tmp_path / "state" / "kafka-secrets.properties"
-    settings.write_java_secrets(path)
-    java = settings.java(path)
-    assert settings.values["sasl.password"] not in str(java)
-    assert java_answer(jvm, java) == "a"
+    assert java_answer(jvm, java_settings(login(user, mechanism), tmp_path)) == "a"
+
+
+@pytest.mark.parametrize("certificate", [PEM_PAIR, KEYSTORE], ids=["pem", "pkcs12"])
+def test_both_clients_show_the_same_certificate(login: Login, jvm: JavaGateway, tmp_path: Path, certificate: int) -> None:
+    settings = login("alice", certificate=certificate)
+    with connect(settings) as broker:
+        assert broker.topic(READINGS).numbers == (0, 1)
+    assert java_answer(jvm, java_settings(settings, tmp_path)) == "a"
+
+
+def test_a_missing_client_certificate_is_told(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("alice", certificate=None))
+    assert f"the Kafka broker {secured.kafka.bootstrap} ended the TLS handshake (" in sentence
+    assert "check ssl.certificate.location and ssl.key.location" in sentence
