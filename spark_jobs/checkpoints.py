@@ -73,7 +73,8 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
         case "ABANDONED":
             return replace(progress, unfinished=None)
         case "LOSS":
-            return replace(progress, ends={**progress.ends, **row.details["resume"]})
+            resume = {int(number): offset for number, offset in row.details["resume"].items()}
+            return replace(progress, ends={**progress.ends, **resume})
         case "ADOPTED":
             return replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges))
 
@@ -147,9 +148,6 @@ def _rows(table: DeltaTable) -> list[Checkpoint]:
 
 
 def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
-    details = json.loads(row["details"])
-    if "resume" in details:
-        details["resume"] = {int(number): offset for number, offset in details["resume"].items()}
     return Checkpoint(
         batch=row["batch"],
         state=row["state"],
@@ -158,7 +156,7 @@ def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
         topic_id=row["topic_id"],
         ranges=tuple(OffsetRange(one["partition"], one["start"], one["end"]) for one in row["ranges"]),
         counts=tuple(Counts(**one) for one in row["counts"]),
-        details=details,
+        details=json.loads(row["details"]),
     )
 
 

@@ -80,3 +80,12 @@ def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(wo
         world.run_with_fault(f"{point}:raise")
     world.run()
     world.assert_all_counted()
+
+
+def test_kafka_is_not_needed_any_more_once_the_records_are_stored(world: World) -> None:
+    send_some(world, 1)
+    world.run_with_fault("after:records_commit:raise")
+    world.delete_records(0, 2)
+    world.delete_records(1, 3)
+    world.run()
+    world.assert_all_counted()

@@ -6,6 +6,7 @@ Kafka disagree.
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -90,6 +91,23 @@ def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -
     assert "SIGTERM" in errors
     assert visible_batches(world) == set()
     world.run()
+    world.assert_all_counted()
+
+
+@pytest.mark.parametrize("point", ["before:averages_commit", "before:commit_transaction"])
+def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(world: World, point: str, tmp_path: Path) -> None:
+    world.run_with_fault("after:contributions_commit:raise")
+    frozen = world.submit(fault=f"{point}:stop")
+    wait_until(lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(frozen.pid)), "the run to stop", SECONDS)
+    other_machine = [f"state={tmp_path / 'another-machine'}"]
+    world.run(overrides=other_machine)
+    world.send(0, reading("16/12/2006 23:59:00", "1"))
+    world.run(overrides=other_machine)
+    for child in children(frozen.pid):
+        os.kill(child.pid, signal.SIGCONT)
+    _, errors = frozen.communicate(timeout=SECONDS)
+    assert frozen.returncode == 76, errors
+    assert "newer run" in errors
     world.assert_all_counted()
 
 

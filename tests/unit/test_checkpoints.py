@@ -1,0 +1,106 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, Progress, State, last_of, planned
+from spark_jobs.config import ParsingRules
+from spark_jobs.errors import Superseded
+from spark_jobs.lake import Lake
+from spark_jobs.offsets import OffsetRange, Plan
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+RULES = ParsingRules(
+    time_field="datetime",
+    time_format="dd/MM/yyyy HH:mm:ss",
+    timezone="UTC",
+    earliest=datetime(1970, 1, 1, tzinfo=UTC),
+    latest=NOW,
+    value_field="voltage",
+    precision=18,
+    scale=6,
+    excess_digits="round",
+)
+
+
+def plan(batch: int, *ranges: tuple[int, int, int]) -> Plan:
+    return Plan(
+        batch, "topic-1", tuple(OffsetRange(*one) for one in ranges), RULES, {0: 7}, {"records": "id"}, "0123456789abcdef"
+    )
+
+
+def row(state: State, batch: int, *ranges: tuple[int, int, int], **details: object) -> Checkpoint:
+    return Checkpoint(batch, state, "run", NOW, "topic-1", tuple(OffsetRange(*one) for one in ranges), details=details)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path), "p")
+
+
+def progress_of(lake: Lake, *rows: Checkpoint) -> Progress:
+    log = CheckpointLog(lake)
+    for one in rows:
+        log.append(one)
+    assert CheckpointLog(lake).progress == log.progress
+    return log.progress
+
+
+def test_a_pipeline_that_never_ran_has_no_progress(lake: Lake) -> None:
+    progress = CheckpointLog(lake).progress
+    assert (progress.last_batch, progress.is_first_run, dict(progress.ends)) == (0, True, {})
+
+
+def test_a_plan_comes_back_exactly_as_it_was_stored(lake: Lake) -> None:
+    stored = plan(1, (0, 0, 5), (1, 2, 2))
+    assert progress_of(lake, planned(stored, "run", NOW)).unfinished == stored
+
+
+def test_a_finished_batch_moves_every_end(lake: Lake) -> None:
+    progress = progress_of(
+        lake,
+        planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
+        row("DONE", 1, (0, 0, 5), (1, 0, 2)),
+        planned(plan(2, (0, 5, 9), (1, 2, 2)), "run", NOW),
+        row("DONE", 2, (0, 5, 9), (1, 2, 2)),
+    )
+    assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (2, None, {0: 9, 1: 2})
+
+
+def test_an_abandoned_batch_keeps_its_number_and_moves_nothing(lake: Lake) -> None:
+    progress = progress_of(lake, planned(plan(1, (0, 0, 5)), "run", NOW), row("ABANDONED", 1, (0, 0, 5)))
+    assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (1, None, {})
+
+
+def test_an_accepted_loss_moves_only_the_lost_partition(lake: Lake) -> None:
+    progress = progress_of(
+        lake,
+        planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
+        row("DONE", 1, (0, 0, 5), (1, 0, 2)),
+        row("LOSS", 1, (1, 2, 8), resume={"1": 8}),
+    )
+    assert dict(progress.ends) == {0: 5, 1: 8}
+
+
+def test_an_adopted_topic_begins_a_new_generation(lake: Lake) -> None:
+    adopted = Checkpoint(1, "ADOPTED", "run", NOW, "topic-2", (OffsetRange(0, 3, 3),))
+    progress = progress_of(
+        lake, planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW), row("DONE", 1, (0, 0, 5), (1, 0, 2)), adopted
+    )
+    assert (progress.topic_id, dict(progress.ends)) == ("topic-2", {0: 3})
+
+
+def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
+    CheckpointLog(lake).create()
+    first, second = CheckpointLog(lake), CheckpointLog(lake)
+    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    with pytest.raises(Superseded, match="wrote its checkpoint first"):
+        second.append(planned(plan(1, (0, 0, 6)), "second", NOW))
+    assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
+
+
+def test_the_rows_of_a_run_are_found_again_with_their_counts(lake: Lake) -> None:
+    done = Checkpoint(1, "DONE", "mine", NOW, "topic-1", (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),), {"published": 1})
+    progress_of(lake, planned(plan(1, (0, 0, 5)), "mine", NOW), done)
+    assert last_of(CheckpointLog(lake).rows, "DONE", "mine") == done
+    assert last_of(CheckpointLog(lake).rows, "DONE", "yours") is None
