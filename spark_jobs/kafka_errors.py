@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import tls_check
-from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, Superseded, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 
@@ -93,7 +93,7 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if found is None:
         return TryAgain(f"Kafka at {settings.servers} could not {request}: {settings.redacted(str(error))}")
     code = found.code()
-    if code in (*_LOGIN, KafkaError._SSL, KafkaError._RESOLVE):
+    if code in (*_LOGIN, KafkaError._SSL, KafkaError._RESOLVE) or tls_alert(found):
         return connection_error(found, settings)
     if code in _DENIED:
         return _denied(_DENIED[code], settings, request)
@@ -119,8 +119,8 @@ def open_transaction(request: Request) -> TryAgain:
     )
 
 
-def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError:
-    """Why a connection could not be made: name, certificate or login; anything else is an unreachable broker."""
+def connection_error(error: KafkaError, settings: KafkaSettings) -> ConfigurationError:
+    """Why no connection will ever be made with these settings: the name, one of the certificates, or the login."""
     code, server = error.code(), server_of(error, settings)
     if alert := tls_alert(error):
         return ConfigurationError(
@@ -133,9 +133,7 @@ def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError
         )
     if code == KafkaError._SSL:
         return ConfigurationError(f"no trusted connection to the Kafka broker {server}: {_tls_cause(error, server, settings)}")
-    if code in _LOGIN:
-        return ConfigurationError(_login_sentence(error, server, settings))
-    return BrokerUnreachable(settings.servers, 0, reason(error, settings))
+    return ConfigurationError(_login_sentence(error, server, settings))
 
 
 def tls_alert(error: KafkaError) -> str | None:

@@ -1,0 +1,62 @@
+"""What is said of a certificate that cannot be trusted."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.tls_check import certificate_fault
+from tests.kafka.secured import Authority
+
+HOSTS = ("127.0.0.1",)
+
+
+@contextmanager
+def server(folder: Path, pem: str) -> Iterator[str]:
+    """`host:port` of a server that shakes hands with this certificate, once."""
+    (folder / "server.pem").write_text(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+        pool.submit(shake_hands, listening, context)
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
+    listening.settimeout(10)
+    plain, _ = listening.accept()
+    # A client that does not trust us hangs up: that is what the test is about.
+    with suppress(OSError), plain, context.wrap_socket(plain, server_side=True):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("certificate", "fault"),
+    [
+        (lambda authority: authority.server_pem(HOSTS), None),
+        (lambda authority: authority.server_pem(HOSTS, days=-1), "certificate has expired"),
+        (lambda authority: authority.server_pem(("broker.example.org",)), "certificate is not valid for '127.0.0.1'"),
+        (lambda _: Authority().server_pem(HOSTS), "self-signed certificate in certificate chain"),
+    ],
+    ids=["right", "expired", "another host", "another authority"],
+)
+@pytest.mark.parametrize("from_file", [True, False])
+def test_the_fault_of_a_certificate_is_named(
+    tmp_path: Path, certificate: Callable[[Authority], str], fault: str | None, from_file: bool
+) -> None:
+    authority = Authority()
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    trust = (str(tmp_path / "ca.pem"), None) if from_file else (None, authority.pem)
+    with server(tmp_path, certificate(authority)) as address:
+        found = certificate_fault(address, *trust)
+    assert found == fault if fault is None else fault in str(found)
+
+
+def test_where_nobody_listens_nothing_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        port = closing.getsockname()[1]
+    assert certificate_fault(f"127.0.0.1:{port}", None, None) is None
