@@ -71,7 +71,8 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
         case "DONE":
             return replace(progress, ends={**progress.ends, **ends_of(row.ranges)}, unfinished=None, last_done=row)
         case "ABANDONED":
-            return replace(progress, unfinished=None)
+            starts = {one.partition: one.start for one in row.ranges}
+            return replace(progress, ends={**progress.ends, **starts}, unfinished=None)
         case "LOSS":
             resume = {int(number): offset for number, offset in row.details["resume"].items()}
             return replace(progress, ends={**progress.ends, **resume})

@@ -67,9 +67,9 @@ def test_a_finished_batch_moves_every_end(lake: Lake) -> None:
     assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (2, None, {0: 9, 1: 2})
 
 
-def test_an_abandoned_batch_keeps_its_number_and_moves_nothing(lake: Lake) -> None:
-    progress = progress_of(lake, planned(plan(1, (0, 0, 5)), "run", NOW), row("ABANDONED", 1, (0, 0, 5)))
-    assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (1, None, {})
+def test_an_abandoned_batch_keeps_its_number_and_the_next_begins_where_it_began(lake: Lake) -> None:
+    progress = progress_of(lake, planned(plan(1, (0, 3, 5)), "run", NOW), row("ABANDONED", 1, (0, 3, 5)))
+    assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (1, None, {0: 3})
 
 
 def test_an_accepted_loss_moves_only_the_lost_partition(lake: Lake) -> None:
