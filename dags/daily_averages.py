@@ -10,6 +10,7 @@ A run that was killed is finished by the next one, with exactly the same records
 up, trigger it once. Two runs at a time do no harm, the second one fails and is tried again.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from spark_jobs.checkpoints import Checkpoint
     from spark_jobs.planning import Preview
+
+log = logging.getLogger("dayfold")
 
 CONNECTION = "spark_default"
 
@@ -137,11 +140,9 @@ def require_connection(name: str) -> "Connection":
 
 
 def is_driver_beside_us(connection: "Connection") -> bool:
-    """Whether the driver runs on this machine, where our paths mean something."""
-    is_cluster = connection.extra_dejson.get("deploy-mode") == "cluster"
-    return not is_cluster and not f"{connection.conn_type} {connection.host}".startswith(
-        ("yarn", "k8s", "spark yarn", "spark k8s")
-    )
+    """Whether the driver runs on this machine, so that paths of this machine mean something to it."""
+    on_cluster = connection.extra_dejson.get("deploy-mode") == "cluster"
+    return not on_cluster and not any(kind in f"{connection.conn_type} {connection.host}" for kind in ("yarn", "k8s"))
 
 
 def failure_of(code: int, output: str) -> AirflowException:
@@ -188,8 +189,6 @@ def require_decided(problems: tuple[DecisionNeeded, ...], *, accept_loss: bool) 
 
 def log_plan(pipeline: Pipeline, found: "Preview") -> None:
     """The plan as a table, one log line for each of its lines."""
-    import logging
-
     from rich.console import Console
 
     from spark_jobs.reports import plan_table
@@ -198,7 +197,7 @@ def log_plan(pipeline: Pipeline, found: "Preview") -> None:
     with console.capture() as capture:
         console.print(plan_table(pipeline.name, found))
     for line in capture.get().splitlines():
-        logging.getLogger(__name__).info(line.rstrip())
+        log.info(line.rstrip())
 
 
 def rows_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:

@@ -94,15 +94,17 @@ def migrate(environment: Mapping[str, str]) -> None:
     marker.write_text(wanted)
 
 
-def test_dag(dag_id: str, environment: Mapping[str, str], log: Path, conf: Mapping[str, Any] | None = None) -> DagRunResult:
+def test_dag(dag_id: str, environment: Mapping[str, str], log: Path, conf: Mapping[str, Any] = {}) -> DagRunResult:  # noqa: PT028
     """Run the DAG once, with these parameters, and say what became of it; all output goes to the file `log`."""
     before = _newest_run(dag_id, environment)
     started = time.monotonic()
-    _run(["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])], environment, log)
+    code = _run(["dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf else [])], environment, log)
     seconds = time.monotonic() - started
     run = _newest_run(dag_id, environment)
-    if run is None or run == before:
-        raise TryAgain(f"Airflow did not run the DAG {dag_id}; {log} ends with:\n{_last_lines(log)}")
+    if run is None or run == before or run[2] not in ("success", "failed"):
+        raise TryAgain(
+            f"`airflow dags test {dag_id}` ended with {code} before the run was over; {log} ends with:\n{_last_lines(log)}"
+        )
     _, run_id, state = run
     return DagRunResult(run_id, state, seconds, _tasks(dag_id, run_id, environment))
 

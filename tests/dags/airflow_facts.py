@@ -1,0 +1,191 @@
+"""Run as a module in a process of its own: parses the DAGs with a real Airflow and prints what it found as JSON.
+
+Airflow sets up logging, warnings and its database when it is imported, which is not to happen to the other tests. The last line
+of the output holds the facts; `test_daily_averages.py` judges them.
+"""
+
+import copy
+import json
+import os
+import runpy
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowException, ParamValidationError
+
+from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+HEAVY = ("pyspark", "delta", "deltalake", "confluent_kafka", "pyarrow", "pandas")
+
+
+def parse(pipelines: str) -> DagBag:
+    """The DAGs of these pipeline files, as the DAG processor sees them."""
+    os.environ["DAYFOLD_PIPELINES"] = pipelines
+    return DagBag(DAGS)
+
+
+def parsing(pipelines: str) -> dict[str, Any]:
+    """What parsing costs once Airflow itself is imported, and what it imports."""
+    assert SparkSubmitOperator is not None
+    started = time.process_time()
+    parse(pipelines)
+    return {"seconds": time.process_time() - started, "heavy": [name for name in HEAVY if name in sys.modules]}
+
+
+def bag_facts(pipelines: str) -> dict[str, Any]:
+    """DAGs and import errors."""
+    bag = parse(pipelines)
+    return {
+        "dags": {name: dag_facts(dag) for name, dag in bag.dags.items()},
+        "errors": {Path(path).name: text for path, text in bag.import_errors.items()},
+    }
+
+
+def dag_facts(dag: DAG) -> dict[str, Any]:
+    """The settings the house has rules for."""
+    return {
+        "owner": dag.owner,
+        "tags": sorted(dag.tags),
+        "schedule": dag.schedule,
+        "start_date": str(dag.start_date),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "timeout_seconds": _seconds(dag.dagrun_timeout),
+        "description": dag.description,
+        "doc": dag.doc_md,
+        "params": {name: dag.params.get_param(name).dump() for name in dag.params},
+        "tasks": {one.task_id: task_facts(one) for one in dag.tasks},
+    }
+
+
+def task_facts(task: Any) -> dict[str, Any]:
+    """The same of one task."""
+    return {
+        "owner": task.owner,
+        "retries": task.retries,
+        "backoff": task.retry_exponential_backoff,
+        "retry_seconds": [_seconds(task.retry_delay), _seconds(task.max_retry_delay)],
+        "timeout_seconds": _seconds(task.execution_timeout),
+        "downstream": sorted(task.downstream_task_ids),
+        "outlets": [[asset.name, asset.uri] for asset in task.outlets],
+    }
+
+
+def param_facts(dag: DAG, cases: list[tuple[str, Any]]) -> list[str | None]:
+    """For each parameter and value: why it is refused, None if it is not."""
+    return [_refusal(dag, name, value) for name, value in cases]
+
+
+def _refusal(dag: DAG, name: str, value: Any) -> str | None:
+    try:
+        dag.params.get_param(name).resolve(value)
+    except ParamValidationError as error:
+        return str(error)
+    return None
+
+
+def launcher(dag: DAG) -> str:
+    """What `submit` starts when the connection names no launcher."""
+    task: Any = copy.deepcopy(dag.get_task("submit"))
+    return str(task._get_hook()._connection["spark_binary"])
+
+
+def submit_facts(dag: DAG, cases: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """How the task `submit` ends by its own operator, with the parameters and the environment of each case."""
+    return {name: _submit(copy.deepcopy(dag.get_task("submit")), case) for name, case in cases.items()}
+
+
+def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
+    before = dict(os.environ)
+    for name, value in case["environment"].items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+    task.render_template_fields({"run_id": "manual__1", "params": case["params"]})
+    outcome = _outcome(lambda: task.execute({}))
+    os.environ.update(before)
+    return outcome
+
+
+def verify_facts(pipelines: str) -> dict[str, Any]:
+    """What `verify` makes of checkpoints that two runs wrote, asked for the second, and for one that wrote nothing."""
+    # Not above: parsing is watched for importing these.
+    from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
+    from spark_jobs.lake import Lake
+    from spark_jobs.offsets import OffsetRange
+
+    names = runpy.run_path(str(DAGS / "daily_averages.py"))
+    pipeline = next(iter(names["load_pipeline_files"](Path(pipelines), {}).usable.values()))
+    nothing = _outcome(lambda: names["rows_of_run"](pipeline, "second"))
+    log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
+    for batch, run_id in enumerate(["first", "second", "second"], start=1):
+        ranges = (OffsetRange(0, 10 * batch, 10 * batch + 10), OffsetRange(1, 0, 0))
+        counts = (Counts(0, 10, 9, 1, 0), Counts(1, 0, 0, 0, 0))
+        log.append(Checkpoint(batch, "DONE", run_id, datetime(2026, 1, 1, tzinfo=UTC), "id", ranges, counts))
+    return {
+        "nothing": nothing,
+        "missing": _outcome(lambda: names["rows_of_run"](pipeline, "third")),
+        "second": names["summary_of"](names["rows_of_run"](pipeline, "second")),
+    }
+
+
+def decision_facts() -> dict[str, dict[str, Any]]:
+    """How `new_records` ends for each problem, with and without the parameter `accept_loss`."""
+    names = runpy.run_path(str(DAGS / "daily_averages.py"))
+    lost = OffsetsLost("topic", ("partition 0: gone",), "Run again with --accept-loss.")
+    recreated = TopicRecreated("topic", "old", "new")
+
+    def outcome(*problems: DecisionNeeded, accept_loss: bool) -> dict[str, Any]:
+        def decide() -> None:
+            with names["failures_of_tasks"]():
+                names["require_decided"](problems, accept_loss=accept_loss)
+
+        return _outcome(decide)
+
+    return {
+        "loss": outcome(lost, accept_loss=False),
+        "accepted loss": outcome(lost, accept_loss=True),
+        "topic": outcome(recreated, accept_loss=False),
+        "accepted loss, but another topic": outcome(lost, recreated, accept_loss=True),
+    }
+
+
+def _outcome(do: Callable[[], object]) -> dict[str, Any]:
+    try:
+        do()
+    except AirflowException as error:
+        return {"error": type(error).__name__, "text": str(error)}
+    return {"error": None, "text": ""}
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration else None
+
+
+def main() -> None:
+    """The questions come as JSON on standard input."""
+    asked = json.loads(sys.stdin.read())
+    good, broken = asked["good"], asked["broken"]
+    measured = parsing(good)
+    dag = parse(good).dags["daily_voltage"]
+    facts = {
+        "parsing": measured,
+        "good": bag_facts(good),
+        "broken": bag_facts(broken),
+        "params": param_facts(dag, asked["params"]),
+        "launcher": launcher(dag),
+        "submit": submit_facts(dag, asked["submit"]),
+        "verify": verify_facts(good),
+        "decisions": decision_facts(),
+    }
+    print(json.dumps(facts))
+
+
+if __name__ == "__main__":
+    main()

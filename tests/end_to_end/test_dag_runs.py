@@ -1,0 +1,111 @@
+"""DAG runs for real: Airflow with its database, `spark-submit` through a connection, the embedded broker, the Delta tables."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spark_jobs.local import airflow
+from spark_jobs.local.airflow import DagRunResult
+from spark_jobs.submit import spark_submit
+from tests.conftest import NewWorld
+from tests.world import World, reading
+
+DAYS = range(16, 21)
+PER_DAY = 20
+ALL_SUCCEEDED = {"new_records": "success", "submit": "success", "verify": "success"}
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """An Airflow whose only pipeline is the world's. Every start of Spark leaves a line in the file `starts`."""
+
+    world: World
+    environment: dict[str, str]
+    folder: Path
+
+    def run(self, *, connection: str | None = None, **params: Any) -> DagRunResult:
+        """One DAG run; without a `connection` on two cores of this machine, by Spark's own launcher inside one that counts."""
+        counted = {"conn_type": "spark", "host": "local[2]", "extra": {"spark-binary": "spark-submit"}}
+        environment = {**self.environment, "AIRFLOW_CONN_SPARK_DEFAULT": connection or json.dumps(counted)}
+        return airflow.test_dag(self.world.pipeline.name, environment, self.log, params)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "dag_run.log"
+
+    @property
+    def spark_starts(self) -> int:
+        starts = self.folder / "starts"
+        return len(starts.read_text().splitlines()) if starts.exists() else 0
+
+    def xcom(self, run: DagRunResult, task: str, key: str = "return_value") -> Any:
+        ((value,),) = self._query("SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = ?", [run.run_id, task, key])
+        return json.loads(json.loads(value)) if isinstance(json.loads(value), str) else json.loads(value)
+
+    def asset_events(self, run: DagRunResult) -> list[dict[str, Any]]:
+        rows = self._query("SELECT extra FROM asset_event WHERE source_run_id = ?", [run.run_id])
+        return [json.loads(extra) for (extra,) in rows]
+
+    def _query(self, statement: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+        database = Path(self.environment["AIRFLOW_HOME"]) / "airflow.db"
+        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+            return connection.execute(statement, values).fetchall()
+
+
+@pytest.fixture
+def scheduler(new_world: NewWorld, tmp_path: Path) -> Scheduler:
+    world = new_world()
+    launcher = tmp_path / "bin" / "spark-submit"
+    launcher.parent.mkdir()
+    launcher.write_text(f'#!/bin/sh\necho started >> {tmp_path / "starts"}\nexec {spark_submit()} "$@"\n')
+    launcher.chmod(0o755)
+    environment = airflow.airflow_environment(tmp_path / "airflow")
+    environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
+    environment["DAYFOLD_PIPELINES"] = str(world.config.parent)
+    airflow.migrate(environment)
+    return Scheduler(world, environment, tmp_path)
+
+
+def send_days(world: World, month: int) -> None:
+    for partition in range(world.partitions):
+        days = [f"{day}/{month:02d}/2006 17:{minute:02d}:00" for day in DAYS for minute in range(PER_DAY)]
+        world.send(partition, *(reading(moment, f"23{partition}.{number:03d}") for number, moment in enumerate(days)))
+
+
+def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(scheduler: Scheduler) -> None:
+    world, sent = scheduler.world, len(DAYS) * PER_DAY
+    send_days(world, month=11)
+    first = scheduler.run()
+    assert first.succeeded and first.states == ALL_SUCCEEDED, scheduler.log.read_text()
+    world.assert_all_counted()
+    assert scheduler.xcom(first, "new_records", "plan")["count"] == sent * world.partitions
+    summary = scheduler.xcom(first, "verify")
+    one = {"start": 0, "end": sent, "read": sent, "accepted": sent, "rejected": 0, "gaps": 0}
+    assert summary == {"batch": 1, "batches": 1, "partitions": {str(number): one for number in range(world.partitions)}}
+    assert scheduler.asset_events(first) == [{"pipeline": world.pipeline.name, "run_id": first.run_id, **summary}]
+
+    second = scheduler.run()
+    assert second.succeeded
+    assert second.states == {"new_records": "success", "submit": "skipped", "verify": "skipped"}
+    assert scheduler.spark_starts == 1
+    assert scheduler.asset_events(second) == []
+
+    send_days(world, month=12)
+    third = scheduler.run(connection=json.dumps({"conn_type": "spark"}))
+    assert third.states == {"new_records": "success", "submit": "failed", "verify": "upstream_failed"}
+    assert "names no Spark master" in scheduler.log.read_text()
+    assert scheduler.spark_starts == 1
+
+    fourth = scheduler.run(max_records_per_batch=sent * 2, accept_loss=True)
+    assert fourth.states == ALL_SUCCEEDED, scheduler.log.read_text()
+    world.assert_all_counted()
+    summary = scheduler.xcom(fourth, "verify")
+    assert (summary["batch"], summary["batches"]) == (3, 2)
+    assert [(one["start"], one["end"]) for one in summary["partitions"].values()] == [(sent, 2 * sent)] * world.partitions
+    assert scheduler.spark_starts == 2
