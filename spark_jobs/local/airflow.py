@@ -30,7 +30,7 @@ _DATABASE, _MIGRATED = "airflow.db", "migrated"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task of a run; `seconds` is None if it never started, as a skipped one."""
+    """One task of a run; `seconds` is 0 for a skipped one and None for one that has not ended."""
 
     task_id: str
     state: str
