@@ -145,6 +145,8 @@ def _check_parts(pattern: str, parts: dict[str, str]) -> None:
             f"time format {pattern!r} lacks {' and '.join(missing)}; "
             f"an example is dd/MM/yyyy HH:mm:ss, or use the words epoch_seconds or epoch_millis"
         )
+    if re.search("yyyy[MdHms]+S", pattern):
+        raise ValueError(f"time format {pattern!r}: Spark reads no fraction that only digits separate from the year")
     for name, needed in _NEEDS.items():
         if name in parts and needed not in parts:
             raise ValueError(f"time format {pattern!r} has the {name} but not the {needed}")

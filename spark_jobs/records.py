@@ -100,8 +100,7 @@ def _syntax(blank: Column) -> Column:
         F.when(F.col("text").isNull(), Rejection.TOMBSTONE)
         .when(~F.is_valid_utf8("text"), Rejection.NOT_UTF8)
         .when(blank, Rejection.EMPTY)
-        .when(F.col("parsed").isNull(), _why_unparsed())
-        .when(~F.col("complete"), Rejection.TRAILING_DATA)
+        .when(F.col("parsed").isNull() | ~F.col("complete"), _why_unparsed())
         .otherwise(Rejection.NOT_AN_OBJECT)
     )
 

@@ -1,0 +1,627 @@
+"""Every message becomes the reading, or the rejected row, that a person would say it is."""
+
+import json
+import random
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from spark_jobs.config import ParsingRules
+from spark_jobs.message_formats import Rejection
+from spark_jobs.records import records_of
+
+KAFKA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int"
+RECORDS = (
+    "partition int, offset bigint, kafka_timestamp timestamp, key binary, event_time timestamp, date date, "
+    "value decimal(18,6), rounded_from string, rejected_because string, raw binary, batch bigint"
+)
+NONCE = "5f0c1e2d3b4a"
+ARRIVED = datetime(2024, 5, 6, 7, 8, 9, 123456)
+
+Expected = tuple[str | None, ...]
+"""(UTC time, date, value, number it was rounded from) of a reading, (reason,) of a rejected message."""
+
+RULES = ParsingRules(
+    time_field="datetime",
+    time_format="dd/MM/yyyy HH:mm:ss",
+    timezone="UTC",
+    earliest=datetime(1970, 1, 1, tzinfo=UTC),
+    latest=datetime(2030, 1, 1, tzinfo=UTC),
+    value_field="voltage",
+    precision=18,
+    scale=6,
+    excess_digits="round",
+)
+
+
+def rules(**changes: Any) -> ParsingRules:
+    return ParsingRules.model_validate({**RULES.model_dump(), **changes})
+
+
+def voltage(number: str) -> bytes:
+    return f'{{"datetime": "23/12/2006 16:52:00", "voltage": {number}}}'.encode()
+
+
+def at(time: str) -> bytes:
+    return f'{{"datetime": {time}, "voltage": 1}}'.encode()
+
+
+def volts(value: str, rounded_from: str | None = None) -> Expected:
+    return ("2006-12-23 16:52:00", "2006-12-23", value, rounded_from)
+
+
+def one_volt_at(instant: str, day: str | None = None) -> Expected:
+    return (instant, day or instant[:10], "1", None)
+
+
+def parsed(spark: SparkSession, messages: Iterable[bytes | None], rules: ParsingRules) -> list[Expected]:
+    rows = [(b"k", message, "t", 3, offset, ARRIVED, 0) for offset, message in enumerate(messages)]
+    records = records_of(spark.createDataFrame(rows, KAFKA), rules=rules, batch=7, nonce=NONCE)
+    shown = records.select(
+        "offset",
+        F.col("event_time").cast("string"),
+        F.col("date").cast("string"),
+        F.col("value").cast("string"),
+        "rounded_from",
+        "rejected_because",
+        "raw",
+    )
+    return [outcome(*row[1:-1], raw=row[-1], message=rows[row[0]][1]) for row in sorted(shown.collect())]
+
+
+def outcome(*fields: str | None, raw: Any, message: bytes | None) -> Expected:
+    *reading, reason = fields
+    if reason is None:
+        assert raw is None
+        return (*reading[:2], plain(Decimal(reading[2] or "nan")), reading[3])
+    assert reading == [None] * 4
+    assert (raw if raw is None else bytes(raw)) == message
+    return (reason,)
+
+
+def plain(value: Decimal) -> str:
+    return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
+
+
+def assert_parsed(spark: SparkSession, cases: Mapping[Any, Expected], rules: ParsingRules) -> None:
+    pairs = list(cases.items())
+    found = parsed(spark, [message for message, _ in pairs], rules)
+    differences = [
+        f"{(message or b'null')[:120]!r}\n    expected {expected}\n    found    {actual}"
+        for (message, expected), actual in zip(pairs, found, strict=True)
+        if expected != actual
+    ]
+    assert not differences, f"{len(differences)} of {len(pairs)} messages differ:\n" + "\n".join(differences)
+
+
+NUMBERS: dict[str, Expected] = {
+    "239.94": volts("239.94"),
+    "0": volts("0"),
+    "-0": volts("0"),
+    "0.000001": volts("0.000001"),
+    "-12.5": volts("-12.5"),
+    "007": ("NOT_JSON",),
+    "1.": ("NOT_JSON",),
+    ".5": ("NOT_JSON",),
+    "-": ("NOT_JSON",),
+    "+1": ("NOT_JSON",),
+    "0x10": ("NOT_JSON",),
+    "1_000": ("NOT_JSON",),
+    "1 2": ("NOT_JSON",),
+    "239,94": ("NOT_JSON",),
+    "1e": ("NOT_JSON",),
+    "1.5f": ("NOT_JSON",),
+    "NaN": ("NOT_JSON",),
+    "Infinity": ("NOT_JSON",),
+    "-Infinity": ("NOT_JSON",),
+    '"NaN"': ("NOT_FINITE",),
+    '"-inf"': ("NOT_FINITE",),
+    '"Infinity"': ("NOT_FINITE",),
+    '"239.94"': volts("239.94"),
+    '"1e3"': volts("1000"),
+    '"\\u0032\\u0033.5"': volts("23.5"),
+    '"007"': ("BAD_NUMBER",),
+    '"12,5"': ("BAD_NUMBER",),
+    '"1,250.5"': ("BAD_NUMBER",),
+    '" 1"': ("BAD_NUMBER",),
+    '"1 "': ("BAD_NUMBER",),
+    '"1\\n"': ("BAD_NUMBER",),
+    '"+1"': ("BAD_NUMBER",),
+    '"0x10"': ("BAD_NUMBER",),
+    '"1d"': ("BAD_NUMBER",),
+    '""': ("BAD_NUMBER",),
+    '"."': ("BAD_NUMBER",),
+    '"\u0662\u0663"': ("BAD_NUMBER",),
+    '"\uff11"': ("BAD_NUMBER",),
+    "\u0662": ("NOT_JSON",),
+    "true": ("BAD_NUMBER",),
+    "[1]": ("BAD_NUMBER",),
+    '{"voltage": 1}': ("BAD_NUMBER",),
+    "null": ("NO_VALUE",),
+    "1e-05": volts("0.00001"),
+    "1E+2": volts("100"),
+    "123e-2": volts("1.23"),
+    "0.00012e4": volts("1.2"),
+    "0e999": volts("0"),
+    "-0.0e-5000": volts("0"),
+    "1e-400": volts("0", "1e-400"),
+    "1e-99999999999999999999": volts("0", "1e-99999999999999999999"),
+    "1e400": ("NUMBER_OUT_OF_RANGE",),
+    "1e99999999999999999999": ("NUMBER_OUT_OF_RANGE",),
+    "239.94000000000003": volts("239.94", "239.94000000000003"),
+    "239.9400000000000000": volts("239.94"),
+    "0.0000005": volts("0.000001", "0.0000005"),
+    "-0.0000005": volts("-0.000001", "-0.0000005"),
+    "0.00000049999999999999999999999999999999999999999": volts("0", "0.00000049999999999999999999999999999999999999999"),
+    "5e-7": volts("0.000001", "5e-7"),
+    "4.9e-7": volts("0", "4.9e-7"),
+    "1.0000005": volts("1.000001", "1.0000005"),
+    "1.0000015": volts("1.000002", "1.0000015"),
+    "0.9999999": volts("1", "0.9999999"),
+    '"0.9999999"': volts("1", '0.9999999'),
+    "999999999999.999999": volts("999999999999.999999"),
+    "-999999999999.999999": volts("-999999999999.999999"),
+    "999999999999.9999994": volts("999999999999.999999", "999999999999.9999994"),
+    "999999999999.9999995": ("NUMBER_OUT_OF_RANGE",),
+    "1000000000000": ("NUMBER_OUT_OF_RANGE",),
+    "9" * 45: ("NUMBER_OUT_OF_RANGE",),
+    "1." + "1" * 45: volts("1.111111", "1." + "1" * 45),
+    "1." + "0" * 60 + "1": volts("1", "1." + "0" * 60 + "1"),
+    "1" + "0" * 2000 + "e-2000": volts("1"),
+    "0." + "0" * 1999 + "5e2000": volts("5"),
+    "9007199254740993e-6": volts("9007199254.740993"),
+}  # fmt: skip
+
+TIMES: dict[str, Expected] = {
+    '"23/12/2006 16:52:00"': one_volt_at("2006-12-23 16:52:00"),
+    '"29/02/2008 23:59:59"': one_volt_at("2008-02-29 23:59:59"),
+    '"01/01/1970 00:00:00"': one_volt_at("1970-01-01 00:00:00"),
+    '"01/01/2030 00:00:00"': one_volt_at("2030-01-01 00:00:00"),
+    '"23\\/12\\/2006 16:52:00"': one_volt_at("2006-12-23 16:52:00"),
+    '"31/12/1969 23:59:59"': ("TIME_OUT_OF_RANGE",),
+    '"01/01/2030 00:00:01"': ("TIME_OUT_OF_RANGE",),
+    '"01/01/9999 00:00:00"': ("TIME_OUT_OF_RANGE",),
+    '"01/01/0001 00:00:00"': ("TIME_OUT_OF_RANGE",),
+    '"01/01/0000 00:00:00"': ("BAD_TIME",),
+    '"29/02/2007 00:00:00"': ("BAD_TIME",),
+    '"31/04/2006 00:00:00"': ("BAD_TIME",),
+    '"00/12/2006 00:00:00"': ("BAD_TIME",),
+    '"12/13/2006 00:00:00"': ("BAD_TIME",),
+    '"23/12/2006 24:00:00"': ("BAD_TIME",),
+    '"23/12/2006 16:60:00"': ("BAD_TIME",),
+    '"23/12/2006 16:52:60"': ("BAD_TIME",),
+    '"3/12/2006 16:52:00"': ("BAD_TIME",),
+    '"23/12/06 16:52:00"': ("BAD_TIME",),
+    '"23/12/12006 16:52:00"': ("BAD_TIME",),
+    '"23/12/-2006 16:52:00"': ("BAD_TIME",),
+    '"23/12/2006 16:52"': ("BAD_TIME",),
+    '"23/12/2006  16:52:00"': ("BAD_TIME",),
+    '" 23/12/2006 16:52:00"': ("BAD_TIME",),
+    '"23/12/2006 16:52:00 "': ("BAD_TIME",),
+    '"23/12/2006 16:52:00\\n"': ("BAD_TIME",),
+    '"23/12/2006 16:52:00Z"': ("BAD_TIME",),
+    '"23/12/2006T16:52:00"': ("BAD_TIME",),
+    '"2006-12-23 16:52:00"': ("BAD_TIME",),
+    '"\u0662\u0663/12/2006 16:52:00"': ("BAD_TIME",),
+    '""': ("BAD_TIME",),
+    "1166892720": ("BAD_TIME",),
+    "true": ("BAD_TIME",),
+    "[]": ("BAD_TIME",),
+    "{}": ("BAD_TIME",),
+    "null": ("NO_TIME",),
+}  # fmt: skip
+
+GOOD = '"datetime": "23/12/2006 16:52:00", "voltage": 1'
+DEEP = 2000
+MESSAGES: dict[bytes | None, Expected] = {
+    None: ("TOMBSTONE",),
+    b"": ("EMPTY",),
+    b" \t\r\n": ("EMPTY",),
+    b"\x00": ("NOT_JSON",),
+    b"\xc2\xa0": ("NOT_JSON",),
+    b"null": ("NOT_AN_OBJECT",),
+    b"5": ("NOT_AN_OBJECT",),
+    b'"text"': ("NOT_AN_OBJECT",),
+    b"[]": ("NOT_AN_OBJECT",),
+    f"[{{{GOOD}}}]".encode(): ("NOT_AN_OBJECT",),
+    b"{}": ("NO_TIME",),
+    b'{"datetime": "23/12/2006 16:52:00"}': ("NO_VALUE",),
+    b'{"voltage": 1}': ("NO_TIME",),
+    b'{"Datetime": "23/12/2006 16:52:00", "Voltage": 1}': ("NO_TIME",),
+    b'{"reading": {"datetime": "23/12/2006 16:52:00", "voltage": 1}}': ("NO_TIME",),
+    f"{{{GOOD}}}".encode(): volts("1"),
+    f"\r\n\t {{ {GOOD}\n}} \n".encode(): volts("1"),
+    b'{"datetime":"23/12/2006 16:52:00","voltage":1}': volts("1"),
+    b'{"voltage": 1, "datetime": "23/12/2006 16:52:00"}': volts("1"),
+    b'{"\\u0076oltage": 1, "\\u0064atetime": "23/12/2006 16:52:00"}': volts("1"),
+    f'{{"id": 7, "ok": true, "note": null, {GOOD}, "unit": "V", "x": -1.5e9}}'.encode(): volts("1"),
+    f'{{"id": "datetime", {GOOD}, "unit": "voltage"}}'.encode(): volts("1"),
+    f'{{"voltages": 2, {GOOD}, "": 3}}'.encode(): volts("1"),
+    f'{{"unit": "a, \\"voltage\\": 5", {GOOD}}}'.encode(): volts("1"),
+    f'{{"unit": "m\u00fcV", {GOOD}}}'.encode(): volts("1"),
+    f'{{"before": {{"voltage": 2, "datetime": 3}}, {GOOD}, "after": [{{"voltage": 4}}]}}'.encode(): volts("1"),
+    ("{" + "".join(f'"f{i}": {i}, ' for i in range(40)) + GOOD + "}").encode(): volts("1"),
+    ("{" + "".join(f'"f{i}": {i}, ' for i in range(40)) + '"f0": 0, ' + GOOD + "}").encode(): ("DUPLICATE_KEY",),
+    ('{"pad": "' + "\\n" * 400_000 + '", ' + GOOD + "}").encode(): volts("1"),
+    ('{"pad": [' + "1, " * 100_000 + '0], ' + GOOD + "}").encode(): volts("1"),
+    ('{"deep": ' + "[" * DEEP + "]" * DEEP + ", " + GOOD + "}").encode(): ("NOT_JSON",),
+    f'{{{GOOD}, "voltage": 1}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{{GOOD}, "v\\u006fltage": 2}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{"datetime": 0, {GOOD}}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{"id": 1, {GOOD}, "id": 1}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{"id": 1, "id": 1, {GOOD}}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{{GOOD}, "id": 1, "\\u0069d": 1}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{{GOOD}, "in": {{"id": 1, "id": 2}}}}'.encode(): ("DUPLICATE_KEY",),
+    f"{{{GOOD}}} x".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}{{{GOOD}}}".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}\n{{{GOOD}}}\n".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}, {{{GOOD}}}".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}, 5".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}]".encode(): ("TRAILING_DATA",),
+    f'{{{GOOD}}}, "{NONCE[:-1]}"]'.encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}\0".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}\x0c".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}}}\u2028".encode(): ("TRAILING_DATA",),
+    f"{{{GOOD}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}, }}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}; }}".encode(): ("NOT_JSON",),
+    f"{{{GOOD} /* volts */}}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}, id: 1}}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}, 5: 1}}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}, 5}}".encode(): ("NOT_JSON",),
+    f"{{{GOOD}, -: 1}}".encode(): ("NOT_JSON",),
+    f"\x0b{{{GOOD}}}".encode(): ("NOT_JSON",),
+    f"\ufeff{{{GOOD}}}".encode(): ("NOT_JSON",),
+    f"x{{{GOOD}}}".encode(): ("NOT_JSON",),
+    f"]{{{GOOD}}}".encode(): ("NOT_JSON",),
+    f'{{"tab": "\t", {GOOD}}}'.encode(): ("NOT_JSON",),
+    f'{{"nul": "\0", {GOOD}}}'.encode(): ("NOT_JSON",),
+    f'{{"bad": "\\x", {GOOD}}}'.encode(): ("NOT_JSON",),
+    f'{{"half": "\\ud800", {GOOD}}}'.encode(): ("NOT_JSON",),
+    f'{{"yes": True, {GOOD}}}'.encode(): ("NOT_JSON",),
+    f'{{"id": 01, {GOOD}}}'.encode(): ("NOT_JSON",),
+    b"{'datetime': '23/12/2006 16:52:00', 'voltage': 1}": ("NOT_JSON",),
+    b'{"datetime": "23/12/2006 16:52:00" "voltage": 1}': ("NOT_JSON",),
+    b'{"datetime"= "23/12/2006 16:52:00", "voltage": 1}': ("NOT_JSON",),
+    f"{{{GOOD}}}".encode("utf-16"): ("NOT_UTF8",),
+    f"{{{GOOD}}}".encode("utf-16-le"): ("NOT_JSON",),
+    f'{{"unit": "m\u00fcV", {GOOD}}}'.encode("latin-1"): ("NOT_UTF8",),
+    b'{"x": "\xed\xa0\x80", ' + GOOD.encode() + b"}": ("NOT_UTF8",),
+    b'{"x": "\xc0\x80", ' + GOOD.encode() + b"}": ("NOT_UTF8",),
+    f"{{{GOOD}}}".encode() + b"\xff": ("NOT_UTF8",),
+    b"\x00\x00\x00\x00\x07Hvoltage": ("NOT_JSON",),
+    b"<reading/>": ("NOT_JSON",),
+    b"23/12/2006;16:52:00;239.94": ("NOT_JSON",),
+}  # fmt: skip
+
+
+def test_numbers_are_exact_or_rounded_half_up_or_rejected(spark: SparkSession) -> None:
+    assert_parsed(spark, {voltage(number): expected for number, expected in NUMBERS.items()}, RULES)
+
+
+def test_the_same_numbers_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> None:
+    nested = {voltage(number).replace(b"}", b', "x": []}', 1) if "{" not in number else voltage(number): expected
+              for number, expected in NUMBERS.items()}  # fmt: skip
+    assert_parsed(spark, nested, RULES)
+
+
+def test_times_are_taken_only_as_they_are_configured(spark: SparkSession) -> None:
+    assert_parsed(spark, {at(time): expected for time, expected in TIMES.items()}, RULES)
+
+
+def test_times_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> None:
+    assert_parsed(spark, {at(time).replace(b": 1}", b': 1, "x": []}'): expected for time, expected in TIMES.items()}, RULES)
+
+
+def test_only_one_whole_json_object_is_a_reading(spark: SparkSession) -> None:
+    assert_parsed(spark, MESSAGES, RULES)
+
+
+def test_excess_digits_are_rejected_where_the_rules_say_so(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        voltage("239.94"): volts("239.94"),
+        voltage("239.9400000"): volts("239.94"),
+        voltage("1e-6"): volts("0.000001"),
+        voltage("239.94000000000003"): ("EXCESS_DIGITS",),
+        voltage("1e-400"): ("EXCESS_DIGITS",),
+        voltage('"0.0000001"'): ("EXCESS_DIGITS",),
+        voltage("1e400"): ("NUMBER_OUT_OF_RANGE",),
+        voltage("1000000000000.0000001"): ("NUMBER_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(excess_digits="reject"))
+
+
+def test_a_narrower_type_bounds_digits_on_both_sides(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        voltage("999.9"): volts("999.9"),
+        voltage("239.94"): volts("239.9", "239.94"),
+        voltage("239.95"): volts("240", "239.95"),
+        voltage("999.95"): ("NUMBER_OUT_OF_RANGE",),
+        voltage("1000"): ("NUMBER_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(precision=4, scale=1))
+
+
+def test_a_type_without_fraction_takes_whole_numbers(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        voltage("42"): volts("42"),
+        voltage("42.0"): volts("42"),
+        voltage("42.5"): volts("43", "42.5"),
+        voltage("-42.5"): volts("-43", "-42.5"),
+        voltage("0.4"): volts("0", "0.4"),
+        voltage("00"): ("NOT_JSON",),
+        voltage("1234567"): ("NUMBER_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(precision=6, scale=0))
+
+
+def test_a_type_of_fraction_alone_takes_no_whole_digit(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        voltage("0.999"): volts("0.999"),
+        voltage("-0.5"): volts("-0.5"),
+        voltage("0.9994"): volts("0.999", "0.9994"),
+        voltage("0.9995"): ("NUMBER_OUT_OF_RANGE",),
+        voltage("1"): ("NUMBER_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(precision=3, scale=3))
+
+
+def test_a_local_time_belongs_to_its_local_day(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        at('"23/12/2006 00:30:00"'): one_volt_at("2006-12-22 23:30:00", "2006-12-23"),
+        at('"01/07/2006 00:30:00"'): one_volt_at("2006-06-30 22:30:00", "2006-07-01"),
+        at('"26/03/2006 01:59:59"'): one_volt_at("2006-03-26 00:59:59"),
+        at('"26/03/2006 02:00:00"'): ("NONEXISTENT_TIME",),
+        at('"26/03/2006 02:59:59"'): ("NONEXISTENT_TIME",),
+        at('"26/03/2006 03:00:00"'): one_volt_at("2006-03-26 01:00:00"),
+        at('"29/10/2006 01:59:59"'): one_volt_at("2006-10-28 23:59:59", "2006-10-29"),
+        at('"29/10/2006 02:30:00"'): one_volt_at("2006-10-29 00:30:00"),
+        at('"29/10/2006 03:00:00"'): one_volt_at("2006-10-29 02:00:00"),
+        at('"01/01/1970 00:30:00"'): ("TIME_OUT_OF_RANGE",),
+        at('"01/01/0001 00:00:00"'): ("TIME_OUT_OF_RANGE",),
+        at('"31/12/9999 23:59:59"'): ("TIME_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(timezone="Europe/Paris"))
+
+
+def test_a_local_time_west_of_greenwich_belongs_to_its_local_day(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        at('"23/12/2006 20:00:00"'): one_volt_at("2006-12-24 01:00:00", "2006-12-23"),
+        at('"11/03/2007 02:30:00"'): ("NONEXISTENT_TIME",),
+        at('"11/03/2007 03:00:00"'): one_volt_at("2007-03-11 07:00:00"),
+        at('"04/11/2007 01:30:00"'): one_volt_at("2007-11-04 05:30:00"),
+        at('"04/11/2007 02:00:00"'): one_volt_at("2007-11-04 07:00:00"),
+    }
+    assert_parsed(spark, cases, rules(timezone="America/New_York"))
+
+
+def test_a_time_with_offset_is_an_instant_and_its_day_is_that_of_the_zone(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        at('"2006-12-23T23:30:00.5Z"'): one_volt_at("2006-12-23 23:30:00.5", "2006-12-24"),
+        at('"2006-12-23T23:30:00.123-05:00"'): one_volt_at("2006-12-24 04:30:00.123"),
+        at('"2006-12-23T00:30:00.000+01:00"'): one_volt_at("2006-12-22 23:30:00", "2006-12-23"),
+        at('"2006-10-29T02:30:00.0+01:00"'): one_volt_at("2006-10-29 01:30:00"),
+        at('"2006-10-29T02:30:00.0+02:00"'): one_volt_at("2006-10-29 00:30:00"),
+        at('"2006-03-26T02:30:00.0+01:00"'): one_volt_at("2006-03-26 01:30:00"),
+        at('"2006-12-23T23:30:00.0000Z"'): ("BAD_TIME",),
+        at('"2006-12-23T23:30:00Z"'): ("BAD_TIME",),
+        at('"2006-12-23T23:30:00.0+0100"'): ("BAD_TIME",),
+        at('"2006-12-23T23:30:00.0+19:00"'): ("BAD_TIME",),
+        at('"2006-12-23T23:30:00.0+18:30"'): ("BAD_TIME",),
+        at('"2006-12-23T23:30:00.0"'): ("BAD_TIME",),
+        at('"2006-12-23t23:30:00.0z"'): ("BAD_TIME",),
+        at('"0001-01-01T00:00:00.0+14:00"'): ("TIME_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(timezone="Europe/Paris", time_format="yyyy-MM-dd'T'HH:mm:ss.SSSXXX"))
+
+
+def test_every_supported_part_of_a_time_format_is_read(spark: SparkSession) -> None:
+    for time_format, text, instant in (
+        ("yyyyMMdd", "20061223", "2006-12-23 00:00:00"),
+        ("yyyy-MM-dd HH:mm", "2006-12-23 16:52", "2006-12-23 16:52:00"),
+        ("yyyyMMddHHmmss", "20061223165201", "2006-12-23 16:52:01"),
+        ("yyyyMMdd-HHmmssSSS", "20061223-165201250", "2006-12-23 16:52:01.25"),
+        ("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", "2006-12-23T16:52:01.250Z", "2006-12-23 16:52:01.25"),
+        ("yyyy-MM-dd HH:mm:ss,SSSSSS", "2006-12-23 16:52:01,123456", "2006-12-23 16:52:01.123456"),
+        ("yyyy-MM-dd HH:mm:ssX", "2006-12-23 16:52:01+01", "2006-12-23 15:52:01"),
+        ("yyyy-MM-dd HH:mm:ssX", "2006-12-23 16:52:01+0130", "2006-12-23 15:22:01"),
+        ("yyyy-MM-dd HH:mm:ssXX", "2006-12-23 16:52:01-0130", "2006-12-23 18:22:01"),
+        ("yyyy-MM-dd HH:mm:ss Z", "2006-12-23 16:52:01 +0100", "2006-12-23 15:52:01"),
+        ("HH:mm:ss 'o''clock' dd.MM.yyyy", "16:52:01 o'clock 23.12.2006", "2006-12-23 16:52:01"),
+    ):
+        assert_parsed(spark, {at(json.dumps(text)): one_volt_at(instant)}, rules(time_format=time_format))
+
+
+def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        at("1166892720"): one_volt_at("2006-12-23 16:52:00"),
+        at('"1166892720"'): one_volt_at("2006-12-23 16:52:00"),
+        at("0"): one_volt_at("1970-01-01 00:00:00"),
+        at("-0"): one_volt_at("1970-01-01 00:00:00"),
+        at("-1"): ("TIME_OUT_OF_RANGE",),
+        at("1166892720000"): ("TIME_OUT_OF_RANGE",),
+        at("999999999999"): ("TIME_OUT_OF_RANGE",),
+        at("9" * 25): ("TIME_OUT_OF_RANGE",),
+        at("-" + "9" * 400): ("TIME_OUT_OF_RANGE",),
+        at("1166892720.0"): ("BAD_TIME",),
+        at("1.1e9"): ("BAD_TIME",),
+        at('"01"'): ("BAD_TIME",),
+        at('"23/12/2006 16:52:00"'): ("BAD_TIME",),
+        at('"\u0661"'): ("BAD_TIME",),
+        at("true"): ("BAD_TIME",),
+    }
+    assert_parsed(spark, cases, rules(time_format="epoch_seconds"))
+
+
+def test_epoch_milliseconds_take_the_day_of_the_zone(spark: SparkSession) -> None:
+    cases: dict[bytes | None, Expected] = {
+        at("1166916600250"): one_volt_at("2006-12-23 23:30:00.25", "2006-12-24"),
+        b'{"voltage": 1, "datetime": 1166916600250}': one_volt_at("2006-12-23 23:30:00.25", "2006-12-24"),
+        at("1166916600"): one_volt_at("1970-01-14 12:08:36.6"),
+        at("9223372036854775807"): ("TIME_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, cases, rules(time_format="epoch_millis", timezone="Europe/Paris"))
+
+
+def test_a_field_may_have_any_name(spark: SparkSession) -> None:
+    for time_field, value_field in (
+        ("a.b", "c[0]*"),
+        ('say "when"', "back\\slash"),
+        ("$1", "m\u00fcV|"),
+        ("", "\ufffd"),
+        ("t\nx", "v'"),
+    ):
+        message = {time_field: "23/12/2006 16:52:00", value_field: 1, "a": {"b": "no"}}
+        ascii_only, as_is = (json.dumps(message, ensure_ascii=ascii_only) for ascii_only in (True, False))
+        usual = as_is.replace(', "a": {"b": "no"}', "")
+        assert_parsed(
+            spark,
+            {text.encode(): volts("1") for text in (ascii_only, as_is, usual)},
+            rules(time_field=time_field, value_field=value_field),
+        )
+
+
+def test_broken_bytes_are_not_taken_for_a_name_with_the_replacement_character(spark: SparkSession) -> None:
+    message = b'{"datetime": "23/12/2006 16:52:00", "\xff": 1}'
+    assert_parsed(spark, {message: ("NOT_UTF8",)}, rules(value_field="\ufffd"))
+
+
+def test_a_record_has_the_columns_of_its_table_and_the_place_of_its_message(spark: SparkSession) -> None:
+    rows = [(b"k", voltage("1"), "t", 3, 41, ARRIVED, 0), (None, None, "t", 4, 42, ARRIVED, 1)]
+    records = records_of(spark.createDataFrame(rows, KAFKA), rules=RULES, batch=7, nonce=NONCE)
+    shown = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in records.schema.fields)
+    first, second = records.orderBy("offset").collect()
+    assert shown == RECORDS
+    assert (first.partition, first.offset, first.kafka_timestamp, bytes(first.key), first.batch) == (3, 41, ARRIVED, b"k", 7)
+    assert (second.partition, second.offset, second.key, second.rejected_because, second.raw) == (4, 42, None, "TOMBSTONE", None)
+
+
+def test_random_messages_mean_the_same_to_an_independent_parser(spark: SparkSession) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    messages = [random_message(chance) for _ in range(4000)]
+    cases = [(message, judged(message)) for message in messages]
+    assert {len(expected) for _, expected in cases} == {1, 4}
+    found = parsed(spark, messages, RULES)
+    differences = [(m, e, f) for (m, e), f in zip(cases, found, strict=True) if e != f]
+    assert not differences, f"seed {seed}: {len(differences)} differ, first {differences[:5]}"
+
+
+def random_number(chance: random.Random) -> str:
+    whole = "".join(chance.choices("0123456789", k=chance.choice([1, 1, 3, 3, 6, 11, 12, 13, 20])))
+    fraction = "." + "".join(chance.choices("0459", k=chance.choice([1, 2, 6, 7, 8, 14, 40]))) if chance.random() < 0.7 else ""
+    exponent = (
+        chance.choice("eE") + chance.choice(["", "+", "-"]) + str(chance.choice([0, 1, 5, 7, 12, 30, 400]))
+        if chance.random() < 0.3
+        else ""
+    )
+    number = chance.choice(["", "", "-"]) + (whole.lstrip("0") or "0" if chance.random() < 0.95 else whole) + fraction + exponent
+    return json.dumps(number) if chance.random() < 0.2 else number
+
+
+def random_message(chance: random.Random) -> bytes:
+    moment = datetime(1969, 6, 1) + timedelta(minutes=chance.randrange(61 * 365 * 24 * 60))
+    members = [f'"datetime":{chance.choice(["", " "])}"{moment:%d/%m/%Y %H:%M:%S}"', f'"voltage": {random_number(chance)}']
+    extras = [
+        '"id": 5',
+        '"name": "x{y}"',
+        '"in": {"voltage": 2}',
+        '"list": [1, "2", -3.5e-7]',
+        '"t": "\\u00e9\\n"',
+        '"e": "\u00e9"',
+        '"id": null',
+    ]
+    members += chance.sample(extras, chance.choice([0, 0, 1, 2]))
+    chance.shuffle(members)
+    text = "{" + chance.choice([",", ", ", " ,\n"]).join(members) + "}"
+    for _ in range(chance.choice([0, 0, 0, 1, 2])):
+        place = chance.randrange(len(text))
+        text = text[:place] + chance.choice(["", "", *'"{}[]:,0159-+.eE \\\n\tx/']) + text[place + chance.randrange(2) :]
+    return text.encode()
+
+
+class Refused(Exception):
+    """The oracle's verdict on a message."""
+
+
+def judged(message: bytes) -> Expected:
+    """What a message means by Python's JSON parser, and decimals with room for every digit."""
+    try:
+        fields = strict_object(message.decode())
+        text = fields.get("datetime")
+        if text is None:
+            raise Refused(Rejection.NO_TIME)
+        value = fields.get("voltage")
+        if value is None:
+            raise Refused(Rejection.NO_VALUE)
+        return (*judged_time(text), *judged_number(value))
+    except Refused as refused:
+        return (str(refused),)
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+def strict_object(text: str) -> dict[str, Any]:
+    body = text.strip(" \t\r\n")
+    if not body:
+        raise Refused(Rejection.EMPTY)
+    repeated: list[str] = []
+    try:
+        document, end = decoder(repeated).raw_decode(body)
+    except ValueError:
+        raise Refused(Rejection.NOT_JSON) from None
+    if repeated:
+        raise Refused(Rejection.DUPLICATE_KEY if isinstance(document, dict) else Rejection.NOT_JSON)
+    if end < len(body):
+        is_glued = isinstance(document, Number) and body[end] not in " \t\r\n,"
+        raise Refused(Rejection.NOT_JSON if is_glued else Rejection.TRAILING_DATA)
+    if not isinstance(document, dict):
+        raise Refused(Rejection.NOT_AN_OBJECT)
+    return document
+
+
+def decoder(repeated: list[str]) -> json.JSONDecoder:
+    def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        repeated.extend(name for name in names if names.count(name) > 1)
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.JSONDecoder(object_pairs_hook=fields, parse_float=Number, parse_int=Number, parse_constant=refuse)
+
+
+def judged_time(text: Any) -> tuple[str, str]:
+    written = re.fullmatch("([0-9]{2})/([0-9]{2})/([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2})", text if type(text) is str else "")
+    try:
+        day, month, year, hour, minute, second = map(int, written.groups() if written else ())
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise Refused(Rejection.BAD_TIME) from None
+    if not RULES.earliest <= moment <= RULES.latest:
+        raise Refused(Rejection.TIME_OUT_OF_RANGE)
+    return f"{moment:%Y-%m-%d %H:%M:%S}", f"{moment:%Y-%m-%d}"
+
+
+def judged_number(value: Any) -> tuple[str, str | None]:
+    if not isinstance(value, str) or not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", value):
+        raise Refused(Rejection.BAD_NUMBER)
+    mantissa, _, exponent = value.lower().partition("e")
+    exact = Decimal(f"{mantissa}e{max(-900, min(900, int(exponent or 0)))}") or Decimal(0)
+    if exact and exact.adjusted() > 20:
+        raise Refused(Rejection.NUMBER_OUT_OF_RANGE)
+    rounded = exact.quantize(Decimal("0.000001"), ROUND_HALF_UP, Context(prec=2000))
+    if abs(rounded) >= 10**12:
+        raise Refused(Rejection.NUMBER_OUT_OF_RANGE)
+    return plain(rounded + 0), None if rounded == exact else str(value)
