@@ -20,8 +20,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from spark_jobs.errors import ConfigurationError, TryAgain
 from spark_jobs.local import kafka_folder, tied
 from spark_jobs.local.exclusive import exclusively
+from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.jars import fetch_jars
 
+DEFAULT_PORT = 19092
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
@@ -74,8 +76,19 @@ PLAIN = BrokerOptions()
 
 
 def start_broker(folder: Path) -> RunningKafka:
-    """Start a broker that lives on after this process, or find the one that runs in `folder` already."""
-    return start_kafka(folder)
+    """Start a broker that lives on after this process, or find the one that runs in `folder` already.
+
+    At the port that `conf/kafka.properties` names if that is free, else at another one. `client_file` of the folder always
+    names the right one.
+    """
+    running = start_kafka(folder, port=DEFAULT_PORT if free_ports([DEFAULT_PORT]) == [DEFAULT_PORT] else None)
+    client_file(folder).write_text(f"bootstrap.servers={running.bootstrap}\n")
+    return running
+
+
+def client_file(folder: Path) -> Path:
+    """Kafka properties for clients of the broker that `start_broker` starts in `folder`."""
+    return folder / "client.properties"
 
 
 def stop_broker(folder: Path) -> bool:

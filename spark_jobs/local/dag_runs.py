@@ -1,0 +1,99 @@
+"""A DAG run of the demo: the real one, in an Airflow of its own, with news from its log while it goes on."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import TryAgain
+from spark_jobs.lake import Lake
+from spark_jobs.local.airflow import DagRunResult, airflow_environment, test_dag
+from spark_jobs.local.demo_report import Step
+from spark_jobs.pipeline_files import FOLDER_VARIABLE
+
+FAILED_LINES = 15
+_TASK = re.compile(r"starting task_id=(\w+)")
+_JOB = re.compile(r"\] \d\d:\d\d:\d\d (?P<line>.+?) \[airflow\.task\.hooks")
+_NOISE = re.compile(r"^\S+Z \[\w+ *\] |\s+\[[\w.]+\]( [\w-]+=.*)?$")
+_TAIL_BYTES = 20_000
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """The Airflow of one pipeline file: its environment and where its runs leave their logs."""
+
+    pipeline: Pipeline
+    config: Path
+    environment: Mapping[str, str]
+    logs: Path
+
+    def log(self, number: int) -> Path:
+        return self.logs / f"dag_run_{number}.log"
+
+
+def scheduler(pipeline: Pipeline, config: Path, home: Path, settings: Mapping[str, str]) -> Scheduler:
+    """Airflow in `home` for the DAG of `config`, with these overrides of its settings and no others."""
+    kept = {name: value for name, value in airflow_environment(home).items() if not is_override(name)}
+    home.mkdir(parents=True, exist_ok=True)
+    return Scheduler(pipeline, config, {**kept, FOLDER_VARIABLE: str(config.parent), **settings}, home)
+
+
+def is_override(name: str) -> bool:
+    """Whether an environment variable would change what a pipeline file says."""
+    return name.startswith("DAYFOLD__") or name == FOLDER_VARIABLE
+
+
+def run_dag(airflow: Scheduler, number: int) -> DagRunResult:
+    """Run the DAG once; `TryAgain` with the end of its log if it failed."""
+    log = airflow.log(number)
+    log.unlink(missing_ok=True)
+    result = test_dag(airflow.pipeline.name, airflow.environment, log)
+    if not result.succeeded:
+        failed = ", ".join(name for name, state in result.states.items() if state not in ("success", "skipped"))
+        ends = "\n".join(f"  {line}" for line in last_lines(log))
+        raise TryAgain(f"DAG run {number} failed at the task {failed}; its log {log} ends with:\n{ends}")
+    return result
+
+
+def news_of(log: Path) -> Callable[[], str]:
+    """What a run that writes to `log` is at: its task, and what the job said last."""
+
+    def news() -> str:
+        text = _tail(log)
+        tasks, lines = _TASK.findall(text), [match["line"] for match in _JOB.finditer(text)]
+        return f"{tasks[-1]}  {lines[-1] if lines else ''}" if tasks else "Airflow starts"
+
+    return news
+
+
+def last_lines(log: Path) -> list[str]:
+    """The last lines of a log, without what Airflow puts around each."""
+    return [_NOISE.sub("", line)[:200] for line in _tail(log).splitlines()[-FAILED_LINES:]]
+
+
+def _tail(log: Path) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+        return file.read().decode(errors="replace")
+
+
+def dag_step(name: str, result: DagRunResult, pipeline: Pipeline) -> Step:
+    """What a run amounts to, by Airflow's times and the DONE rows it wrote."""
+    done = done_rows(pipeline, result.run_id)
+    read = sum(counts.read for row in done for counts in row.counts)
+    tasks = ", ".join(f"{one.task_id} {one.seconds:.1f}" for one in result.tasks if one.state == "success" and one.seconds)
+    parts = [
+        f"batch {row.batch}: {', '.join(f'{part} {took:.1f}' for part, took in row.details['seconds'].items())}" for row in done
+    ]
+    return Step(name, result.seconds, read, "; ".join([tasks, *parts] if done else [tasks, "no Spark started"]))
+
+
+def done_rows(pipeline: Pipeline, run_id: str) -> list[Checkpoint]:
+    """The DONE rows of one run."""
+    rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
+    return [row for row in rows if row.run_id == run_id and row.state == "DONE"]

@@ -1,0 +1,180 @@
+"""Compares what the pipeline made of the readings with the CSV they came from, day by day and exactly.
+
+The expected numbers come from the CSV's texts as decimals, without the pipeline's code. Records that somebody sent to the topic
+besides the demo's own stand behind them in each partition; they are told apart by their offsets and counted in.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs.broker import Broker
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import DecisionNeeded
+from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake, read_rows
+from spark_jobs.local.readings import Readings, rows_per_partition
+
+SHOWN = 10
+_SIX_PLACES = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class Total:
+    """Readings of one day over all partitions."""
+
+    sum: Decimal
+    count: int
+    min: Decimal
+    max: Decimal
+
+    def __add__(self, other: "Total") -> "Total":
+        return Total(self.sum + other.sum, self.count + other.count, min(self.min, other.min), max(self.max, other.max))
+
+    def __str__(self) -> str:
+        return f"sum {self.sum}, count {self.count}, min {self.min}, max {self.max}"
+
+    @property
+    def average(self) -> Decimal:
+        return (self.sum / self.count).quantize(_SIX_PLACES, ROUND_HALF_UP)
+
+
+Totals = Mapping[date, Total]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found equal. `further` records are in the topic besides the demo's; `totals` are those of `daily_averages`."""
+
+    days: int
+    records: int
+    published: int
+    further: int
+    totals: Totals
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What was compared, for people."""
+        besides = f" ({self.further:,} further records in the topic are counted in)" if self.further else ""
+        return (
+            f"{self.days:,} of {self.days:,} days equal the CSV in sum, count, min and max{besides}",
+            f"{self.records:,} records are stored, each (partition, offset) once",
+            f"{self.published:,} published averages are the newest of their day and equal the table",
+        )
+
+
+def check(broker: Broker, pipeline: Pipeline, readings: Readings) -> Verdict:
+    """Compare tables and output topic with the CSV; `DecisionNeeded` with every kind of difference if there is any."""
+    lake = Lake(pipeline.lake, pipeline.name)
+    columns = ["partition", "offset", "date", "value", "rejected_because"]
+    records = read_rows(lake.open(RECORDS), columns)
+    averages = read_rows(lake.open(DAILY_AVERAGES))
+    topic = broker.topic(pipeline.input.topic)
+    own, further = _split(records, rows_per_partition(readings.days, len(topic.partitions)))
+    expected = csv_totals(readings)
+    totals = _totals_of_averages(averages)
+    differences = [
+        *_unequal("records", expected, _totals(own["date"], own["value"])),
+        *_unequal("daily_averages", _sum(expected, _accepted(further)), totals),
+        *_not_once(records, {one.number: one.stable for one in topic.partitions}),
+        *_unlike_published(averages, _newest_published(broker, pipeline.output.topic), pipeline.input.value.field),
+    ]
+    if differences:
+        raise DecisionNeeded("\n".join(["the pipeline's result is not what the CSV says:", *differences]))
+    return Verdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals)
+
+
+def csv_totals(readings: Readings) -> Totals:
+    """Exact totals of each day of the CSV."""
+    dates = pc.utf8_slice_codeunits(readings.times, 0, 10).cast(pa.date32())
+    return _totals(dates, readings.values.cast(pa.decimal128(18, 6)))
+
+
+def _totals(dates: pa.Array, values: pa.Array) -> Totals:
+    rows = pa.table({"date": dates, "value": values}).group_by("date", use_threads=False)
+    found = rows.aggregate([("value", name) for name in ("sum", "count", "min", "max")])
+    return {
+        row["date"]: Total(row["value_sum"], row["value_count"], row["value_min"], row["value_max"]) for row in found.to_pylist()
+    }
+
+
+def _totals_of_averages(averages: pa.Table) -> Totals:
+    totals: dict[date, Total] = {}
+    for row in averages.to_pylist():
+        one = Total(row["value_sum"], row["value_count"], row["value_min"], row["value_max"])
+        totals[row["date"]] = totals[row["date"]] + one if row["date"] in totals else one
+    return totals
+
+
+def _split(records: pa.Table, ends: Mapping[int, int]) -> tuple[pa.Table, pa.Table]:
+    """The records that the demo sent, by their offsets, and those behind them."""
+    bounds = pa.table({"partition": pa.array(ends.keys(), pa.int32()), "bound": pa.array(ends.values(), pa.int64())})
+    joined = records.join(bounds, "partition", use_threads=False)
+    is_own = pc.less(joined["offset"], joined["bound"])
+    return joined.filter(is_own), joined.filter(pc.invert(is_own))
+
+
+def _accepted(records: pa.Table) -> Totals:
+    readings = records.filter(pc.is_null(records["rejected_because"]))
+    return _totals(readings["date"], readings["value"])
+
+
+def _sum(first: Totals, second: Totals) -> Totals:
+    both = {day: first[day] + second[day] for day in first.keys() & second.keys()}
+    return {**first, **second, **both}
+
+
+def _unequal(table: str, expected: Totals, found: Totals) -> Iterator[str]:
+    days = sorted(day for day in expected.keys() | found.keys() if expected.get(day) != found.get(day))
+    if days:
+        yield f"{table}: {len(days):,} of {len(expected):,} days differ"
+    for day in days[:SHOWN]:
+        yield f"  {day}: expected {expected.get(day, 'nothing')}; found {found.get(day, 'nothing')}"
+
+
+def _not_once(records: pa.Table, ends: Mapping[int, int]) -> Iterator[str]:
+    """Each partition's offsets are 0 to its end, none missing and none twice: a topic without transactions has no gaps."""
+    grouped = records.group_by("partition", use_threads=False)
+    rows = grouped.aggregate([("offset", name) for name in ("count", "count_distinct", "min", "max")]).to_pylist()
+    found = {row["partition"]: [row[f"offset_{name}"] for name in ("count", "count_distinct", "min", "max")] for row in rows}
+    for number, end in sorted(ends.items()):
+        wanted = [end, end, 0, end - 1]
+        if end and found.get(number) != wanted:
+            yield f"records: partition {number} holds count, distinct, first, last offset {found.get(number)} instead of {wanted}"
+
+
+def _newest_published(broker: Broker, topic: str) -> dict[tuple[int, str], Any]:
+    """The last visible record of each (partition, key)."""
+    partitions = broker.topic(topic).partitions
+    starts = {one.number: one.low for one in partitions}
+    ends = {one.number: one.stable for one in partitions}
+    return {(message.partition() or 0, (message.key() or b"").decode()): message for message in broker.scan(topic, starts, ends)}
+
+
+def _unlike_published(averages: pa.Table, newest: dict[tuple[int, str], Any], field: str) -> Iterator[str]:
+    rows = {(row["partition"], row["date"].isoformat()): row for row in averages.to_pylist()}
+    found = {key: _published(message, field) for key, message in newest.items()}
+    wanted = {key: _wanted(row) for key, row in rows.items()}
+    different = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
+    if different:
+        yield f"output topic: {len(different):,} of {len(wanted):,} (partition, day) differ from daily_averages"
+    for key in different[:SHOWN]:
+        yield f"  partition {key[0]}, {key[1]}: table {wanted.get(key, 'nothing')}; published {found.get(key, 'nothing')}"
+
+
+def _wanted(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    average = (row["value_sum"] / row["value_count"]).quantize(_SIX_PLACES, ROUND_HALF_UP)
+    if average != row["average"]:
+        return ("a table whose average is not sum divided by count", row["average"], average)
+    return (row["date"].isoformat(), average, row["batch"], row["revision"], row["value_count"])
+
+
+def _published(message: Any, field: str) -> tuple[Any, ...]:
+    value = json.loads(message.value(), parse_float=Decimal, parse_int=Decimal)
+    headers = {name: text.decode() for name, text in message.headers()}
+    return (value["date"], value[field], int(headers["batch"]), int(headers["revision"]), int(headers["count"]))
