@@ -68,7 +68,8 @@ def run_command(
     label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
     command = submit_command(job_arguments(config.resolve(), label, overrides, flags), Submission(progress=sys.stderr.isatty()))
     environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
-    sys.exit(subprocess.call(command, env=environment))
+    # Spark sends the driver's log to standard output; a command that prints no result keeps it free.
+    sys.exit(subprocess.call(command, env=environment, stdout=sys.stderr))
 
 
 @app.command("plan")

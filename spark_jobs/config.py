@@ -106,6 +106,8 @@ class InputSettings(Section):
     def _two_fields(self) -> Self:
         if self.time.field == self.value.field:
             raise ValueError(f"time and value cannot be the same field {self.time.field!r}")
+        if self.value.field == "date":
+            raise ValueError("the value's field cannot be called date: published averages carry it beside their date")
         return self
 
 

@@ -30,7 +30,7 @@ def spark_conf() -> dict[str, str]:
     return {
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}",
+        "spark.driver.defaultJavaOptions": f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}",
         "spark.pyspark.python": sys.executable,
     }
 

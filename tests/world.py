@@ -8,15 +8,15 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from spark_jobs import daily_averages, faults
 from spark_jobs.checkpoints import Checkpoint
@@ -24,7 +24,7 @@ from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.steps import Request
-from spark_jobs.submit import job_arguments, submit_command
+from spark_jobs.submit import Submission, job_arguments, submit_command
 from tests import oracle
 
 RUN_NUMBERS = itertools.count(1)
@@ -75,8 +75,18 @@ class World:
                 producer.commit_transaction(20)
             else:
                 producer.abort_transaction(20)
+        self.wait_until_stable(partition)
         if not commit:
             del self.sent[-len(values) :]
+
+    def wait_until_stable(self, partition: int) -> None:
+        """Until nothing is held back: the broker moves the last stable offset a moment after it answered a commit."""
+        wait_until(lambda: len({self._end(partition, level) for level in IsolationLevel}) == 1, "the last stable offset to move")
+
+    def _end(self, partition: int, level: IsolationLevel) -> int:
+        asked = TopicPartition(self.pipeline.input.topic, partition)
+        found = self.admin.list_offsets({asked: OffsetSpec.latest()}, isolation_level=level)  # type: ignore[no-untyped-call]
+        return int(found[asked].result(20).offset)
 
     @contextmanager
     def open_transaction(self, partition: int, *values: bytes | None) -> Iterator[Producer]:
@@ -136,14 +146,16 @@ class World:
         """Delete the consumer group, as its expiry does."""
         self.admin.delete_consumer_groups([self.pipeline.name])[self.pipeline.name].result(20)
 
-    def submit(self, *arguments: str, fault: str = "", **popen: Any) -> subprocess.Popen[str]:
-        """The job as a real `spark-submit` in a process group of its own; its error output is a pipe."""
+    def submit(self, *arguments: str, fault: str = "", conf: Mapping[str, str] = {}) -> subprocess.Popen[str]:
+        """The job as a real `spark-submit` in a process group of its own; a pipe has all it says (Spark merges the driver's outputs)."""
         environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
         environment.pop("PYSPARK_SUBMIT_ARGS", None)
         if fault:
             environment |= {"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault}
-        command = submit_command(job_arguments(self.config, "submitted", [], arguments))
-        return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True, **popen)
+        command = submit_command(job_arguments(self.config, "submitted", [], arguments), Submission(conf=tuple(conf.items())))
+        return subprocess.Popen(
+            command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
         """One run of the job in this process."""
@@ -187,8 +199,9 @@ class World:
 
 def make_world(folder: Path, bootstrap: str, spark: Callable[[], Any], partitions: int = 3, **settings: Any) -> World:
     """A world with topics and a pipeline file of its own."""
-    name = f"p{uuid.uuid4().hex[:10]}"
-    create_topics(bootstrap, {f"{name}-in": partitions, f"{name}-out": partitions})
+    name = settings.pop("name", f"p{uuid.uuid4().hex[:10]}")
+    if settings.pop("create", True):
+        create_topics(bootstrap, {f"{name}-in": partitions, f"{name}-out": partitions})
     kafka = folder / "kafka.properties"
     kafka.write_text(f"bootstrap.servers={bootstrap}\n")
     pipeline = {

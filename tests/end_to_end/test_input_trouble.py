@@ -105,6 +105,7 @@ def test_an_open_transaction_holds_records_back_until_it_ends(world: World, capl
         assert done.ranges[0].end == 2
         assert "held back by an open transaction: 3 records on partition 0" in caplog.text
         producer.commit_transaction(20)
+    world.wait_until_stable(0)
     world.run()
     world.assert_all_counted()
 

@@ -29,10 +29,10 @@ def world(new_world: NewWorld) -> World:
 
 
 def finish(world: World, *arguments: str, fault: str = "") -> tuple[int, str]:
-    """Exit code and error output of a submitted run."""
+    """Exit code and output of a submitted run."""
     process = world.submit(*arguments, fault=fault)
-    _, errors = process.communicate(timeout=SECONDS)
-    return process.returncode, errors
+    output, _ = process.communicate(timeout=SECONDS)
+    return process.returncode, output
 
 
 def visible_batches(world: World) -> set[int]:
@@ -42,12 +42,12 @@ def visible_batches(world: World) -> set[int]:
 
 def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disagree(world: World) -> None:
     for point in ("after:records_commit", "after:averages_commit", "after:produce"):
-        code, errors = finish(world, fault=f"{point}:killgroup")
-        assert code in KILLED, errors
+        code, output = finish(world, fault=f"{point}:killgroup")
+        assert code in KILLED, output
         assert visible_batches(world) == set()
     for point in ("before:commit_transaction:killsoon", "after:commit_transaction:killgroup", "after:done_commit:killgroup"):
-        code, errors = finish(world, fault=point)
-        assert code in (*KILLED, 0), errors
+        code, output = finish(world, fault=point)
+        assert code in (*KILLED, 0), output
     assert finish(world)[0] == 0
     world.assert_all_counted()
     assert len(oracle.stored_batches(world.tables)) == 1
@@ -68,13 +68,13 @@ def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> N
     wait_until(
         lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(first.pid)), "the first to stop", SECONDS
     )
-    code, errors = finish(world)
+    code, output = finish(world)
     assert code == 75
-    assert f"{world.pipeline.name} is being run by run submitted (process " in errors
+    assert f"{world.pipeline.name} is being run by run submitted (process " in output
     for child in children(first.pid):
         os.kill(child.pid, signal.SIGCONT)
-    _, errors = first.communicate(timeout=SECONDS)
-    assert first.returncode == 0, errors
+    output, _ = first.communicate(timeout=SECONDS)
+    assert first.returncode == 0, output
     world.assert_all_counted()
 
 
@@ -86,9 +86,9 @@ def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -
     for child in children(process.pid):
         os.kill(child.pid, signal.SIGTERM)
         os.kill(child.pid, signal.SIGCONT)
-    _, errors = process.communicate(timeout=SECONDS)
-    assert process.returncode == 75, errors
-    assert "SIGTERM" in errors
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 75, output
+    assert "SIGTERM" in output
     assert visible_batches(world) == set()
     world.run()
     world.assert_all_counted()
@@ -105,9 +105,9 @@ def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(wor
     world.run(overrides=other_machine)
     for child in children(frozen.pid):
         os.kill(child.pid, signal.SIGCONT)
-    _, errors = frozen.communicate(timeout=SECONDS)
-    assert frozen.returncode == 76, errors
-    assert "newer run" in errors
+    output, _ = frozen.communicate(timeout=SECONDS)
+    assert frozen.returncode == 76, output
+    assert "newer run" in output
     world.assert_all_counted()
 
 

@@ -73,6 +73,7 @@ def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
         ("input.time.timezone=Mars/Olympus", "no time zone"),
         ("input.time.format=QQ", "QQ"),
         ("input.value.field=datetime", "cannot be the same field"),
+        ("input.value.field=date", "cannot be called date"),
         ("output.topic=a", "cannot be the same topic"),
         ("name=Not A Name", "name:"),
         ("input.start=whenever", "input.start"),

@@ -63,7 +63,7 @@ def test_tables_need_nothing_that_other_readers_do_not_know(lake: Lake) -> None:
 
 
 def test_a_missing_table_is_named_with_its_place(lake: Lake) -> None:
-    with pytest.raises(TableDamaged, match="nowhere: missing at .*/p/nowhere"):
+    with pytest.raises(TableDamaged, match=r"nowhere: missing at .*/p/nowhere"):
         lake.open("nowhere")
 
 
