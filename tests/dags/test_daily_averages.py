@@ -211,7 +211,7 @@ def test_the_job_gets_nothing_that_was_not_asked(notes: Path, facts: Facts) -> N
 
 def job_arguments(note: Path) -> list[str]:
     lines = note.read_text().splitlines()
-    return [line for line in lines[lines.index(str(APPLICATION)) + 1 :] if line.startswith("--")]
+    return lines[lines.index(str(APPLICATION)) + 1 : lines.index(f"PYSPARK_PYTHON={sys.executable}")]
 
 
 def test_spark_runs_with_our_settings_our_python_and_a_java_that_fits(facts: Facts, notes: Path) -> None:
