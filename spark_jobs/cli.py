@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -139,16 +138,14 @@ def _exit_codes() -> Iterator[None]:
     except DayfoldError as error:
         typer.echo(f"dayfold: {error}", err=True)
         sys.exit(error.exit_code)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(UsageError.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(130)
+    except SystemExit as ending:
+        # What a command line parser conventionally ends with when the arguments are wrong.
+        sys.exit(UsageError.exit_code if ending.code == 2 else ending.code)
 
 
 def main() -> NoReturn:
     """Entry point of the console script."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     with _exit_codes():
-        app(standalone_mode=False)
+        app()
     sys.exit(0)
