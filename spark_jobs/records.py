@@ -65,11 +65,24 @@ def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     """
     form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
     replaced, text = F.col("replaced"), F.col("value").cast("string")
-    return (
-        messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw"), text.alias("text"))
-        .withColumn("replaced", F.regexp_replace("text", F.lit(form.regex), F.lit(nonce + form.replacement)))
-        .withColumn("usual", F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))))
+    return messages.select(
+        "partition",
+        "offset",
+        "timestamp",
+        "key",
+        F.col("value").alias("raw"),
+        text.alias("text"),
+        F.regexp_replace("text", F.lit(form.regex), F.lit(nonce + form.replacement)).alias("replaced"),
+        F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))).alias("usual"),
     )
+
+
+def _with(messages: DataFrame, **columns: Column) -> DataFrame:
+    """Adds columns, each of which may build on those before it.
+
+    One `select` for all: Spark analyzes every `withColumn` by itself, which together took seconds of a small batch.
+    """
+    return messages.select("*", *(column.alias(name) for name, column in columns.items()))
 
 
 def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -> DataFrame:
@@ -84,14 +97,15 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
     wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
     complete = F.try_variant_get(parsed, "$[1]", "string") == nonce
     fields = F.try_variant_get(parsed, "$[0]", "map<string,variant>")
-    return (
-        messages.withColumn("quoted", F.when(readable, quoted))
-        .withColumn("parsed", F.when(F.col("quoted").isNotNull(), wrapped))
-        .withColumn("complete", F.when(parsed.isNotNull(), F.coalesce(complete, F.lit(False))))
-        .withColumn("fields", F.when(F.col("complete"), fields))
-        .withColumn("syntax", F.when(F.col("usual").isNull() & F.col("fields").isNull(), _syntax(blank)))
-        .withColumn("json_time", _field("fields", rules.time_field))
-        .withColumn("json_value", _field("fields", rules.value_field))
+    return _with(
+        messages,
+        quoted=F.when(readable, quoted),
+        parsed=F.when(F.col("quoted").isNotNull(), wrapped),
+        complete=F.when(parsed.isNotNull(), F.coalesce(complete, F.lit(False))),
+        fields=F.when(F.col("complete"), fields),
+        syntax=F.when(F.col("usual").isNull() & F.col("fields").isNull(), _syntax(blank)),
+        json_time=_field("fields", rules.time_field),
+        json_value=_field("fields", rules.value_field),
     )
 
 
@@ -131,12 +145,13 @@ def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: st
     strict_time = F.when(F.col("time_string").rlike(rf"\A{time_regex}\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
     usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
-    return (
-        messages.withColumn("time_string", _json_text("json_time", nonce, numbers=time.epoch_unit is not None))
-        .withColumn("number", _json_text("json_value", nonce, numbers=True))
-        .withColumn("time_text", F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time))
-        .withColumn("number", F.when(is_usual, usual_number).otherwise(F.col("number")))
-        .withColumn("is_plain", F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")))
+    return _with(
+        messages,
+        time_string=_json_text("json_time", nonce, numbers=time.epoch_unit is not None),
+        json_number=_json_text("json_value", nonce, numbers=True),
+        time_text=F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
+        number=F.when(is_usual, usual_number).otherwise(F.col("json_number")),
+        is_plain=F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")),
     )
 
 
@@ -163,12 +178,13 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     if not is_utc and not time.has_offset:
         skipped = F.from_utc_timestamp(event_time, rules.timezone) != F.col("local")
         reason = reason.when(skipped, Rejection.NONEXISTENT_TIME)
-    return (
-        messages.withColumn("parsed_time", _parsed_time("time_text", time))
-        .withColumn("local", local)
-        .withColumn("event_time", instant)
-        .withColumn("date", F.col("local").cast("date"))
-        .withColumn("time_reason", reason)
+    return _with(
+        messages,
+        parsed_time=_parsed_time("time_text", time),
+        local=local,
+        event_time=instant,
+        date=F.col("local").cast("date"),
+        time_reason=reason,
     )
 
 
@@ -194,11 +210,12 @@ def _with_digits(messages: DataFrame) -> DataFrame:
     mantissa = F.ltrim(F.substring_index("scientific", "e", 1), F.lit("-"))
     whole = F.substring_index("mantissa", ".", 1)
     written = F.translate("mantissa", ".", "")
-    return (
-        messages.withColumn("scientific", number)
-        .withColumn("mantissa", mantissa)
-        .withColumn("digits", F.ltrim(written, F.lit("0")))
-        .withColumn("point", F.length(whole) + F.length("digits") - F.length(written) + _exponent("scientific"))
+    return _with(
+        messages,
+        scientific=number,
+        mantissa=mantissa,
+        digits=F.ltrim(written, F.lit("0")),
+        point=F.length(whole) + F.length("digits") - F.length(written) + _exponent("scientific"),
     )
 
 
@@ -225,12 +242,13 @@ def _with_value(messages: DataFrame, *, precision: int, scale: int, reject_exces
         .when(F.col("has_excess") & F.lit(reject_excess), Rejection.EXCESS_DIGITS)
         .when(F.col("value").isNull(), Rejection.NUMBER_OUT_OF_RANGE)
     )
-    return (
-        messages.withColumn("kept", kept)
-        .withColumn("has_excess", has_excess)
-        .withColumn("value", F.when(~F.coalesce(too_big, F.lit(False)), value))
-        .withColumn("rounded_from", F.when(F.col("has_excess"), F.col("number")))
-        .withColumn("value_reason", F.when(~F.coalesce(F.col("is_plain"), F.lit(False)), reason))
+    return _with(
+        messages,
+        kept=kept,
+        has_excess=has_excess,
+        value=F.when(~F.coalesce(too_big, F.lit(False)), value),
+        rounded_from=F.when(F.col("has_excess"), F.col("number")),
+        value_reason=F.when(~F.coalesce(F.col("is_plain"), F.lit(False)), reason),
     )
 
 
