@@ -20,6 +20,9 @@ TUNED = {
     # The batch's data has few and small shuffles, and a table's log is folded faster in one piece than in fifty.
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
+    # Remembering which Python line made each expression costs two of three calls between Python and the JVM.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
 }
 
 
