@@ -28,6 +28,9 @@ IMPATIENT = BrokerOptions(
     }
 )
 
+# Every test's JVM lives for seconds: the first compiler alone takes a third less processor time over the whole run.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 NewTopic = Callable[..., str]
 
 

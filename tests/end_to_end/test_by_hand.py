@@ -22,7 +22,7 @@ def world(new_world: NewWorld) -> World:
     return new_world(partitions=2)
 
 
-def type_in(*command: str, seconds: float = 180) -> subprocess.CompletedProcess[str]:
+def type_in(*command: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "JAVA_HOME": str(find_java())}
     environment.pop("PYSPARK_SUBMIT_ARGS", None)
     return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
@@ -91,7 +91,7 @@ def test_a_mistake_ends_in_one_sentence_and_its_exit_code(
 
 def test_a_broker_that_is_down_is_told_in_time(world: World, tmp_path: Path) -> None:
     (tmp_path / "down.properties").write_text("bootstrap.servers=127.0.0.1:1\n")
-    done = type_in("dayfold", "run", str(world.config), "--set", f"kafka={tmp_path / 'down.properties'}", seconds=20)
+    done = type_in("dayfold", "run", str(world.config), "--set", f"kafka={tmp_path / 'down.properties'}", seconds=60)
     assert done.returncode == 75
     assert done.stderr.startswith("dayfold: no Kafka broker answered at 127.0.0.1:1 within 10 s")
     assert done.stderr.count("\n") == 1

@@ -16,7 +16,7 @@ from tests import oracle
 from tests.conftest import NewWorld
 from tests.world import World, reading, wait_until
 
-SECONDS = 180
+SECONDS = 400
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 

@@ -78,7 +78,7 @@ def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: 
     seen = set()
     while process.poll() is None and not (tmp_path / "lake" / NAME / "contributions" / "_delta_log" / f"{1:020}.json").exists():
         seen |= command_lines(process.pid)
-    output, _ = process.communicate(timeout=180)
+    output, _ = process.communicate(timeout=400)
     assert process.returncode == 0, output
     averages = oracle.found_tables(world.tables)[2]
     assert sorted(row[1] for row in averages.values()) == [1, 1]
