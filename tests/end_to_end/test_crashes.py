@@ -52,9 +52,7 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(world: World, point: str)
     world.assert_all_counted()
 
 
-@pytest.mark.parametrize(
-    "point", ["after:records_commit", "after:contributions_commit", "after:averages_commit", "after:commit_transaction"]
-)
+@pytest.mark.parametrize("point", ["after:averages_commit", "after:commit_transaction"])
 def test_a_kill_on_top_of_history_loses_and_doubles_nothing(world: World, point: str) -> None:
     send_some(world, 1)
     world.run()
