@@ -97,6 +97,10 @@ def broker_start(folder: Folder = BROKER_FOLDER, as_json: AsJson = False) -> Non
     """Start the embedded Kafka, or find the one that runs already."""
     running = kafka_server.start_broker(folder)
     text = f"Kafka is running at {running.bootstrap} (process {running.pid}, data in {folder})"
+    if running.port != kafka_server.DEFAULT_PORT:
+        text += (
+            f"\nconf/kafka.properties names another port; give the other commands --set kafka={kafka_server.client_file(folder)}"
+        )
     typer.echo(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
 
 

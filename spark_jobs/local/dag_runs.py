@@ -14,6 +14,7 @@ from spark_jobs.local.airflow import DagRunResult, airflow_environment, test_dag
 from spark_jobs.local.demo_report import Step
 from spark_jobs.pipeline_files import FOLDER_VARIABLE
 
+SPARK_TASK = "submit"
 FAILED_LINES = 15
 _TASK = re.compile(r"starting task_id=(\w+)")
 _JOB = re.compile(r"\] \d\d:\d\d:\d\d (?P<line>.+?) \[airflow\.task\.hooks")
@@ -52,7 +53,9 @@ def run_dag(airflow: Scheduler, number: int) -> DagRunResult:
     log.unlink(missing_ok=True)
     result = test_dag(airflow.pipeline.name, airflow.environment, log)
     if not result.succeeded:
-        failed = ", ".join(name for name, state in result.states.items() if state not in ("success", "skipped"))
+        failed = ", ".join(
+            name for name, state in result.states.items() if state not in ("success", "skipped", "upstream_failed")
+        )
         ends = "\n".join(f"  {line}" for line in last_lines(log))
         raise TryAgain(f"DAG run {number} failed at the task {failed}; its log {log} ends with:\n{ends}")
     return result
@@ -84,16 +87,16 @@ def _tail(log: Path) -> str:
 
 def dag_step(name: str, result: DagRunResult, pipeline: Pipeline) -> Step:
     """What a run amounts to, by Airflow's times and the DONE rows it wrote."""
-    done = done_rows(pipeline, result.run_id)
-    read = sum(counts.read for row in done for counts in row.counts)
-    tasks = ", ".join(f"{one.task_id} {one.seconds:.1f}" for one in result.tasks if one.state == "success" and one.seconds)
-    parts = [
-        f"batch {row.batch}: {', '.join(f'{part} {took:.1f}' for part, took in row.details['seconds'].items())}" for row in done
-    ]
-    return Step(name, result.seconds, read, "; ".join([tasks, *parts] if done else [tasks, "no Spark started"]))
+    read = sum(counts.read for row in done_rows(pipeline) if row.run_id == result.run_id for counts in row.counts)
+    tasks = [f"{one.task_id} {one.seconds:.1f}" for one in result.tasks if one.state == "success" and one.seconds is not None]
+    return Step(name, result.seconds, read, ", ".join(tasks if started_spark(result) else [*tasks, "no Spark started"]))
 
 
-def done_rows(pipeline: Pipeline, run_id: str) -> list[Checkpoint]:
-    """The DONE rows of one run."""
-    rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
-    return [row for row in rows if row.run_id == run_id and row.state == "DONE"]
+def started_spark(result: DagRunResult) -> bool:
+    """Whether the run submitted the Spark job."""
+    return result.states[SPARK_TASK] != "skipped"
+
+
+def done_rows(pipeline: Pipeline) -> list[Checkpoint]:
+    """The DONE row of each finished batch."""
+    return [row for row in CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows if row.state == "DONE"]

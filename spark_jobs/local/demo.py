@@ -28,6 +28,7 @@ from spark_jobs.local.demo_report import (
     Hint,
     Report,
     Step,
+    batch_sheet,
     newest_sheet,
     offset_sheet,
     on_terminal,
@@ -44,7 +45,7 @@ from spark_jobs.planning import preview
 from spark_jobs.submit import PROJECT
 
 PARTITIONS = 4
-TITLE = "Household voltage: the average of each day"
+TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,8 @@ def average_new(demo: Demo, what: str) -> None:
 
 def average_nothing(demo: Demo) -> None:
     """One DAG run that finds nothing new and starts no Spark."""
-    result = _run_dag(demo, "nothing new")
-    if result.states["submit"] != "skipped":
-        raise DecisionNeeded(f"the last DAG run was to find nothing new, but its task submit is {result.states['submit']}")
+    if dag_runs.started_spark(_run_dag(demo, "nothing new")):
+        raise DecisionNeeded("the last DAG run was to find nothing new, but it submitted the Spark job")
 
 
 def _run_dag(demo: Demo, what: str) -> airflow.DagRunResult:
@@ -192,7 +192,7 @@ def _run_dag(demo: Demo, what: str) -> airflow.DagRunResult:
         result = dag_runs.run_dag(demo.airflow, number)
     step = dag_runs.dag_step(name, result, demo.pipeline)
     demo.steps.append(step)
-    demo.screen.done(name, f"{step.records:,} records" if step.records else "no Spark started", step.seconds)
+    demo.screen.done(name, f"{step.records:,} records" if dag_runs.started_spark(result) else "no Spark started", step.seconds)
     return result
 
 
@@ -201,8 +201,13 @@ def finish(demo: Demo) -> Outcome:
     with demo.screen.waiting("check"):
         verdict = check(demo.broker, demo.pipeline, demo.readings)
     status = reports.read_status(demo.broker, demo.pipeline, now=datetime.now(UTC))
-    sheets = (step_sheet(demo.steps), newest_sheet(verdict.totals), offset_sheet(status))
-    report = Report(TITLE, SOURCE, verdict, sheets, places(demo), hints(demo))
+    sheets = (
+        step_sheet(demo.steps),
+        batch_sheet(dag_runs.done_rows(demo.pipeline)),
+        newest_sheet(verdict.totals),
+        offset_sheet(status),
+    )
+    report = Report(TITLE, CAPTION, SOURCE, verdict, sheets, places(demo), hints(demo))
     picture, page = save_page(demo.folder, report, demo.later_days)
     show(demo.screen, report)
     return Outcome(tuple(demo.steps), verdict, picture, page, report.hints)
@@ -247,7 +252,7 @@ def show(screen: Screen, report: Report) -> None:
     for sheet in report.sheets:
         screen.console.print(on_terminal(sheet))
     for name, place in report.places.items():
-        screen.say(f"{name:<22} {place}")
+        screen.say(f"{name:<24} {place}")
     screen.say("\nThree things to try next", "bold")
     for hint in report.hints:
         screen.say(f"\n{hint.what}")

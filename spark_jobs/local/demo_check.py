@@ -60,7 +60,7 @@ class Verdict:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What was compared, for people."""
-        besides = f" ({self.further:,} further records in the topic are counted in)" if self.further else ""
+        besides = f" (records besides the demo's, counted in: {self.further:,})" if self.further else ""
         return (
             f"{self.days:,} of {self.days:,} days equal the CSV in sum, count, min and max{besides}",
             f"{self.records:,} records are stored, each (partition, offset) once",

@@ -1,7 +1,7 @@
 """What the demo shows at its end: the same tables on the terminal and, with the plot, on one HTML page without outside links."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from html import escape
@@ -10,12 +10,15 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.local.demo_check import Totals, Verdict
 from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo_plot import sum_of as sum_of_days
 from spark_jobs.reports import Status
 
 NEWEST = 7
+PARTS = ("records", "contributions", "averages", "publish")
+"""What the checkpoints time of a batch, in the order of the steps."""
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --text: #1f2933; --soft: #5b6875; --line: #d9dee4; --good: #15803d; --code: #f1f4f7 }
 @media (prefers-color-scheme: dark) {
@@ -67,6 +70,7 @@ class Report:
     """Everything that is shown. `places` are lines such as where the tables are."""
 
     title: str
+    caption: str
     source: str
     verdict: Verdict
     sheets: tuple[Sheet, ...]
@@ -77,12 +81,28 @@ class Report:
 def step_sheet(steps: Sequence[Step]) -> Sheet:
     """One row per step, with its pace."""
     rows = [(one.name, f"{one.seconds:,.1f}", f"{one.records:,}", _pace(one), one.facts) for one in steps]
-    columns = ("step", "seconds", "records", "records/s", "seconds of its parts")
-    return Sheet("What was done", columns, rows, frozenset({"step", "seconds of its parts"}))
+    columns = ("step", "seconds", "records", "records/s", "seconds of its tasks")
+    return Sheet("What was done now", columns, rows, frozenset({"step", "seconds of its tasks"}))
 
 
 def _pace(step: Step) -> str:
     return f"{step.records / step.seconds:,.0f}" if step.records and step.seconds else ""
+
+
+def batch_sheet(done: Iterable[Checkpoint]) -> Sheet:
+    """One row per finished batch, of this start or an earlier one, with the seconds of its steps."""
+    rows = [
+        (
+            f"{row.batch}",
+            f"{row.at:%Y-%m-%d %H:%M:%S}",
+            f"{sum(one.read for one in row.counts):,}",
+            f"{row.details['published']:,}",
+            ", ".join(f"{part} {row.details['seconds'][part]:.1f}" for part in PARTS if part in row.details["seconds"]),
+        )
+        for row in done
+    ]
+    columns = ("batch", "done at (UTC)", "read", "published", "seconds of its steps")
+    return Sheet("Batches in the checkpoint table", columns, rows, frozenset({"seconds of its steps"}))
 
 
 def newest_sheet(totals: Totals) -> Sheet:
@@ -118,7 +138,7 @@ def on_terminal(sheet: Sheet) -> Table:
 
 def save_page(folder: Path, report: Report, newest: int) -> tuple[Path, Path]:
     """Draw the plot and write the page; where the picture and the page are. `newest` days of the plot are marked."""
-    captions = Captions(report.title, f"Readings: {report.source}", newest)
+    captions = Captions(report.caption, f"Readings: {report.source}", newest)
     light, dark, page = folder / "daily_voltage.png", folder / "daily_voltage_dark.png", folder / "daily_voltage.html"
     save_plot(light, report.verdict.totals, captions, LIGHT)
     save_plot(dark, report.verdict.totals, captions, DARK)

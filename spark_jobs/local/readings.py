@@ -18,7 +18,7 @@ import pyarrow.csv
 from spark_jobs.errors import ConfigurationError
 
 PACKAGE, FILE = "EnergyData", "EnergyData/data/householdpower.csv"
-SOURCE = "UCI Machine Learning Repository, Individual household electric power consumption (Hébrail and Bérard)"
+SOURCE = "UCI Machine Learning Repository, Individual household electric power consumption, as packaged in EnergyData 0.0.2"
 TIME_COLUMN, VALUE_COLUMN = "date_time", "Voltage"
 
 

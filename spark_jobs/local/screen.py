@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 REFRESHES_PER_SECOND = 8
+WIDTH = 24
 LOG_LINES = 4
 """How many lines a log gets while something is counted."""
 
@@ -47,7 +48,7 @@ class Screen:
 
     def done(self, what: str, facts: str, seconds: float | None = None) -> None:
         """The line that stays of something done."""
-        line = Text.assemble(("✓ ", "green"), (f"{what:<22} ", "bold"), facts)
+        line = Text.assemble(("✓ ", "green"), (f"{what:<{WIDTH}} ", "bold"), facts)
         if seconds is not None:
             line.append(f"  {seconds:,.1f} s", "dim")
         self.console.print(line, soft_wrap=True, highlight=False)
@@ -67,7 +68,7 @@ class Screen:
             line = Table.grid(padding=(0, 1))
             line.add_column(no_wrap=True)
             line.add_column(no_wrap=True, overflow="ellipsis")
-            told = Text.assemble((f"{what:<22} ", "bold"), (f"{clock.seconds:4.0f} s  ", "dim"), news())
+            told = Text.assemble((f"{what:<{WIDTH}} ", "bold"), (f"{clock.seconds:4.0f} s  ", "dim"), news())
             line.add_row(spinner, told)
             return line
 
@@ -83,7 +84,7 @@ class Screen:
             return
         columns = (
             SpinnerColumn(style="cyan"),
-            TextColumn(f"[bold]{what:<22}"),
+            TextColumn(f"[bold]{what:<{WIDTH}}"),
             BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),

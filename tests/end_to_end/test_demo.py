@@ -1,0 +1,163 @@
+"""The demo in small: the first 22 days of the readings on a broker of its own, through a real Airflow and a real Spark.
+
+The first start is interrupted in the middle of its Spark job, as a Ctrl-C in the terminal does; the second one goes on, the third
+finds everything done.
+"""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from matplotlib import image
+from rich.console import Console
+
+from spark_jobs.local.demo import Outcome, Scope, run_demo
+from spark_jobs.local.kafka_server import find_broker, stop_broker
+from spark_jobs.submit import PROJECT
+from tests import oracle
+from tests.world import wait_until
+
+SCOPE = Scope(days=22, later_days=2)
+LATER = 2 * 1440
+RECORDS = 396 + 21 * 1440
+"""The readings begin at 17:24 of the first day, one a minute."""
+
+Started = tuple[Outcome, str]
+
+
+def start(project: Path) -> Started:
+    """Run the demo here; what became of it and what it said."""
+    said = io.StringIO()
+    return run_demo(project, SCOPE, Console(file=said, width=120)), said.getvalue()
+
+
+def processes_of(project: Path) -> list[psutil.Process]:
+    """Living processes that have the project's folder on their command line or in their environment."""
+    mine = psutil.Process()
+    return [one for one in psutil.process_iter() if one != mine and str(project) in _facts(one)]
+
+
+def _facts(process: psutil.Process) -> str:
+    try:
+        return "" if process.status() == psutil.STATUS_ZOMBIE else f"{process.cmdline()} {process.environ()}"
+    except psutil.Error:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project folder with the committed pipeline file and nothing else."""
+    folder = tmp_path_factory.mktemp("project")
+    pipelines = folder / "conf" / "pipelines"
+    pipelines.mkdir(parents=True)
+    shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", pipelines)
+    yield folder
+    stop_broker(folder / "data" / "kafka")
+
+
+@pytest.fixture(scope="module")
+def interrupted(project: Path) -> tuple[int, list[psutil.Process]]:
+    """A demo that gets a Ctrl-C while its Spark job writes records: its exit code, and what still runs afterwards."""
+    script = f"from pathlib import Path; from spark_jobs.local.demo import *; run_demo(Path({str(project)!r}), Scope(22, 2))"
+    demo = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        log = project / "data" / "airflow" / "dag_run_1.log"
+        wait_until(lambda: demo.poll() is not None or (log.exists() and "plan     batch 1" in log.read_text()), "Spark job", 200)
+        demo.send_signal(signal.SIGINT)
+        code = demo.wait(60)
+    finally:
+        if demo.poll() is None:
+            os.killpg(demo.pid, signal.SIGKILL)
+            demo.wait()
+    return code, processes_of(project)
+
+
+@pytest.fixture(scope="module")
+def first(project: Path, interrupted: tuple[int, list[psutil.Process]]) -> Started:
+    """The demo started again after the interruption, to its end."""
+    assert interrupted[0] != 0
+    return start(project)
+
+
+@pytest.fixture(scope="module")
+def second(project: Path, first: Started) -> Started:
+    """Once more, when everything is done."""
+    assert first
+    return start(project)
+
+
+def test_ctrl_c_leaves_nothing_running(interrupted: tuple[int, list[psutil.Process]]) -> None:
+    code, left = interrupted
+    assert code == -signal.SIGINT
+    assert left == []
+
+
+def test_an_interrupted_demo_goes_on_where_it_was(first: Started) -> None:
+    outcome, said = first
+    assert "✓ load the history         all there from before" in said
+    assert [step.name for step in outcome.steps] == [
+        "DAG run 1: history",
+        "load the last 2 days",
+        "DAG run 2: last 2 days",
+        "DAG run 3: nothing new",
+    ]
+    assert [step.records for step in outcome.steps] == [RECORDS - LATER, LATER, LATER, 0]
+
+
+def test_every_day_equals_the_csv(first: Started) -> None:
+    verdict = first[0].verdict
+    assert (verdict.days, verdict.records, verdict.published, verdict.further) == (22, RECORDS, 22, 0)
+    assert "22 of 22 days equal the CSV in sum, count, min and max" in first[1]
+
+
+def test_the_tables_hold_each_message_of_the_topic_once(project: Path, first: Started) -> None:
+    assert first
+    records, _, averages = oracle.found_tables(str(project / "data" / "lake" / "daily_voltage"))
+    assert len(records) == RECORDS
+    assert sum(row[1] for row in averages.values()) == RECORDS
+
+
+def test_the_picture_is_a_plot_of_a_sensible_size(first: Started) -> None:
+    picture = image.imread(first[0].picture)
+    height, width, _ = picture.shape
+    assert (width, height) == (1800, 780)
+    assert len({tuple(pixel) for pixel in picture[::7, ::7].reshape(-1, picture.shape[2])}) > 20, "the picture is nearly empty"
+
+
+def test_the_page_holds_the_tables_and_the_picture(first: Started) -> None:
+    page = first[0].page.read_text()
+    for text in (
+        "22 of 22 days equal the CSV",
+        "DAG run 2: last 2 days",
+        "Batches in the checkpoint table",
+        "The newest daily averages",
+        "<td>2007-01-06</td>",
+        "Offsets of airflow-input-topic after batch 2",
+        "UCI Machine Learning Repository",
+        "data:image/png;base64,iVBOR",
+    ):
+        assert text in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_second_demo_loads_nothing_and_starts_no_spark(second: Started) -> None:
+    outcome, said = second
+    assert [(step.name, step.records) for step in outcome.steps] == [("DAG run 1: nothing new", 0)]
+    assert said.count("all there from before") == 2
+    assert outcome.verdict.records == RECORDS
+
+
+def test_the_first_and_the_last_hint_work_as_they_stand(project: Path, second: Started) -> None:
+    for hint in (second[0].hints[0], second[0].hints[2]):
+        done = subprocess.run(hint.command, shell=True, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "daily_voltage reads airflow-input-topic" in done.stdout or "2007-01-06" in done.stdout
+    assert find_broker(project / "data" / "kafka") is not None
