@@ -5,7 +5,7 @@ runs can never both believe to be the last. Progress is folded from the rows; ta
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -174,8 +174,3 @@ def _arrow(row: Checkpoint, sequence: int) -> pa.Table:
         "details": json.dumps(row.details, sort_keys=True),
     }
     return pa.Table.from_pylist([values], schema=SCHEMAS[CHECKPOINTS])
-
-
-def last_of(rows: Iterable[Checkpoint], state: State, run_id: str) -> Checkpoint | None:
-    """The newest row of that state which the run wrote."""
-    return next((row for row in reversed(list(rows)) if row.state == state and row.run_id == run_id), None)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _CONSUMER = {
     # Visible records only; the plan's ends were resolved at the same level.
     "kafka.isolation.level": "read_committed",
-    # Larger fetches than the client's defaults: see docs/performance.md for what each bought.
+    # Larger fetches than the client's defaults, for ranges that are read once and whole.
     "kafka.max.poll.records": "20000",
     "kafka.max.partition.fetch.bytes": str(32 * 1024 * 1024),
     "kafka.fetch.max.bytes": str(64 * 1024 * 1024),
