@@ -49,6 +49,8 @@ LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call
 
 _NEVER_PASSES = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
 _OF_CONNECTIONS = (*_NEVER_PASSES, KafkaError._SSL, KafkaError._RESOLVE)
+_NO_CONNECTION = (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._DESTROY_BROKER)
+"""What a request ends with when its broker is gone; the last one if librdkafka was just dropping that broker."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -118,7 +120,7 @@ class Connection:
     def _explained(self, error: KafkaException, request: Request, seconds: float) -> DayfoldError:
         found = kafka_error(error)
         self.admin.poll(0)
-        if found is not None and found.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+        if found is not None and found.code() in _NO_CONNECTION:
             failure = self.hopeless()
             return connection_error(failure, self.settings) if failure else self.unreachable(seconds)
         return as_dayfold_error(error, self.settings, request)

@@ -3,16 +3,17 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from spark_jobs.broker import Broker, connect
+from spark_jobs.broker import Broker, Connection, connect
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, TryAgain
+from spark_jobs.kafka_errors import CONNECT
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_folder import cluster_id
@@ -334,3 +335,14 @@ def test_a_broker_that_dies_later_is_told_in_time(tmp_path: Path, new_settings: 
             with pytest.raises(TryAgain, match="did not answer"):
                 values(broker, "readings", {0: 0}, {0: 1}, idle_seconds=1)
             assert time.monotonic() - started < ANSWER_SECONDS
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._DESTROY_BROKER]
+)
+def test_all_ways_to_lose_a_broker_end_in_the_same_sentence(code: int, new_settings: NewSettings) -> None:
+    (port,) = free_ports([None])
+    lost: Future[None] = Future()
+    lost.set_exception(KafkaException(KafkaError(code)))
+    with pytest.raises(BrokerUnreachable, match=f"no Kafka broker answered at 127.0.0.1:{port}"):
+        Connection(new_settings(f"127.0.0.1:{port}")).ask(lambda: {"one": lost}, CONNECT, timeout_seconds=1)
