@@ -8,14 +8,16 @@ import logging
 from collections.abc import Mapping
 
 import pyarrow.dataset as ds
+from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
 from spark_jobs.checkpoints import Checkpoint, State
-from spark_jobs.errors import DecisionNeeded, TableDamaged, UsageError
+from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, UsageError
 from spark_jobs.faults import fault
-from spark_jobs.lake import CONTRIBUTIONS, RECORDS, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace, read_rows
 from spark_jobs.offsets import Loss, OffsetRange, Topic
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
+from spark_jobs.record_files import delete_batch
 from spark_jobs.steps import Job, now
 
 log = logging.getLogger(__name__)
@@ -34,22 +36,34 @@ def require_whole_tables(job: Job) -> None:
 
 
 def abandon(job: Job) -> None:
-    """Give up an unfinished batch before it counted anywhere: delete its records, then say so in the checkpoints.
+    """Give up an unfinished batch before it counted anywhere: close the tables to it, delete its records, then say so.
 
-    Killed in between: the plan is still unfinished and its records are missing, which a run reports; asking again completes it.
+    Closed means that the tables' logs know the batch: a run that froze while it worked on it, on another machine, can append
+    nothing when it wakes up. Killed in between: the plan is still unfinished, a run finds rows missing and asks for this again.
     """
     plan = job.checkpoints.progress.unfinished
     if plan is None:
         raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
-    if read_rows(job.lake.open(CONTRIBUTIONS), ["batch"], ds.field("batch") == plan.batch).num_rows:
+    contributions = job.lake.open(CONTRIBUTIONS)
+    if read_rows(contributions, ["batch"], ds.field("batch") == plan.batch).num_rows:
         raise DecisionNeeded(
             f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
         )
-    if tables.batch_rows(job.lake.open(RECORDS), plan.batch):
-        tables.delete_records(job.spark(), job.lake, plan.batch)
+    try:
+        _close(job, contributions, plan.batch)
+        _close(job, job.lake.open(RECORDS), plan.batch)
+        fault("before:abandon_delete")
+        delete_batch(job.lake.open(RECORDS), plan.batch)
+    except LostRace as error:
+        raise TryAgain(f"batch {plan.batch} is being worked on by another run; nothing was abandoned yet") from error
     fault("after:abandon_delete")
     _append(job, "ABANDONED", plan.batch, plan.topic_id, plan.ranges)
     log.info("batch %d abandoned; the next plan begins where it began", plan.batch)
+
+
+def _close(job: Job, table: DeltaTable, batch: int) -> None:
+    if job.lake.known_batch(table) < batch:
+        tables.add_files(table, [], app=job.lake.app(str(table.metadata().name)), version=batch)
 
 
 def settle_topic(job: Job, topic: Topic) -> None:

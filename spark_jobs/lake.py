@@ -1,24 +1,19 @@
 """The Delta tables of one pipeline: where they are, what columns they have, and how a batch gets in exactly once.
 
-`records` grows with the input and is written by Spark; `checkpoints`, `contributions` and `daily_averages` stay small and are
-written by delta-rs in the driver. One kind of writer per table, always: delta-rs records transaction versions without skipping
-repeated ones, and Spark skips them without a word. The only file that knows Delta's options; what the columns mean is not
-known here.
+Every commit is made by delta-rs in the driver, through the handle that was looked at before: a compare-and-set, where Spark's
+own writer would skip a repeated batch without a word. What the columns mean is not known here.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
 
 from spark_jobs.errors import TableDamaged
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
 
@@ -84,26 +79,17 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     ),
 }
 
+COUNTED = ("partition", "offset", "date", "batch", "rounded_from", "rejected_because")
+"""Columns of `records` that every commit carries statistics of."""
+
 _PROPERTIES: Mapping[str, Mapping[str, str]] = {
     # Verification reads these statistics instead of rows; the other columns would only make commits larger.
-    RECORDS: {"delta.dataSkippingStatsColumns": "partition,offset,date,batch,rounded_from,rejected_because"},
+    RECORDS: {"delta.dataSkippingStatsColumns": ",".join(COUNTED)},
 }
 
 
 class LostRace(Exception):
     """Another run committed the same step first; what it wrote decides."""
-
-
-@dataclass(frozen=True)
-class PartitionRows:
-    """What `records` holds of one batch and partition; `first` and `last` are offsets."""
-
-    partition: int
-    read: int
-    accepted: int
-    rounded: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -143,6 +129,10 @@ class Lake:
         """Application id that batches are numbered under in the table's transaction log."""
         return f"{self.pipeline}/{name}"
 
+    def known_batch(self, table: DeltaTable) -> int:
+        """The last batch that an open table's log knows, 0 if none."""
+        return table.transaction_version(self.app(str(table.metadata().name))) or 0
+
 
 def read_rows(table: DeltaTable, columns: Iterable[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
     """Rows of an open table that match `where`, as Arrow; files are skipped by their statistics."""
@@ -155,9 +145,17 @@ def append_once(table: DeltaTable, rows: pa.Table, *, app: str, version: int) ->
     """Append `rows` and the application's version in one commit, unless anyone else committed that application since
     `table` was opened: then `LostRace`. The handle is what makes this a compare-and-set.
     """
-    require_schema(rows, SCHEMAS[table.metadata().name or ""])
+    require_schema(rows.schema, SCHEMAS[table.metadata().name or ""])
     try:
         write_deltalake(table, rows, mode="append", commit_properties=_committed_as(app, version))
+    except CommitFailedError as error:
+        raise LostRace(str(error)) from error
+
+
+def add_files(table: DeltaTable, files: Iterable[AddAction], *, app: str, version: int) -> None:
+    """Make files that are in the table's folder already part of the table, once; like `append_once`, and also without any file."""
+    try:
+        table.create_write_transaction(list(files), "append", table.schema(), commit_properties=_committed_as(app, version))
     except CommitFailedError as error:
         raise LostRace(str(error)) from error
 
@@ -168,7 +166,7 @@ def merge_averages(table: DeltaTable, rows: pa.Table, *, app: str, version: int)
     Values are absolute, so repeating it changes nothing: the revision grows only where the stored batch is older, and
     rows of a later batch are left alone. `LostRace` if another run changed the table meanwhile.
     """
-    require_schema(rows, SCHEMAS[DAILY_AVERAGES])
+    require_schema(rows.schema, SCHEMAS[DAILY_AVERAGES])
     values = {column: f"source.{column}" for column in rows.column_names if column not in ("partition", "date", "revision")}
     revision = "CASE WHEN target.batch < source.batch THEN target.revision + 1 ELSE target.revision END"
     merge = table.merge(
@@ -192,107 +190,13 @@ def _committed_as(app: str, version: int) -> CommitProperties:
     return CommitProperties(app_transactions=[Transaction(app, version)])
 
 
-def append_records(frame: "DataFrame", lake: Lake, batch: int) -> None:
-    """Append a batch's records through Spark; Delta skips the commit silently if the batch is in the table's log already."""
-    from delta.exceptions import ConcurrentTransactionException
-
-    writer = frame.write.format("delta").mode("append").option("txnAppId", lake.app(RECORDS)).option("txnVersion", batch)
-    try:
-        writer.save(lake.location(RECORDS))
-    except ConcurrentTransactionException as error:
-        raise LostRace(str(error)) from error
-
-
-def read_records(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
-    """The records of one batch, for Spark."""
-    return spark.read.format("delta").load(lake.location(RECORDS)).where(f"batch = {batch:d}")
-
-
-def delete_records(spark: "SparkSession", lake: Lake, batch: int) -> None:
-    """Delete the records of an abandoned batch, by the writer that wrote them."""
-    from delta.tables import DeltaTable as SparkDeltaTable
-
-    SparkDeltaTable.forPath(spark, lake.location(RECORDS)).delete(f"batch = {batch:d}")
-
-
-def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
-    """What an open `records` table holds of a batch, per partition; from file statistics where they are exact."""
-    files = pa.table(table.get_add_actions(flatten=True))
-    if files.num_rows == 0 or "min.batch" not in files.column_names:
-        return {}
-    low, high = files["min.batch"], files["max.batch"]
-    touching = files.filter(pa.compute.and_(pa.compute.less_equal(low, batch), pa.compute.greater_equal(high, batch))).to_pylist()
-    if all(_is_exact(file) for file in touching):
-        return _summed(_rows_of_file(file) for file in touching)
-    return _scanned(table, batch)
-
-
-def _is_exact(file: Mapping[str, Any]) -> bool:
-    """Whether the file's statistics speak of one batch and one partition, with every count in them."""
-    counted = all(file.get(f"null_count.{name}") is not None for name in ("rejected_because", "rounded_from"))
-    return counted and all(file[f"min.{name}"] == file[f"max.{name}"] for name in ("batch", "partition"))
-
-
-def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
-    rows = file["num_records"]
-    return PartitionRows(
-        partition=file["min.partition"],
-        read=rows,
-        accepted=file["null_count.rejected_because"],
-        rounded=rows - file["null_count.rounded_from"],
-        first=file["min.offset"],
-        last=file["max.offset"],
-    )
-
-
-def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
-    columns = ["partition", "offset", "rejected_because", "rounded_from"]
-    rows = read_rows(table, columns, ds.field("batch") == batch)
-    grouped = rows.group_by("partition", use_threads=False).aggregate(
-        [
-            ("offset", "count"),
-            ("rejected_because", "count"),
-            ("rounded_from", "count"),
-            ("offset", "min"),
-            ("offset", "max"),
-        ]
-    )
-    return {
-        row["partition"]: PartitionRows(
-            partition=row["partition"],
-            read=row["offset_count"],
-            accepted=row["offset_count"] - row["rejected_because_count"],
-            rounded=row["rounded_from_count"],
-            first=row["offset_min"],
-            last=row["offset_max"],
-        )
-        for row in grouped.to_pylist()
-    }
-
-
-def _summed(rows: Iterable[PartitionRows]) -> dict[int, PartitionRows]:
-    total: dict[int, PartitionRows] = {}
-    for row in rows:
-        old = total.get(row.partition, PartitionRows(row.partition, 0, 0, 0, row.first, row.last))
-        total[row.partition] = PartitionRows(
-            partition=row.partition,
-            read=old.read + row.read,
-            accepted=old.accepted + row.accepted,
-            rounded=old.rounded + row.rounded,
-            first=min(old.first, row.first),
-            last=max(old.last, row.last),
-        )
-    return total
-
-
-def require_schema(rows: pa.Table, schema: pa.Schema) -> None:
-    """Raise `TypeError` that lists every difference between the rows' columns and the table's."""
-    found = {field.name: field.type for field in rows.schema}
-    wanted = {field.name: field.type for field in schema}
+def require_schema(found: pa.Schema, wanted: pa.Schema) -> None:
+    """Raise `TypeError` that lists every difference between the columns found and the table's."""
+    found_types, wanted_types = (dict(zip(schema.names, schema.types, strict=True)) for schema in (found, wanted))
     differences = [
-        f"{name}: {found.get(name, 'missing')} instead of {wanted.get(name, 'nothing')}"
-        for name in sorted(found.keys() | wanted.keys())
-        if found.get(name) != wanted.get(name)
+        f"{name}: {found_types.get(name, 'missing')} instead of {wanted_types.get(name, 'nothing')}"
+        for name in sorted(found_types.keys() | wanted_types.keys())
+        if found_types.get(name) != wanted_types.get(name)
     ]
     if differences:
         raise TypeError("; ".join(differences))

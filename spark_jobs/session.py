@@ -6,20 +6,19 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 REQUIRED = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # Dates and instants must not depend on the host's zone.
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.ansi.enabled": "true",
+    # The table's type; Spark's own default is one that carries no statistics.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Late attempts of a task must not read Kafka a second time.
     "spark.speculation": "false",
 }
 
 TUNED = {
-    # The batch's data has few and small shuffles, and a table's log is folded faster in one piece than in fifty.
+    # The batch's data has few and small shuffles.
     "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "1",
     # Remembering which Python line made each expression costs two of three calls between Python and the JVM.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.dataFrameQueryContext.enabled": "false",

@@ -25,11 +25,12 @@ from spark_jobs.config import Pipeline
 from spark_jobs.errors import Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake, LostRace, PartitionRows, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake, LostRace, read_rows
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
 from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
+from spark_jobs.record_files import PartitionRows, batch_rows, read_records, write_files
 from spark_jobs.records import records_of
 
 if TYPE_CHECKING:
@@ -101,35 +102,41 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
 def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]:
     """S3: read Kafka once and append the batch's records; what is there now, per partition.
 
-    Killed before Delta's commit: files that no version names, and the same ranges are read again. Killed after it: the
-    table's log knows the batch, and Kafka is not needed any more.
+    Killed before the commit: files that no version names, and the same ranges are read again into other files. Killed after
+    it: the table's log knows the batch, and Kafka is not needed any more.
     """
-    known = job.lake.open(RECORDS).transaction_version(job.lake.app(RECORDS)) or 0
+    table = job.lake.open(RECORDS)
+    known = job.lake.known_batch(table)
     if known > plan.batch:
         raise TableDamaged(
             RECORDS, f"it knows batch {known}, the checkpoints end at {plan.batch}", "Restore checkpoints from a backup."
         )
     if known < plan.batch:
         require_still_there(plan, topic)
-        _append_records(job, plan)
-    rows = tables.batch_rows(job.lake.open(RECORDS), plan.batch)
+    by_us = known < plan.batch and _append_records(job, plan, table)
+    rows = batch_rows(job.lake.open(RECORDS), plan.batch)
     _require_rows_in_ranges(plan, rows)
-    if known == plan.batch:
+    if not by_us:
         _require_only_gaps(job, plan, rows)
     return rows
 
 
-def _append_records(job: Job, plan: Plan) -> None:
+def _append_records(job: Job, plan: Plan, table: DeltaTable) -> bool:
+    """Whether the batch's records are there by this run's commit, not by another's."""
     java = job.kafka.java(job.java_secrets)
     job.kafka.write_java_secrets(job.java_secrets)
     messages = read_messages(job.spark(), job.pipeline.input.topic, plan.ranges, java)
     frame = records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
+    fault("before:records_files")
+    files = write_files(frame, job.lake, plan.batch)
     fault("before:records_commit")
     try:
-        tables.append_records(frame, job.lake, plan.batch)
+        tables.add_files(table, files, app=job.lake.app(RECORDS), version=plan.batch)
     except LostRace:
         log.warning("another run wrote the records of batch %d first; they are verified and used", plan.batch)
+        return False
     fault("after:records_commit")
+    return True
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
@@ -151,7 +158,8 @@ def _require_only_gaps(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) 
         if one.span and one.partition not in rows and job.broker.has_visible_record(job.pipeline.input.topic, one):
             raise TableDamaged(
                 RECORDS,
-                f"its log says that batch {plan.batch} was written, but no record of partition {one.partition} is there (was it restored?)",
+                f"its log says that batch {plan.batch} was written, but no record of partition {one.partition} is there "
+                "(was the table restored, or was the batch about to be abandoned?)",
                 "Nothing of it was averaged; run again with --abandon to read it anew.",
             )
 
@@ -189,11 +197,17 @@ def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
     """
     table = job.lake.open(CONTRIBUTIONS)
     found = _contributions(table, plan)
-    known = table.transaction_version(job.lake.app(CONTRIBUTIONS)) or 0
-    if known < plan.batch and not found.num_rows:
+    if job.lake.known_batch(table) < plan.batch and not found.num_rows and accepted:
         _append_contributions(job, plan, table)
         found = _contributions(job.lake.open(CONTRIBUTIONS), plan)
     counted = pc.sum(found["value_count"]).as_py() or 0
+    if accepted and not counted:
+        raise TableDamaged(
+            CONTRIBUTIONS,
+            f"its log says that batch {plan.batch} was averaged, but no row of it is there "
+            "(was the table restored, or was the batch about to be abandoned?)",
+            "Nothing was published; run again with --abandon to read the batch anew.",
+        )
     if counted != accepted:
         raise TableDamaged(
             CONTRIBUTIONS,
@@ -204,7 +218,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
 
 
 def _append_contributions(job: Job, plan: Plan, table: DeltaTable) -> None:
-    frame = contributions_of(tables.read_records(job.spark(), job.lake, plan.batch))
+    frame = contributions_of(read_records(job.spark(), job.lake, plan.batch))
     rows = frame.toArrow().select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
     fault("before:contributions_commit")
     try:

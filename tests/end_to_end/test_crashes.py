@@ -15,6 +15,7 @@ POINTS = [
     "after:ends_resolved",
     "before:plan_commit",
     "after:plan_commit",
+    "before:records_files",
     "before:records_commit",
     "after:records_commit",
     "before:contributions_commit",

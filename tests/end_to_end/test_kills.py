@@ -111,6 +111,23 @@ def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(wor
     world.assert_all_counted()
 
 
+@pytest.mark.parametrize("point", ["before:records_commit", "before:contributions_commit"])
+def test_a_frozen_run_cannot_bring_back_a_batch_that_was_abandoned_meanwhile(world: World, point: str, tmp_path: Path) -> None:
+    frozen = world.submit(fault=f"{point}:stop")
+    wait_until(lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(frozen.pid)), "the run to stop", SECONDS)
+    assert world.run_with_fault("after:plan_commit:raise", overrides=[f"state={tmp_path / 'another-machine'}"], abandon=True)
+    for child in children(frozen.pid):
+        os.kill(child.pid, signal.SIGCONT)
+    output, _ = frozen.communicate(timeout=SECONDS)
+    assert frozen.returncode == 65, output
+    assert "about to be abandoned" in output
+    (done,) = world.run()
+    assert (done.batch, sum(one.read for one in done.counts)) == (2, 12)
+    records, contributions, _ = oracle.found_tables(world.tables)
+    assert {record[-1] for record in records} == {2}
+    assert {batch for batch, _, _ in contributions} == {2}
+
+
 def children(pid: int) -> list[psutil.Process]:
     """The Python drivers below a launcher."""
     found = psutil.Process(pid).children(recursive=True) if psutil.pid_exists(pid) else []

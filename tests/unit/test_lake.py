@@ -1,11 +1,10 @@
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.errors import TableDamaged
 from spark_jobs.lake import (
@@ -15,9 +14,8 @@ from spark_jobs.lake import (
     SCHEMAS,
     Lake,
     LostRace,
-    PartitionRows,
+    add_files,
     append_once,
-    batch_rows,
     merge_averages,
     read_rows,
     require_schema,
@@ -75,12 +73,20 @@ def test_of_two_writers_with_the_same_batch_the_second_is_told(lake: Lake) -> No
     assert read_rows(lake.open(CONTRIBUTIONS)).num_rows == 1
 
 
+def test_of_two_writers_of_the_same_files_the_second_is_told_even_if_there_are_none(lake: Lake) -> None:
+    first, second = lake.open(RECORDS), lake.open(RECORDS)
+    add_files(first, [], app=lake.app(RECORDS), version=1)
+    with pytest.raises(LostRace):
+        add_files(second, [], app=lake.app(RECORDS), version=1)
+    assert [lake.known_batch(lake.open(name)) for name in (RECORDS, CONTRIBUTIONS)] == [1, 0]
+
+
 def test_rows_that_do_not_fit_the_table_are_refused_with_every_difference(lake: Lake) -> None:
     wrong = pa.table({"batch": ["1"], "colour": ["blue"]})
     with pytest.raises(TypeError, match=r"batch: string instead of int64; colour: string instead of nothing; date: missing"):
         append_once(lake.open(CONTRIBUTIONS), wrong, app="a", version=1)
     with pytest.raises(TypeError):
-        require_schema(wrong, SCHEMAS[CONTRIBUTIONS])
+        require_schema(wrong.schema, SCHEMAS[CONTRIBUTIONS])
 
 
 def merged(lake: Lake, *steps: tuple[int, int]) -> dict[str, Any]:
@@ -103,50 +109,3 @@ def test_a_later_batch_raises_the_revision_once(lake: Lake) -> None:
 def test_an_older_batch_cannot_put_old_sums_back(lake: Lake) -> None:
     row = merged(lake, (1, 10), (2, 15), (1, 10))
     assert (row["value_sum"], row["revision"], row["batch"]) == (15, 2, 2)
-
-
-def records(batch: int, partition: int, offsets: range, rejected: int = 0) -> pa.Table:
-    return table_of(
-        RECORDS,
-        *(
-            {
-                "partition": partition,
-                "offset": offset,
-                "kafka_timestamp": datetime(2026, 1, 1, tzinfo=UTC),
-                "rejected_because": "EMPTY" if offset - offsets.start < rejected else None,
-                "rounded_from": "1.0000001" if offset == offsets.stop - 1 else None,
-                "batch": batch,
-            }
-            for offset in offsets
-        ),
-    )
-
-
-def write_records(lake: Lake, *files: pa.Table) -> DeltaTable:
-    for rows in files:
-        write_deltalake(lake.location(RECORDS), rows, mode="append")
-    return lake.open(RECORDS)
-
-
-def test_the_rows_of_a_batch_are_counted_per_partition(lake: Lake) -> None:
-    table = write_records(
-        lake, records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 0, range(9, 11)), records(2, 1, range(3))
-    )
-    assert batch_rows(table, 2) == {
-        0: PartitionRows(partition=0, read=6, accepted=5, rounded=2, first=5, last=10),
-        1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
-    }
-
-
-def test_files_that_hold_several_batches_or_partitions_are_counted_row_by_row(lake: Lake) -> None:
-    mixed = pa.concat_tables([records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 1, range(3))])
-    table = write_records(lake, mixed)
-    assert batch_rows(table, 2) == {
-        0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
-        1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
-    }
-
-
-def test_a_batch_without_rows_has_no_counts(lake: Lake) -> None:
-    assert batch_rows(lake.open(RECORDS), 1) == {}
-    assert batch_rows(write_records(lake, records(1, 0, range(5))), 2) == {}

@@ -1,0 +1,170 @@
+"""The files of the table `records`: written by Spark, committed in the driver, counted by their statistics.
+
+Spark writes plain Parquet files into a folder that is new for every attempt, so whatever a killed or frozen run left there is
+part of no table. Only the commit counts, and it can happen once per batch. Statistics come from the files' own footers, which a
+file that was cut short does not have.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction
+
+from spark_jobs.lake import COUNTED, RECORDS, SCHEMAS, Lake, LostRace, read_rows, require_schema
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_FOR_AVERAGES = "batch bigint, partition int, date date, value decimal(18,6), rejected_because string"
+
+
+@dataclass(frozen=True)
+class PartitionRows:
+    """What `records` holds of one batch and partition; `first` and `last` are offsets."""
+
+    partition: int
+    read: int
+    accepted: int
+    rounded: int
+    first: int
+    last: int
+
+
+def write_files(frame: "DataFrame", lake: Lake, batch: int) -> list[AddAction]:
+    """Write a batch's records below the table's folder; the files, each with its statistics, not yet part of the table.
+
+    Raises `TypeError` if a file has not the table's columns, which a commit of finished files would not notice.
+    """
+    folder = f"batch-{batch:08d}-{uuid.uuid4().hex}"
+    writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    writer.parquet(f"{lake.location(RECORDS)}/{folder}")
+    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
+    found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
+    files = [(one, pq.read_metadata(one.path, filesystem=storage)) for one in found if one.path.endswith(".parquet")]
+    for _, footer in files:
+        require_schema(footer.schema.to_arrow_schema(), SCHEMAS[RECORDS])
+    return [_add_action(file, footer) for file, footer in files if footer.num_rows]
+
+
+def _add_action(file: pa_fs.FileInfo, footer: pq.FileMetaData) -> AddAction:
+    modified = 0 if file.mtime_ns is None else file.mtime_ns // 1_000_000
+    return AddAction(file.path, file.size, {}, modified, data_change=True, stats=json.dumps(_statistics(footer)))
+
+
+def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
+    """In Delta's words: rows, and per counted column the nulls, the least and the greatest value."""
+    positions = {name: place for place, name in enumerate(footer.schema.names) if name in COUNTED}
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    columns = {name: [group.column(place).statistics for group in groups] for name, place in positions.items()}
+    bounded = {name: [one for one in parts if one.has_min_max] for name, parts in columns.items()}
+    return {
+        "numRecords": footer.num_rows,
+        "nullCount": {name: sum(one.null_count for one in parts) for name, parts in columns.items()},
+        "minValues": {name: _json_value(min(one.min for one in parts)) for name, parts in bounded.items() if parts},
+        "maxValues": {name: _json_value(max(one.max for one in parts)) for name, parts in bounded.items() if parts},
+    }
+
+
+def _json_value(value: Any) -> Any:
+    return value if isinstance(value, (int, str)) else value.isoformat()
+
+
+def read_records(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
+    """What averaging needs of the records of a batch, for Spark; there must be some."""
+    paths = [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
+    return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
+
+
+def delete_batch(table: DeltaTable, batch: int) -> None:
+    """Delete the records of an abandoned batch; `LostRace` if another run changed the table meanwhile."""
+    try:
+        table.delete(f"batch = {batch:d}")
+    except CommitFailedError as error:
+        raise LostRace(str(error)) from error
+
+
+def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
+    """What an open `records` table holds of a batch, per partition; from file statistics where they are exact."""
+    files = _files(table, batch)
+    if all(_is_exact(file) for file in files):
+        return _summed(_rows_of_file(file) for file in files)
+    return _scanned(table, batch)
+
+
+def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
+    """The files that may hold records of the batch, with their statistics."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    if files.num_rows == 0 or "min.batch" not in files.column_names:
+        return []
+    touching = pc.and_(pc.less_equal(files["min.batch"], batch), pc.greater_equal(files["max.batch"], batch))
+    rows: list[dict[str, Any]] = files.filter(touching).to_pylist()
+    return rows
+
+
+def _is_exact(file: Mapping[str, Any]) -> bool:
+    """Whether the file's statistics speak of one batch and one partition, with every count in them."""
+    counted = all(file.get(f"null_count.{name}") is not None for name in ("rejected_because", "rounded_from"))
+    return counted and all(file[f"min.{name}"] == file[f"max.{name}"] for name in ("batch", "partition"))
+
+
+def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
+    rows = file["num_records"]
+    return PartitionRows(
+        partition=file["min.partition"],
+        read=rows,
+        accepted=file["null_count.rejected_because"],
+        rounded=rows - file["null_count.rounded_from"],
+        first=file["min.offset"],
+        last=file["max.offset"],
+    )
+
+
+def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
+    columns = ["partition", "offset", "rejected_because", "rounded_from"]
+    rows = read_rows(table, columns, ds.field("batch") == batch)
+    grouped = rows.group_by("partition", use_threads=False).aggregate(
+        [
+            ("offset", "count"),
+            ("rejected_because", "count"),
+            ("rounded_from", "count"),
+            ("offset", "min"),
+            ("offset", "max"),
+        ]
+    )
+    return {
+        row["partition"]: PartitionRows(
+            partition=row["partition"],
+            read=row["offset_count"],
+            accepted=row["offset_count"] - row["rejected_because_count"],
+            rounded=row["rounded_from_count"],
+            first=row["offset_min"],
+            last=row["offset_max"],
+        )
+        for row in grouped.to_pylist()
+    }
+
+
+def _summed(rows: Iterable[PartitionRows]) -> dict[int, PartitionRows]:
+    total: dict[int, PartitionRows] = {}
+    for row in rows:
+        old = total.get(row.partition, PartitionRows(row.partition, 0, 0, 0, row.first, row.last))
+        total[row.partition] = PartitionRows(
+            partition=row.partition,
+            read=old.read + row.read,
+            accepted=old.accepted + row.accepted,
+            rounded=old.rounded + row.rounded,
+            first=min(old.first, row.first),
+            last=max(old.last, row.last),
+        )
+    return total

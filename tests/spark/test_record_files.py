@@ -1,0 +1,84 @@
+"""What Spark writes and the driver commits, read back by two other readers: delta-rs and Spark's own Delta."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from spark_jobs.lake import RECORDS, Lake, add_files, read_rows
+from spark_jobs.record_files import PartitionRows, batch_rows, read_records, write_files
+
+COLUMNS = (
+    "partition int, offset bigint, kafka_timestamp timestamp, key binary, event_time timestamp, date date, "
+    "value decimal(18,6), rounded_from string, rejected_because string, raw binary, batch bigint"
+)
+INSTANT = datetime(2006, 12, 16, 17, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(str(tmp_path / "a lake with spaces"), "p")
+    lake.create_missing()
+    return lake
+
+
+def accepted(offset: int, partition: int = 0, batch: int = 1) -> tuple[Any, ...]:
+    rounded = "1.0000001" if offset % 2 else None
+    return (partition, offset, INSTANT, b"k", INSTANT, date(2006, 12, 16), Decimal(1), rounded, None, None, batch)
+
+
+def rejected(offset: int, partition: int = 0, batch: int = 1) -> tuple[Any, ...]:
+    return (partition, offset, INSTANT, None, None, None, None, None, "EMPTY", b"", batch)
+
+
+def frame(spark: SparkSession, *rows: tuple[Any, ...], files: int = 1) -> DataFrame:
+    return spark.createDataFrame(list(rows), COLUMNS).repartitionByRange(files, "partition", "offset")
+
+
+def commit(lake: Lake, records: DataFrame, batch: int = 1) -> None:
+    table = lake.open(RECORDS)
+    add_files(table, write_files(records, lake, batch), app=lake.app(RECORDS), version=batch)
+
+
+def test_what_was_committed_is_what_every_reader_finds(spark: SparkSession, lake: Lake) -> None:
+    commit(lake, frame(spark, *(accepted(offset) for offset in range(4)), *(rejected(offset, 1) for offset in range(3)), files=2))
+    by_delta_rs = read_rows(lake.open(RECORDS)).sort_by([("partition", "ascending"), ("offset", "ascending")])
+    by_spark = spark.read.format("delta").load(lake.location(RECORDS)).orderBy("partition", "offset").toArrow()
+    assert by_spark.to_pylist() == by_delta_rs.to_pylist()
+    assert by_delta_rs.num_rows == 7
+    averaged = read_records(spark, lake, 1).collect()
+    assert sorted(row["rejected_because"] or "" for row in averaged) == ["", "", "", "", "EMPTY", "EMPTY", "EMPTY"]
+
+
+def test_statistics_count_exactly_what_the_files_hold(spark: SparkSession, lake: Lake) -> None:
+    rows = [accepted(3), rejected(4), accepted(6), *(rejected(offset, 1) for offset in range(3)), accepted(9, 2)]
+    commit(lake, frame(spark, *rows, files=3))
+    expected = {
+        0: PartitionRows(partition=0, read=3, accepted=2, rounded=1, first=3, last=6),
+        1: PartitionRows(partition=1, read=3, accepted=0, rounded=0, first=0, last=2),
+        2: PartitionRows(partition=2, read=1, accepted=1, rounded=1, first=9, last=9),
+    }
+    assert batch_rows(lake.open(RECORDS), 1) == expected
+
+
+def test_a_batch_without_records_is_committed_without_files(spark: SparkSession, lake: Lake) -> None:
+    commit(lake, frame(spark))
+    table = lake.open(RECORDS)
+    assert (table.file_uris(), lake.known_batch(table), batch_rows(table, 1)) == ([], 1, {})
+
+
+def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark: SparkSession, lake: Lake) -> None:
+    write_files(frame(spark, accepted(0)), lake, 1)
+    commit(lake, frame(spark, accepted(0)))
+    assert read_rows(lake.open(RECORDS)).num_rows == 1
+    assert read_records(spark, lake, 1).count() == 1
+
+
+def test_files_that_are_not_of_the_tables_columns_are_not_committed(spark: SparkSession, lake: Lake) -> None:
+    wrong = frame(spark, accepted(0)).withColumn("value", F.col("value").cast("string"))
+    with pytest.raises(TypeError, match=r"^value: string instead of decimal128\(18, 6\)$"):
+        write_files(wrong, lake, 1)

@@ -1,0 +1,77 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from spark_jobs.lake import RECORDS, SCHEMAS, Lake, LostRace
+from spark_jobs.record_files import PartitionRows, batch_rows, delete_batch
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(str(tmp_path), "p")
+    lake.create_missing()
+    return lake
+
+
+def records(batch: int, partition: int, offsets: range, rejected: int = 0) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "partition": partition,
+                "offset": offset,
+                "kafka_timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+                "rejected_because": "EMPTY" if offset - offsets.start < rejected else None,
+                "rounded_from": "1.0000001" if offset == offsets.stop - 1 else None,
+                "batch": batch,
+            }
+            for offset in offsets
+        ],
+        schema=SCHEMAS[RECORDS],
+    )
+
+
+def write_records(lake: Lake, *files: pa.Table) -> DeltaTable:
+    for rows in files:
+        write_deltalake(lake.location(RECORDS), rows, mode="append")
+    return lake.open(RECORDS)
+
+
+def test_the_rows_of_a_batch_are_counted_per_partition(lake: Lake) -> None:
+    table = write_records(
+        lake, records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 0, range(9, 11)), records(2, 1, range(3))
+    )
+    assert batch_rows(table, 2) == {
+        0: PartitionRows(partition=0, read=6, accepted=5, rounded=2, first=5, last=10),
+        1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
+    }
+
+
+def test_files_that_hold_several_batches_or_partitions_are_counted_row_by_row(lake: Lake) -> None:
+    mixed = pa.concat_tables([records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 1, range(3))])
+    table = write_records(lake, mixed)
+    assert batch_rows(table, 2) == {
+        0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
+        1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
+    }
+
+
+def test_a_batch_without_rows_has_no_counts(lake: Lake) -> None:
+    assert batch_rows(lake.open(RECORDS), 1) == {}
+    assert batch_rows(write_records(lake, records(1, 0, range(5))), 2) == {}
+
+
+def test_only_the_batch_that_is_deleted_goes(lake: Lake) -> None:
+    table = write_records(lake, records(1, 0, range(5)), records(2, 0, range(5, 9)))
+    delete_batch(table, 2)
+    assert [set(batch_rows(lake.open(RECORDS), batch)) for batch in (1, 2)] == [{0}, set()]
+
+
+def test_of_two_who_delete_a_batch_the_second_is_told(lake: Lake) -> None:
+    first = write_records(lake, records(1, 0, range(5)))
+    second = lake.open(RECORDS)
+    delete_batch(first, 1)
+    with pytest.raises(LostRace):
+        delete_batch(second, 1)
