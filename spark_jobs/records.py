@@ -9,6 +9,7 @@ Numbers never pass through a double: the JSON parser is shown each number as a s
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -17,6 +18,7 @@ from pyspark.sql import functions as F
 from spark_jobs.config import ParsingRules
 from spark_jobs.message_formats import (
     EPOCH_DIGITS,
+    FIXED_PARTS,
     INTEGER,
     NOT_FINITE,
     NUMBER,
@@ -60,20 +62,21 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePattern, nonce: str) -> DataFrame:
     """Adds `text`, and `usual` as `tail|number|time`, null where the message has another form.
 
-    One replacement both tests and takes apart. Only a match can begin with the nonce; that the text changed proves
-    nothing, because bytes that are not UTF-8 change as well.
+    The plainest form is cut at its quotes. For the others one replacement both tests and takes apart: only a match can
+    begin with the nonce; that the text changed proves nothing, because bytes that are not UTF-8 change as well.
     """
     form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
-    replaced, text = F.col("replaced"), F.col("value").cast("string")
-    return messages.select(
-        "partition",
-        "offset",
-        "timestamp",
-        "key",
-        F.col("value").alias("raw"),
-        text.alias("text"),
-        F.regexp_replace("text", F.lit(form.regex), F.lit(nonce + form.replacement)).alias("replaced"),
-        F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))).alias("usual"),
+    text, replaced = F.col("text"), F.col("replaced")
+    plain_time = F.substring_index(F.substring_index(text, '"', 4), '"', -1)
+    plain_number = F.btrim(F.substring_index(text, ":", -1), F.lit(JSON_WHITESPACE + '"}'))
+    return _with(
+        messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw")),
+        text=F.col("raw").cast("string"),
+        is_plainest=text.rlike(form.plainest),
+        replaced=F.when(~F.col("is_plainest"), F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement))),
+        usual=F.when(F.col("is_plainest"), F.concat(F.lit("|"), plain_number, F.lit("|"), plain_time)).when(
+            replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))
+        ),
     )
 
 
@@ -190,11 +193,19 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
 
 def _parsed_time(text: str, time: TimePattern) -> Column:
     """The instant, or for a text without offset what would be the instant if the clock showed UTC."""
+    if time.places:
+        return F.concat(*_iso_pieces(text, time)).try_cast("timestamp")
     if time.epoch_unit is None:
         return F.try_to_timestamp(text, F.lit(time.pattern))
     micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
     fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
     return F.timestamp_micros(F.when(fits, F.col(text).try_cast("bigint") * micros))
+
+
+def _iso_pieces(text: str, time: TimePattern) -> Iterator[Column]:
+    for name, before in FIXED_PARTS.items():
+        yield F.lit(before)
+        yield F.substring(text, *time.places[name]) if name in time.places else F.lit("00")
 
 
 def _timestamp(instant: datetime) -> Column:

@@ -75,6 +75,25 @@ def test_a_quoted_z_is_text_and_a_bare_one_an_offset() -> None:
     assert time_pattern("epoch_millis").epoch_unit == "ms"
 
 
+def test_the_places_of_a_time_of_fixed_width_are_known() -> None:
+    places = time_pattern("HH 'o''clock', dd.MM.yyyy").places
+    assert places == {"hour": (1, 2), "day": (13, 2), "month": (16, 2), "year": (19, 4)}
+    found = {name: "16 o'clock, 23.12.2006"[start - 1 : start - 1 + length] for name, (start, length) in places.items()}
+    assert found == {"hour": "16", "day": "23", "month": "12", "year": "2006"}
+
+
+@pytest.mark.parametrize("pattern", ["yyyy-MM-dd HH:mm:ss.SSS", "yyyy-MM-dd HH:mmXXX", "epoch_seconds"])
+def test_a_time_of_varying_width_has_no_places(pattern: str) -> None:
+    assert not time_pattern(pattern).places
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"), [(('a"b', "v"), "yyyyMMdd"), (("t", "v"), "epoch_seconds"), (("t", "v\ufffd"), "yyyyMMdd")]
+)
+def test_what_could_be_cut_at_the_wrong_quote_has_no_plainest_form(names: tuple[str, str], pattern: str) -> None:
+    assert message_form(names[0], time_pattern(pattern), names[1], 18, 6).plainest == r"\A\z."
+
+
 @pytest.mark.parametrize(
     ("precision", "scale", "fitting", "not_fitting"),
     [
