@@ -57,16 +57,6 @@ def secret_settings(values: Values) -> dict[str, Callable[[], str]]:
     return secrets
 
 
-def jvm_options(values: Values) -> tuple[str, ...]:
-    """Options that the driver's and the executors' JVM need for these settings.
-
-    From 4.0 on, kafka-clients fetches tokens only from addresses listed in this property (3.9.2 knows it and allows all by
-    default): https://kafka.apache.org/documentation/#security_sasl_oauthbearer_clientconfig
-    """
-    url = values.get("sasl.oauthbearer.token.endpoint.url")
-    return (f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url}",) if url and uses_sasl(values) else ()
-
-
 def protocol(values: Values) -> str:
     """Security protocol in capitals, which both clients read; PLAINTEXT unless set."""
     return values.get("security.protocol", "PLAINTEXT").upper()

@@ -67,11 +67,6 @@ class KafkaSettings:
         return f"User:{self.values['sasl.username']}" if self.mechanism != "none" else "User:ANONYMOUS"
 
     @property
-    def jvm_options(self) -> tuple[str, ...]:
-        """Options for `extraJavaOptions` of Spark's driver and executors; most settings need none."""
-        return kafka_java.jvm_options(self.values)
-
-    @property
     def has_java_secrets(self) -> bool:
         """Whether `java` refers to a secrets file, which `write_java_secrets` must then have written on every Spark host."""
         return bool(kafka_java.secret_settings(self.values))

@@ -400,12 +400,7 @@ def test_a_token_is_fetched_with_client_id_and_secret_under_either_name(folder: 
         "sasl.jaas.config": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
         'clientId="dayfold" clientSecret="s\\"x" scope="read write" extension_logicalCluster="lkc-1" extension_pool="p 1";'
     }
-    assert settings.jvm_options == ("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=https://login.example.org/token",)
     assert settings.principal == "User:dayfold"
-
-
-def test_other_logins_need_no_jvm_option(folder: Folder) -> None:
-    assert folder.load(*PLAIN, "sasl.password=x").jvm_options == ()
 
 
 @pytest.mark.parametrize(
