@@ -40,6 +40,7 @@ EXIT_UNEXPECTED, EXIT_TRY_AGAIN = 70, 75
 def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
+    fault("before:lock")
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id), connect(kafka) as broker:
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)

@@ -24,7 +24,7 @@ from spark_jobs.errors import TryAgain
 from spark_jobs.local.java import find_java
 from spark_jobs.submit import PROJECT
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 5.0
 _DATABASE, _MIGRATED = "airflow.db", "migrated"
 
 

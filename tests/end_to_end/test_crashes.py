@@ -10,6 +10,7 @@ from tests.conftest import NewWorld
 from tests.world import World, reading
 
 POINTS = [
+    "before:lock",
     "before:fence",
     "after:fence",
     "after:ends_resolved",
@@ -75,7 +76,7 @@ def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_bat
 
 def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World) -> None:
     send_some(world, 1)
-    for point in POINTS[4:]:
+    for point in POINTS[POINTS.index("after:plan_commit") :]:
         world.run_with_fault(f"{point}:raise")
     world.run()
     world.assert_all_counted()

@@ -53,6 +53,19 @@ def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disag
     assert len(oracle.stored_batches(world.tables)) == 1
 
 
+def test_kill_9_while_files_are_being_written_leaves_litter_that_counts_nowhere(world: World) -> None:
+    reading_kafka = world.submit()
+    wait_until(lambda: any(Path(world.tables).glob("records/batch-*/_temporary")), "Spark to write", SECONDS)
+    os.killpg(reading_kafka.pid, signal.SIGKILL)
+    reading_kafka.communicate(timeout=SECONDS)
+    assert reading_kafka.returncode in KILLED
+    for step in ("plan", "contributions", "averages", "done"):
+        code, output = finish(world, fault=f"before:{step}_commit:killsoon")
+        assert code in (*KILLED, 0), output
+    assert finish(world)[0] == 0
+    world.assert_all_counted()
+
+
 @pytest.mark.parametrize("victim", ["killparent", "kill9"], ids=["the JVM alone", "the Python driver alone"])
 def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, victim: str) -> None:
     for point in ("before:averages_commit", "after:produce"):
