@@ -227,7 +227,7 @@ def hints(demo: Demo) -> tuple[Hint, ...]:
     """Three commands that work as they stand, in the folder where the demo was started."""
     dayfold, python, config = ".venv/bin/dayfold", ".venv/bin/python", _shown(demo.airflow.config)
     override = "" if _is_default(demo) else f" --set kafka={_shown(client_file(demo.kafka.folder))}"
-    late = json.dumps('{"datetime": "26/11/2010 21:03:00", "voltage": 400}')
+    late = json.dumps('{"datetime": "26/11/2010 21:03:00", "voltage": 245}')
     client = json.dumps({"bootstrap.servers": demo.kafka.bootstrap, "partitioner": "murmur2"})
     send = f'p = Producer({client}); p.produce("{demo.pipeline.input.topic}", {late}, "2010-11-26"); p.flush()'
     table = _shown(Path(demo.pipeline.lake) / demo.pipeline.name / "daily_averages")
