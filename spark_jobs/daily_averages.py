@@ -15,6 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from deltalake.exceptions import DeltaError
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
 from spark_jobs import decisions, planning, steps
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
@@ -25,6 +29,7 @@ from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.lock import hold_lock
 from spark_jobs.offsets import Plan, plan_ranges, total_span
+from spark_jobs.outages import outage
 from spark_jobs.publication import Publisher
 from spark_jobs.session import build_session
 
@@ -35,6 +40,8 @@ log = logging.getLogger("dayfold")
 
 PARENT_DEATH_SIGNAL = 1
 EXIT_UNEXPECTED, EXIT_TRY_AGAIN = 70, 75
+FOREIGN = (Py4JError, PySparkException, DeltaError, OSError)
+"""What Spark and delta-rs raise; some of it is an outage that passes by itself."""
 
 
 def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
@@ -155,9 +162,12 @@ def main(arguments: Sequence[str]) -> int:
         parsed = parse_arguments(arguments)
         pipeline = load_pipeline(parsed.config, overrides=parsed.set, environment=os.environ)
         done = run(pipeline, request_of(parsed), lambda: build_session(pipeline.name))
-    except DayfoldError as error:
-        print(f"dayfold: {error}", file=sys.stderr)
-        return error.exit_code
+    except (DayfoldError, *FOREIGN) as error:
+        ours = error if isinstance(error, DayfoldError) else outage(error)
+        if ours is None:
+            raise
+        print(f"dayfold: {ours}", file=sys.stderr)
+        return ours.exit_code
     log.info("nothing new" if not done else "finished %d batches, up to batch %d", *([len(done), done[-1].batch] if done else []))
     return 0
 

@@ -1,0 +1,47 @@
+"""What Spark and delta-rs raise when something around the job fails: a broker that died, a full disk, a refused permission.
+
+Recognised by the words of the innermost cause, because Spark hands errors of its executors on as text only. What is not
+recognised stays what it is, with its stack trace. Before the job's own writes come back from such a failure the next run
+looks at the tables, so trying again is always safe.
+"""
+
+import re
+
+from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
+
+_CAUSE = re.compile(r"(?:Caused by: |^: |\): )((?:[a-z_]+\.)+[A-Z]\w*(?:Exception|Error)(?:: [^\n]*)?)", re.MULTILINE)
+_KAFKA = "org.apache.kafka.common.errors."
+_REFUSED = re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|Config)\w*Exception")
+_FULL = ("No space left on device", "os error 28", "Disk quota exceeded")
+_LOST = ("Some data may have been lost", "OffsetOutOfRange")
+_SILENT = (_KAFKA, "Cannot fetch record for offset", "java.util.concurrent.TimeoutException")
+
+
+def outage(error: BaseException) -> DayfoldError | None:
+    """The error of our tree that ends the run, or None if this is something else.
+
+    >>> type(outage(OSError("write failed: No space left on device (os error 28)"))).__name__
+    'TryAgain'
+    >>> outage(OSError("no such file"))
+    """
+    text = f"{error}\n{getattr(error, 'stackTrace', '') or ''}"
+    cause = innermost_cause(text)
+    if any(words in text for words in _FULL):
+        return TryAgain(f"the disk is full: {cause}. Make room, then run again; nothing is lost")
+    if _REFUSED.search(text):
+        return ConfigurationError(f"Spark's Kafka client was refused: {cause}")
+    if any(words in text for words in _LOST):
+        return TryAgain("records were deleted while Spark was reading them; the next run will tell which")
+    if any(words in text for words in _SILENT):
+        return TryAgain(f"Kafka did not answer while Spark was reading: {cause}")
+    return None
+
+
+def innermost_cause(text: str) -> str:
+    """Class and message of the last cause in a Java stack trace, or the first line of a text that is none.
+
+    >>> innermost_cause("o1.save\\n: a.b.JobException: aborted\\nCaused by: c.d.NetException: gone\\n\\tat x")
+    'c.d.NetException: gone'
+    """
+    causes = _CAUSE.findall(text)
+    return (causes[-1] if causes else text.strip().partition("\n")[0]).rstrip(". ")
