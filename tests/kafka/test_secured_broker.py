@@ -10,7 +10,7 @@ import pyspark
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
-from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway  # type: ignore[import-untyped]
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from spark_jobs.broker import Broker, connect
 from spark_jobs.errors import ConfigurationError
