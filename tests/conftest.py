@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from spark_jobs.local.jars import fetch_jars, jar_paths
 from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
 from spark_jobs.session import build_session
+from tests.fault_report import FaultReport
 from tests.world import World, make_world
 
 if TYPE_CHECKING:
@@ -32,6 +34,30 @@ IMPATIENT = BrokerOptions(
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 NewTopic = Callable[..., str]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults")
+    group.addoption("--faults", action="store_true", help="run every fault case, and only those, and write the report")
+    group.addoption("--thorough", action="store_true", help="do not leave out the cases that only `make faults` runs")
+    group.addoption("--seed", type=int, default=1, help="what the random choices of fault cases begin with")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("faults"):
+        config.pluginmanager.register(FaultReport(config))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the usual run leaves out, or all that is no fault case."""
+    if config.getoption("faults"):
+        chosen = [item for item in items if item.get_closest_marker("group")]
+    elif config.getoption("thorough"):
+        return
+    else:
+        chosen = [item for item in items if not item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +114,13 @@ NewWorld = Callable[..., World]
 
 
 @pytest.fixture
-def new_world(tmp_path: Path, kafka: RunningKafka, request: pytest.FixtureRequest) -> NewWorld:
+def new_world(tmp_path: Path, kafka: RunningKafka, request: pytest.FixtureRequest) -> Iterator[NewWorld]:
     """`new_world(partitions=3, **settings)` is a pipeline of its own; Spark is only started by a run that needs it."""
+    with ExitStack() as worlds:
 
-    def create(partitions: int = 3, **settings: object) -> World:
-        return make_world(tmp_path, kafka.bootstrap, lambda: request.getfixturevalue("spark"), partitions, **settings)
+        def create(partitions: int = 3, **settings: object) -> World:
+            world = make_world(tmp_path, kafka.bootstrap, lambda: request.getfixturevalue("spark"), partitions, **settings)
+            worlds.callback(world.end)
+            return world
 
-    return create
+        yield create

@@ -14,6 +14,8 @@ from typing import Any
 from confluent_kafka import Consumer, TopicPartition
 from deltalake import DeltaTable
 
+from tests.violations import require
+
 Day = tuple[int, date]
 
 
@@ -109,51 +111,41 @@ def _published(day: Day, total: Total) -> tuple[Any, ...]:
 
 def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
     """Ranges of the DONE batches, straight from the checkpoint table."""
-    rows = _rows(f"{lake}/checkpoints")
-    done = [row for row in rows if row["state"] == "DONE"]
+    done = [row for row in rows(f"{lake}/checkpoints") if row["state"] == "DONE"]
     numbers = [row["batch"] for row in done]
-    assert len(numbers) == len(set(numbers)), f"a batch is DONE twice: {numbers}"
+    require("I5", len(numbers) == len(set(numbers)), f"a batch is DONE twice: {numbers}")
     return {row["batch"]: {one["partition"]: (one["start"], one["end"]) for one in row["ranges"]} for row in done}
 
 
-def _rows(location: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
-    return rows
+def rows(location: str) -> list[dict[str, Any]]:
+    """All rows of a table, by delta-rs."""
+    found: list[dict[str, Any]] = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+    return found
 
 
-def found_tables(lake: str) -> tuple[set[Any], dict[Any, Any], dict[Any, Any]]:
-    """Records, contributions and daily averages in the form of `Expected`; a record or row twice is an error at once."""
-    rows = _rows(f"{lake}/records")
-    assert len(rows) == len({(row["partition"], row["offset"]) for row in rows}), "a record is stored twice"
-    return found_tables_of_generations(lake)
-
-
-def found_tables_of_generations(lake: str) -> tuple[set[Any], dict[Any, Any], dict[Any, Any]]:
-    """The same for an input topic that was created anew, whose offsets begin again."""
-    records = [
-        (
-            row["partition"],
-            row["offset"],
-            row["date"],
-            row["value"],
-            row["rejected_because"] is not None,
-            row["raw"],
-            row["batch"],
-        )
-        for row in _rows(f"{lake}/records")
+def found_records(lake: str) -> list[tuple[Any, ...]]:
+    """Rows of `records` in the form of `Expected`, as often as they are there."""
+    columns = ("partition", "offset", "date", "value")
+    return [
+        (*(row[name] for name in columns), row["rejected_because"] is not None, row["raw"], row["batch"])
+        for row in rows(f"{lake}/records")
     ]
-    contributions = _rows(f"{lake}/contributions")
-    averages = _rows(f"{lake}/daily_averages")
-    assert len(records) == len({(*record[:2], record[-1]) for record in records}), "a record is stored twice in a batch"
-    added = {
-        (row["batch"], row["partition"], row["date"]): (row["value_sum"], row["value_count"], row["value_min"], row["value_max"])
-        for row in contributions
-    }
-    assert len(added) == len(contributions), "a contribution is stored twice"
+
+
+def found_contributions(lake: str) -> dict[tuple[int, int, date], tuple[Any, ...]]:
+    return _by_key(lake, "contributions", ("batch", "partition", "date"), ("value_sum", "value_count", "value_min", "value_max"))
+
+
+def found_averages(lake: str) -> dict[Day, tuple[Any, ...]]:
     columns = ("value_sum", "value_count", "value_min", "value_max", "average", "revision", "batch")
-    days = {(row["partition"], row["date"]): tuple(row[name] for name in columns) for row in averages}
-    assert len(days) == len(averages), "a daily average is stored twice"
-    return set(records), added, days
+    return _by_key(lake, "daily_averages", ("partition", "date"), columns)
+
+
+def _by_key(lake: str, table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> dict[Any, tuple[Any, ...]]:
+    found = rows(f"{lake}/{table}")
+    keyed = {tuple(row[name] for name in key): tuple(row[name] for name in columns) for row in found}
+    require("I3", len(keyed) == len(found), f"a key of {table} is stored twice")
+    return keyed
 
 
 def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[tuple[Any, ...]]]:

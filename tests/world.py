@@ -3,10 +3,7 @@
 import itertools
 import json
 import os
-import subprocess
 import sys
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +22,9 @@ from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.steps import Request
 from spark_jobs.submit import Submission, job_arguments, submit_command
-from tests import oracle
+from tests import invariants, oracle
+from tests.submitted import SubmittedRun, start_run, wait_until
+from tests.violations import require_none
 
 RUN_NUMBERS = itertools.count(1)
 
@@ -33,15 +32,6 @@ RUN_NUMBERS = itertools.count(1)
 def reading(moment: str, voltage: str) -> bytes:
     """A message in the producer's usual form."""
     return f'{{"datetime": "{moment}", "voltage": {voltage}}}'.encode()
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Wait for a condition; an error says what was waited for."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
-        pause.wait(0.05)
 
 
 @dataclass
@@ -53,6 +43,7 @@ class World:
     partitions: int
     spark: Callable[[], Any]
     sent: list[oracle.Sent] = field(default_factory=list)
+    submitted: list[SubmittedRun] = field(default_factory=list)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -146,16 +137,20 @@ class World:
         """Delete the consumer group, as its expiry does."""
         self.admin.delete_consumer_groups([self.pipeline.name])[self.pipeline.name].result(20)
 
-    def submit(self, *arguments: str, fault: str = "", conf: Mapping[str, str] = {}) -> subprocess.Popen[str]:
-        """The job as a real `spark-submit` in a process group of its own; a pipe has all it says (Spark merges the driver's outputs)."""
+    def submit(self, *arguments: str, fault: str = "", conf: Mapping[str, str] = {}) -> SubmittedRun:
+        """The job as a real `spark-submit` in a process group of its own, which does not outlive the test."""
         environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
         environment.pop("PYSPARK_SUBMIT_ARGS", None)
         if fault:
             environment |= {"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault}
         command = submit_command(job_arguments(self.config, "submitted", [], arguments), Submission(conf=tuple(conf.items())))
-        return subprocess.Popen(
-            command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        self.submitted.append(start_run(command, environment))
+        return self.submitted[-1]
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for run in self.submitted:
+            run.end()
 
     def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
         """One run of the job in this process."""
@@ -176,25 +171,29 @@ class World:
         return False
 
     def assert_exactly_once(self) -> None:
-        """Compare tables, output topic and group with the oracle; everything must be equal."""
+        """Compare tables, output topic and group with the oracle; a `Violation` says which invariant is broken."""
         batches = oracle.stored_batches(self.tables)
-        assert sorted(batches) == list(range(1, len(batches) + 1)), "batch numbers have holes"
         expected = oracle.expect(self.sent, batches)
-        records, contributions, averages = oracle.found_tables(self.tables)
-        assert records == expected.records
-        assert contributions == expected.contributions
-        assert averages == expected.averages
-        found = oracle.found_output(self.bootstrap, self.pipeline.output.topic, self.partitions)
-        assert found == expected.output
-        last = {partition: end for _, ranges in sorted(batches.items()) for partition, (_, end) in ranges.items()}
+        invariants.check_records(oracle.found_records(self.tables), expected.records)
+        invariants.check_aggregates("contributions", oracle.found_contributions(self.tables), expected.contributions)
+        invariants.check_aggregates("daily averages", oracle.found_averages(self.tables), expected.averages)
+        invariants.check_output(self.output(), expected.output)
         group = oracle.group_offsets(self.bootstrap, self.pipeline.name, self.pipeline.input.topic, self.partitions)
-        assert group == last, f"the group is at {group}, the batches end at {last}"
+        invariants.check_progress(group, batches)
 
     def assert_all_counted(self) -> None:
         """Exactly once, and nothing that was sent is left out."""
         self.assert_exactly_once()
-        records, _, _ = oracle.found_tables(self.tables)
-        assert {record[:2] for record in records} == {(one.partition, one.offset) for one in self.sent}
+        found = {record[:2] for record in oracle.found_records(self.tables)}
+        require_none("I1", {(one.partition, one.offset) for one in self.sent} - found, "records that were sent are in no batch")
+
+    def output(self) -> dict[int, list[tuple[Any, ...]]]:
+        """What a read_committed consumer sees on the output topic, per partition in order."""
+        return oracle.found_output(self.bootstrap, self.pipeline.output.topic, self.partitions)
+
+    def visible_batches(self) -> set[int]:
+        """Batches of which a read_committed consumer sees anything."""
+        return {record[2] for records in self.output().values() for record in records}
 
 
 def make_world(folder: Path, bootstrap: str, spark: Callable[[], Any], partitions: int = 3, **settings: Any) -> World:

@@ -22,7 +22,7 @@ from spark_jobs.local.demo import Outcome, Scope, run_demo
 from spark_jobs.local.kafka_server import find_broker, stop_broker
 from spark_jobs.submit import PROJECT
 from tests import oracle
-from tests.world import wait_until
+from tests.submitted import wait_until
 
 SCOPE = Scope(days=22, later_days=2)
 LATER = 2 * 1440
@@ -124,9 +124,10 @@ def test_every_day_equals_the_csv(first: Started) -> None:
 
 def test_the_tables_hold_each_message_of_the_topic_once(project: Path, first: Started) -> None:
     assert first
-    records, _, averages = oracle.found_tables(str(project / "data" / "lake" / "daily_voltage"))
-    assert len(records) == RECORDS
-    assert sum(row[1] for row in averages.values()) == RECORDS
+    tables = str(project / "data" / "lake" / "daily_voltage")
+    records = oracle.found_records(tables)
+    assert (len(records), len({record[:2] for record in records})) == (RECORDS, RECORDS)
+    assert sum(row[1] for row in oracle.found_averages(tables).values()) == RECORDS
 
 
 def test_the_picture_is_a_plot_of_a_sensible_size(first: Started) -> None:

@@ -57,7 +57,7 @@ def give_permissions(admin: AdminClient) -> None:
 
 
 @pytest.fixture
-def world(secured: Secured, tmp_path: Path) -> World:
+def world(secured: Secured, tmp_path: Path) -> Iterator[World]:
     inside = {"topic": f"{NAME}-in"}
     world = make_world(
         tmp_path, secured.kafka.bootstrap, lambda: None, 2, create=False, name=NAME, input=inside, output={"topic": f"{NAME}-out"}
@@ -65,7 +65,8 @@ def world(secured: Secured, tmp_path: Path) -> World:
     properties = tmp_path / "kafka.properties"
     properties.chmod(0o600)
     properties.write_text("\n".join(secured.properties))
-    return world
+    yield world
+    world.end()
 
 
 def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: World, secured: Secured, tmp_path: Path) -> None:
@@ -74,13 +75,15 @@ def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: 
         producer.produce(f"{NAME}-in", reading("23/12/2006 16:52:00", "239.94"), partition=partition)
     assert producer.flush(20) == 0
     (tmp_path / "events").mkdir()
-    process = world.submit(conf={"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path / 'events'}"})
+    run = world.submit(conf={"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path / 'events'}"})
     seen = set()
-    while process.poll() is None and not (tmp_path / "lake" / NAME / "contributions" / "_delta_log" / f"{1:020}.json").exists():
-        seen |= command_lines(process.pid)
-    output, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, output
-    averages = oracle.found_tables(world.tables)[2]
+    while (
+        run.process.poll() is None and not (tmp_path / "lake" / NAME / "contributions" / "_delta_log" / f"{1:020}.json").exists()
+    ):
+        seen |= command_lines(run.pid)
+    code, output = run.finish()
+    assert code == 0, output
+    averages = oracle.found_averages(world.tables)
     assert sorted(row[1] for row in averages.values()) == [1, 1]
     assert any("spark-submit" in line or "SparkSubmit" in line for line in seen)
     assert secured.canary not in output + "".join(seen)

@@ -21,6 +21,8 @@ from tests import oracle
 from tests.conftest import NewWorld
 from tests.world import World, reading
 
+pytestmark = pytest.mark.group("KO")
+
 
 def some(count: int, day: int = 16) -> list[bytes]:
     return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
@@ -73,7 +75,7 @@ def test_a_closed_day_is_reopened_by_late_records_with_a_higher_revision(world: 
         world.send(0, *some(2, day))
         world.run()
     world.assert_all_counted()
-    output = oracle.found_output(world.bootstrap, world.pipeline.output.topic, 3)[0]
+    output = world.output()[0]
     assert [(record[0], record[3]) for record in output] == [("2006-12-16", 1), ("2006-12-17", 1), ("2006-12-16", 2)]
 
 
@@ -146,7 +148,7 @@ def test_a_topic_created_anew_stops_the_run_until_it_is_adopted(world: World, co
         world.run()
     (done,) = world.run(adopt_topic=True)
     assert (done.batch, done.ranges[0].start, done.ranges[0].end) == (2, 0, count)
-    _, contributions, _ = oracle.found_tables_of_generations(world.tables)
+    contributions = oracle.found_contributions(world.tables)
     assert sorted(row[1] for row in contributions.values()) == sorted([4, count])
 
 
@@ -200,8 +202,7 @@ def test_a_batch_with_wrong_settings_is_abandoned_and_read_again_with_the_right_
     (done,) = world.run(overrides=["limits.max_rejected_fraction=0"], abandon=True)
     assert (done.batch, done.counts[0].accepted) == (2, 3)
     assert states(world) == ["PLANNED", "ABANDONED", "PLANNED", "DONE"]
-    records, _, _ = oracle.found_tables(world.tables)
-    assert {record[-1] for record in records} == {2}
+    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
 
 
 @pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
@@ -214,8 +215,7 @@ def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: Worl
     with pytest.raises(TableDamaged, match=r"about to be abandoned.*--abandon"):
         world.run()
     world.run(abandon=True)
-    records, _, _ = oracle.found_tables(world.tables)
-    assert {record[-1] for record in records} == {2}
+    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
 
 
 def test_a_batch_that_was_averaged_cannot_be_abandoned(world: World) -> None:
@@ -236,7 +236,7 @@ def test_a_deleted_group_after_the_commit_does_not_publish_twice(world: World) -
     world.run_with_fault("after:commit_transaction:raise")
     world.delete_group()
     world.run()
-    output = oracle.found_output(world.bootstrap, world.pipeline.output.topic, 3)[0]
+    output = world.output()[0]
     assert [record[2] for record in output] == [1, 2]
 
 
@@ -259,7 +259,7 @@ def test_a_proof_that_nobody_can_find_any_more_is_the_operators_decision(world: 
     with pytest.raises(DecisionNeeded, match="--published yes or --published no"):
         world.run()
     world.run(published=True)
-    assert oracle.found_output(world.bootstrap, out, 3) == {}
+    assert world.output() == {}
     assert states(world) == ["PLANNED", "DONE"]
 
 

@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import NewWorld
 from tests.world import World, reading
 
+pytestmark = pytest.mark.group("CR")
+
 POINTS = [
     "before:lock",
     "before:fence",

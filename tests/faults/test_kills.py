@@ -4,20 +4,18 @@ Every rerun resumes where the last one died and is killed again later, so one ch
 Kafka disagree.
 """
 
-import os
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from spark_jobs.lock import lock_owner
 from tests import oracle
 from tests.conftest import NewWorld
-from tests.world import World, reading, wait_until
+from tests.submitted import KILLED, SECONDS, wait_until
+from tests.world import World, reading
 
-SECONDS = 400
-KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+pytestmark = pytest.mark.group("CR")
 
 
 @pytest.fixture
@@ -28,27 +26,15 @@ def world(new_world: NewWorld) -> World:
     return world
 
 
-def finish(world: World, *arguments: str, fault: str = "") -> tuple[int, str]:
-    """Exit code and output of a submitted run."""
-    process = world.submit(*arguments, fault=fault)
-    output, _ = process.communicate(timeout=SECONDS)
-    return process.returncode, output
-
-
-def visible_batches(world: World) -> set[int]:
-    found = oracle.found_output(world.bootstrap, world.pipeline.output.topic, world.partitions)
-    return {record[2] for records in found.values() for record in records}
-
-
 def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disagree(world: World) -> None:
     for point in ("after:records_commit", "after:averages_commit", "after:produce"):
-        code, output = finish(world, fault=f"{point}:killgroup")
+        code, output = world.submit(fault=f"{point}:killgroup").finish()
         assert code in KILLED, output
-        assert visible_batches(world) == set()
+        assert world.visible_batches() == set()
     for point in ("before:commit_transaction:killsoon", "after:commit_transaction:killgroup", "after:done_commit:killgroup"):
-        code, output = finish(world, fault=point)
+        code, output = world.submit(fault=point).finish()
         assert code in (*KILLED, 0), output
-    assert finish(world)[0] == 0
+    assert world.submit().finish()[0] == 0
     world.assert_all_counted()
     assert len(oracle.stored_batches(world.tables)) == 1
 
@@ -56,53 +42,43 @@ def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disag
 def test_kill_9_while_files_are_being_written_leaves_litter_that_counts_nowhere(world: World) -> None:
     reading_kafka = world.submit()
     wait_until(lambda: any(Path(world.tables).glob("records/batch-*/_temporary")), "Spark to write", SECONDS)
-    os.killpg(reading_kafka.pid, signal.SIGKILL)
-    reading_kafka.communicate(timeout=SECONDS)
-    assert reading_kafka.returncode in KILLED
+    assert reading_kafka.kill()[0] in KILLED
     for step in ("plan", "contributions", "averages", "done"):
-        code, output = finish(world, fault=f"before:{step}_commit:killsoon")
+        code, output = world.submit(fault=f"before:{step}_commit:killsoon").finish()
         assert code in (*KILLED, 0), output
-    assert finish(world)[0] == 0
+    assert world.submit().finish()[0] == 0
     world.assert_all_counted()
 
 
 @pytest.mark.parametrize("victim", ["killparent", "kill9"], ids=["the JVM alone", "the Python driver alone"])
 def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, victim: str) -> None:
     for point in ("before:averages_commit", "after:produce"):
-        world.submit(fault=f"{point}:{victim}").communicate(timeout=SECONDS)
+        world.submit(fault=f"{point}:{victim}").finish()
         wait_until(lambda: lock_owner(world.pipeline.lock) is None, "the driver to die with its JVM")
-        assert visible_batches(world) == set()
+        assert world.visible_batches() == set()
     world.run()
     world.assert_all_counted()
 
 
 def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> None:
     first = world.submit(fault="after:fence:stop")
-    wait_until(
-        lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(first.pid)), "the first to stop", SECONDS
-    )
-    code, output = finish(world)
+    first.wait_until_frozen()
+    code, output = world.submit().finish()
     assert code == 75
     assert f"{world.pipeline.name} is being run by run submitted (process " in output
-    for child in children(first.pid):
-        os.kill(child.pid, signal.SIGCONT)
-    output, _ = first.communicate(timeout=SECONDS)
-    assert first.returncode == 0, output
+    code, output = first.wake()
+    assert code == 0, output
     world.assert_all_counted()
 
 
 def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -> None:
     process = world.submit(fault="after:delivered:stop")
-    wait_until(
-        lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(process.pid)), "the run to stop", SECONDS
-    )
-    for child in children(process.pid):
-        os.kill(child.pid, signal.SIGTERM)
-        os.kill(child.pid, signal.SIGCONT)
-    output, _ = process.communicate(timeout=SECONDS)
-    assert process.returncode == 75, output
+    process.wait_until_frozen()
+    process.signal_drivers(signal.SIGTERM, signal.SIGCONT)
+    code, output = process.finish()
+    assert code == 75, output
     assert "SIGTERM" in output
-    assert visible_batches(world) == set()
+    assert world.visible_batches() == set()
     world.run()
     world.assert_all_counted()
 
@@ -111,15 +87,13 @@ def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -
 def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(world: World, point: str, tmp_path: Path) -> None:
     world.run_with_fault("after:contributions_commit:raise")
     frozen = world.submit(fault=f"{point}:stop")
-    wait_until(lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(frozen.pid)), "the run to stop", SECONDS)
+    frozen.wait_until_frozen()
     other_machine = [f"state={tmp_path / 'another-machine'}"]
     world.run(overrides=other_machine)
     world.send(0, reading("16/12/2006 23:59:00", "1"))
     world.run(overrides=other_machine)
-    for child in children(frozen.pid):
-        os.kill(child.pid, signal.SIGCONT)
-    output, _ = frozen.communicate(timeout=SECONDS)
-    assert frozen.returncode == 76, output
+    code, output = frozen.wake()
+    assert code == 76, output
     assert "newer run" in output
     world.assert_all_counted()
 
@@ -127,21 +101,12 @@ def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(wor
 @pytest.mark.parametrize("point", ["before:records_commit", "before:contributions_commit"])
 def test_a_frozen_run_cannot_bring_back_a_batch_that_was_abandoned_meanwhile(world: World, point: str, tmp_path: Path) -> None:
     frozen = world.submit(fault=f"{point}:stop")
-    wait_until(lambda: any(child.status() == psutil.STATUS_STOPPED for child in children(frozen.pid)), "the run to stop", SECONDS)
+    frozen.wait_until_frozen()
     assert world.run_with_fault("after:plan_commit:raise", overrides=[f"state={tmp_path / 'another-machine'}"], abandon=True)
-    for child in children(frozen.pid):
-        os.kill(child.pid, signal.SIGCONT)
-    output, _ = frozen.communicate(timeout=SECONDS)
-    assert frozen.returncode == 65, output
+    code, output = frozen.wake()
+    assert code == 65, output
     assert "about to be abandoned" in output
     (done,) = world.run()
     assert (done.batch, sum(one.read for one in done.counts)) == (2, 12)
-    records, contributions, _ = oracle.found_tables(world.tables)
-    assert {record[-1] for record in records} == {2}
-    assert {batch for batch, _, _ in contributions} == {2}
-
-
-def children(pid: int) -> list[psutil.Process]:
-    """The Python drivers below a launcher."""
-    found = psutil.Process(pid).children(recursive=True) if psutil.pid_exists(pid) else []
-    return [child for child in found if "python" in child.name()]
+    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
+    assert {batch for batch, _, _ in oracle.found_contributions(world.tables)} == {2}

@@ -1,0 +1,135 @@
+"""What `make faults` tells: a line of progress while it runs, then a summary per group and the last result of each row.
+
+The results of a complete run become `docs/faults.md`, and `docs/failures.md` is made from them, from `failure_modes.yaml`
+beside this file and from the `proves` marks of the tests.
+"""
+
+import json
+import os
+import platform
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.violations import Violation
+
+PROJECT = Path(__file__).parent.parent
+REPORTS = PROJECT / "reports"
+DOCS = PROJECT / "docs"
+INVARIANTS = tuple(f"I{number}" for number in range(1, 9))
+GROUPS = {
+    "CR": "crashes",
+    "BF": "broker and network",
+    "KO": "offsets and topics",
+    "CC": "two runs at once",
+    "DF": "disk and tables",
+    "FZ": "messages",
+    "SE": "security",
+}
+
+
+@dataclass
+class Case:
+    """One test of the suite and how it ended."""
+
+    id: str
+    group: str
+    rows: tuple[str, ...]
+    seconds: float = 0.0
+    outcome: str = "passed"
+    invariant: str = ""
+
+
+@dataclass
+class FaultReport:
+    """The pytest plugin of `make faults`."""
+
+    config: pytest.Config
+    cases: dict[str, Case] = field(default_factory=dict)
+    done: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            self.cases[item.nodeid] = Case(item.nodeid, group_of(item), rows_of(item))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        case = self.cases[item.nodeid]
+        case.seconds += call.duration
+        if report.failed:
+            case.outcome = "failed"
+            error = call.excinfo.value if call.excinfo else None
+            case.invariant = error.invariant if isinstance(error, Violation) else case.invariant
+            again = f".venv/bin/pytest '{item.nodeid}' --thorough --seed {self.config.getoption('seed')}"
+            report.sections.append(("to repeat it", again))
+        return report
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.done += 1
+        failed = sum(case.outcome == "failed" for case in self.cases.values())
+        minutes = (time.monotonic() - self.begun) / 60
+        line = f"{self.done}/{len(self.cases)} cases, {failed} failed, {minutes:.1f} min, last: {nodeid.rpartition('::')[2]}"
+        on_terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
+        if on_terminal or self.done % 20 == 0 or self.done == len(self.cases):
+            print(
+                f"\r{line[:150]:150}" if on_terminal else line, file=sys.__stderr__, end="" if on_terminal else "\n", flush=True
+            )
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """No dot for a passed test: the line of progress says it."""
+        return (report.outcome, "", "") if report.passed else None
+
+    def pytest_sessionfinish(self) -> None:
+        REPORTS.mkdir(exist_ok=True)
+        minutes = (time.monotonic() - self.begun) / 60
+        cases = list(self.cases.values())
+        (REPORTS / "faults.json").write_text(json.dumps([vars(case) for case in cases], indent=1))
+        (REPORTS / "faults.md").write_text(summary(cases, minutes, self.config.getoption("seed")))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line((REPORTS / "faults.md").read_text())
+        terminalreporter.write_line(f"written to {REPORTS / 'faults.md'}; `make docs` takes a complete run's results into docs/")
+
+
+def group_of(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("group")
+    return str(marker.args[0]) if marker else ""
+
+
+def rows_of(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row for marker in item.iter_markers("proves") for row in marker.args))
+
+
+def summary(cases: Iterable[Case], minutes: float, seed: int) -> str:
+    """The table of a run: cases, broken invariants and seconds per group."""
+    groups: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        groups[case.group].append(case)
+    groups = {name: groups[name] for name in GROUPS if name in groups}
+    lines = [
+        f"`make faults` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, seed {seed}: {minutes:.0f} minutes.",
+        "",
+        f"| group | cases | failed | {' | '.join(INVARIANTS)} | seconds |",
+        f"|---|---|---|{'---|' * len(INVARIANTS)}---|",
+    ]
+    everything = [case for found in groups.values() for case in found]
+    lines += [_line(f"{name} {GROUPS[name]}", found) for name, found in groups.items()]
+    return "\n".join([*lines, _line("**all**", everything), ""])
+
+
+def _line(name: str, cases: list[Case]) -> str:
+    failed = [case for case in cases if case.outcome == "failed"]
+    broken = [sum(case.invariant == invariant for case in failed) for invariant in INVARIANTS]
+    seconds = sum(case.seconds for case in cases)
+    return f"| {name} | {len(cases)} | {len(failed)} | {' | '.join(map(str, broken))} | {seconds:,.0f} |"
