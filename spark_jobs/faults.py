@@ -2,7 +2,8 @@
 
 `DAYFOLD_FAULT=point:action[:nth]` names a point and what happens the nth time it is passed: `kill9` (this process), `killgroup`
 (its process group, the JVM with it), `killsoon` (the group, some milliseconds later), `killparent` (the JVM alone), `raise`
-(`InjectedFault`), `stop` (SIGSTOP, as a frozen machine), `enospc` (disk full). Dead unless `DAYFOLD_ALLOW_FAULTS=1`.
+(`InjectedFault`), `stop` (SIGSTOP, as a frozen machine), `enospc` (disk full). A test that runs the job in its own process may
+also be called at every point a thread passes, by `calling`. Dead unless `DAYFOLD_ALLOW_FAULTS=1`.
 """
 
 import errno
@@ -10,10 +11,13 @@ import os
 import signal
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 SOON_SECONDS = 0.003
 
 _passed: Counter[str] = Counter()
+_thread = threading.local()
 
 
 class InjectedFault(BaseException):
@@ -24,6 +28,9 @@ def fault(point: str) -> None:
     """Fail here if the environment says so."""
     if os.environ.get("DAYFOLD_ALLOW_FAULTS") != "1":
         return
+    callback: Callable[[str], object] | None = getattr(_thread, "callback", None)
+    if callback:
+        callback(point)
     wanted, _, rest = os.environ.get("DAYFOLD_FAULT", "").rpartition(":")
     if rest.isdigit():
         nth = int(rest)
@@ -35,6 +42,16 @@ def fault(point: str) -> None:
     _passed[point] += 1
     if _passed[point] == nth:
         _fail(point, action)
+
+
+@contextmanager
+def calling(callback: Callable[[str], object]) -> Iterator[None]:
+    """Call `callback(point)` at every point that this thread passes: a barrier, or something that happens just then."""
+    _thread.callback = callback
+    try:
+        yield
+    finally:
+        del _thread.callback
 
 
 def reset() -> None:

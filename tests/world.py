@@ -53,10 +53,10 @@ class World:
     def tables(self) -> str:
         return f"{self.pipeline.lake}/{self.pipeline.name}"
 
-    def send(self, partition: int, *values: bytes | None) -> None:
-        """Send messages and remember them with the offsets they got."""
+    def send(self, partition: int, *values: bytes | None, **how: Any) -> None:
+        """Send messages and remember them with the offsets they got; `how` may be a `key` or a `timestamp` for all of them."""
         producer = Producer({"bootstrap.servers": self.bootstrap})
-        self._produce(producer, partition, values)
+        self._produce(producer, partition, values, **how)
         assert producer.flush(20) == 0
 
     def send_in_transaction(self, partition: int, *values: bytes | None, commit: bool) -> None:
@@ -89,15 +89,15 @@ class World:
         assert producer.flush(20) == 0
         yield producer
 
-    def _produce(self, producer: Producer, partition: int, values: Sequence[bytes | None]) -> None:
+    def _produce(self, producer: Producer, partition: int, values: Sequence[bytes | None], **how: Any) -> None:
         offsets: list[int] = []
         for value in values:
             producer.produce(
                 self.pipeline.input.topic,
                 value,
-                b"key",
-                partition,
+                partition=partition,
                 on_delivery=lambda error, message: offsets.append(-1 if error else int(message.offset() or 0)),
+                **{"key": b"key", **how},
             )
         assert producer.flush(20) == 0
         assert len(offsets) == len(values)
@@ -169,6 +169,22 @@ class World:
         finally:
             del os.environ["DAYFOLD_ALLOW_FAULTS"], os.environ["DAYFOLD_FAULT"]
         return False
+
+    def run_while(self, happening: Callable[[str], object], **asked: Any) -> list[Checkpoint]:
+        """One run in which `happening(point)` is called at every fault point it passes."""
+        os.environ["DAYFOLD_ALLOW_FAULTS"] = "1"
+        try:
+            with faults.calling(happening):
+                return self.run(**asked)
+        finally:
+            os.environ.pop("DAYFOLD_ALLOW_FAULTS", None)
+
+    def run_disturbed(self, point: str, disturbance: Callable[[], object], **asked: Any) -> list[Checkpoint]:
+        """One run in which something else happens once, the first time it passes the point."""
+        left = [disturbance]
+        done = self.run_while(lambda passed: left.pop()() if passed == point and left else None, **asked)
+        assert not left, f"{point} was never passed"
+        return done
 
     def assert_exactly_once(self) -> None:
         """Compare tables, output topic and group with the oracle; a `Violation` says which invariant is broken."""
