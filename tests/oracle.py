@@ -33,11 +33,15 @@ class Sent:
 def sent(partition: int, offset: int, raw: bytes | None) -> Sent:
     """Label a message the slow and simple way; only for messages whose meaning is beyond doubt."""
     try:
-        fields = json.loads(raw or b"", parse_float=Decimal)
+        fields = json.loads(raw or b"", parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
         moment = datetime.strptime(fields["datetime"], "%d/%m/%Y %H:%M:%S")
         return Sent(partition, offset, raw, moment.date(), Decimal(fields["voltage"]))
     except (ValueError, KeyError, TypeError, ArithmeticError):
         return Sent(partition, offset, raw, None, None)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON number")
 
 
 @dataclass

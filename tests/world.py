@@ -6,13 +6,13 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from spark_jobs import daily_averages, faults
@@ -148,9 +148,13 @@ class World:
         return self.submitted[-1]
 
     def end(self) -> None:
-        """Leave no process behind."""
+        """Leave no process behind, and no topic: hundreds of them would slow the broker down for the tests that follow."""
         for run in self.submitted:
             run.end()
+        deleted = self.admin.delete_topics([self.pipeline.input.topic, self.pipeline.output.topic], request_timeout=5)
+        for future in deleted.values():
+            with suppress(KafkaException):
+                future.result(10)
 
     def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
         """One run of the job in this process."""

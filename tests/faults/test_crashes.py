@@ -4,42 +4,58 @@ The process "dies" by an exception that no handler of the program catches; all o
 process would. Real kills of real processes are in `test_kills.py`.
 """
 
+import random
+
 import pytest
 
 from tests.conftest import NewWorld
-from tests.world import World, reading
+from tests.faults.batches import SHAPES, send_tiny
+from tests.invariants import check_second_opinion
+from tests.world import World
 
 pytestmark = pytest.mark.group("CR")
 
-POINTS = [
-    "before:lock",
-    "before:fence",
-    "after:fence",
-    "after:ends_resolved",
-    "before:plan_commit",
-    "after:plan_commit",
-    "before:records_files",
-    "before:records_commit",
-    "after:records_commit",
-    "before:contributions_commit",
-    "after:contributions_commit",
-    "before:averages_commit",
-    "after:averages_commit",
-    "after:begin_transaction",
-    "after:produce",
-    "after:delivered",
-    "after:send_offsets",
-    "before:commit_transaction",
-    "after:commit_transaction",
-    "before:done_commit",
-    "after:done_commit",
-]
+KILL_POINTS = {
+    "before:lock": ["K01"],
+    "before:fence": ["K02"],
+    "after:fence": ["K04", "F40"],
+    "after:ends_resolved": ["K05"],
+    "before:plan_commit": ["K06"],
+    "after:plan_commit": ["K07", "F45"],
+    "before:records_files": ["K08"],
+    "before:records_commit": ["K09"],
+    "after:records_commit": ["K10", "K11", "F44", "F53"],
+    "before:contributions_commit": ["K12"],
+    "after:contributions_commit": ["K13", "F44"],
+    "before:averages_commit": ["K14"],
+    "after:averages_commit": ["K15", "F44"],
+    "after:begin_transaction": ["K17"],
+    "after:produce": ["K18", "F26", "F39"],
+    "after:delivered": ["K19"],
+    "after:send_offsets": ["K20"],
+    "before:commit_transaction": ["K20"],
+    "after:commit_transaction": ["K22"],
+    "before:done_commit": ["K23"],
+    "after:done_commit": ["K24"],
+}
+"""Each place in the program where a test can end it, in the order of a run, and the kill points that this is."""
+
+ONLY_WITH_READINGS = [point for point in KILL_POINTS if "contributions" in point or "averages" in point or "produce" in point]
+AFTER_THE_PLAN = list(KILL_POINTS)[list(KILL_POINTS).index("after:plan_commit") :]
+SEEDS = range(5)
 
 
-def send_some(world: World, minute: int) -> None:
-    """Readings of two days on two partitions, one of them also rejected messages; the third partition stays empty."""
-    world.send(0, reading(f"16/12/2006 17:{minute:02}:00", "234.840"), reading(f"17/12/2006 00:{minute:02}:00", "241.1"))
-    world.send(1, reading(f"16/12/2006 18:{minute:02}:00", "233.63"), b"no reading", None)
+def crash_cases() -> list[object]:
+    """Every point, seed and shape. The usual run takes one of each point, its shapes in turn."""
+    cases = []
+    for place, (point, rows) in enumerate(KILL_POINTS.items()):
+        shapes = [shape for shape in SHAPES if shape != "empty" or point not in ONLY_WITH_READINGS]
+        for seed in SEEDS:
+            for number, shape in enumerate(shapes):
+                usual = seed == 0 and number == place % len(shapes)
+                marks = [pytest.mark.proves(*rows), *([] if usual else [pytest.mark.thorough])]
+                cases.append(pytest.param(point, seed, shape, marks=marks, id=f"{point}-{shape}-{seed}"))
+    return cases
 
 
 @pytest.fixture
@@ -47,47 +63,79 @@ def world(new_world: NewWorld) -> World:
     return new_world()
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_any_point_loses_and_doubles_nothing(world: World, point: str) -> None:
-    send_some(world, 1)
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices that `--seed` and the name of the test decide."""
+    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
+
+
+@pytest.mark.parametrize(("point", "seed", "shape"), crash_cases())
+def test_a_kill_at_any_point_loses_and_doubles_nothing(
+    world: World, point: str, seed: int, shape: str, chosen: random.Random
+) -> None:
+    """Odd seeds kill on top of history, the last seed kills the rerun as well, at a later point."""
+    if seed % 2:
+        send_tiny(world, chosen)
+        world.run()
+    SHAPES[shape](world, chosen)
     assert world.run_with_fault(f"{point}:raise"), f"{point} was never passed"
-    send_some(world, 2)
+    SHAPES[chosen.choice(list(SHAPES))](world, chosen)
+    if seed == SEEDS[-1]:
+        world.run_with_fault(f"{chosen.choice(AFTER_THE_PLAN)}:raise")
+    world.run()
+    world.assert_all_counted()
+    if seed == SEEDS[0]:
+        check_second_opinion(world.spark(), world.tables)
+
+
+@pytest.mark.parametrize("nth", [2, 3])
+@pytest.mark.proves("K18")
+def test_a_kill_between_two_deliveries_publishes_all_of_them_once(world: World, nth: int, chosen: random.Random) -> None:
+    for shape in ("tiny", "rejected"):
+        SHAPES[shape](world, chosen)
+    world.send(2, *(f'{{"datetime": "{day}/12/2006 01:00:00", "voltage": 1}}'.encode() for day in (1, 2, 3)))
+    assert world.run_with_fault(f"after:produce:raise:{nth}")
+    assert world.visible_batches() == set()
     world.run()
     world.assert_all_counted()
 
 
-@pytest.mark.parametrize("point", ["after:averages_commit", "after:commit_transaction"])
-def test_a_kill_on_top_of_history_loses_and_doubles_nothing(world: World, point: str) -> None:
-    send_some(world, 1)
-    world.run()
-    send_some(world, 2)
-    assert world.run_with_fault(f"{point}:raise")
-    world.run()
-    world.assert_all_counted()
-
-
-def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch(world: World) -> None:
-    send_some(world, 1)
-    world.run_with_fault("after:averages_commit:raise")
-    send_some(world, 2)
+@pytest.mark.proves("C3", "K15", "F45")
+def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch(world: World, chosen: random.Random) -> None:
+    send_tiny(world, chosen)
+    planned = [sum(one.partition == number for one in world.sent) for number in range(3)]
+    assert world.run_with_fault("after:averages_commit:raise")
+    send_tiny(world, chosen)
     resumed, following = world.run()
-    assert [one.end for one in resumed.ranges] == [2, 3, 0]
-    assert [(one.start, one.end) for one in following.ranges] == [(2, 4), (3, 6), (0, 0)]
+    assert [one.end for one in resumed.ranges] == planned
+    assert [one.start for one in following.ranges] == planned
     world.assert_all_counted()
 
 
-def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World) -> None:
-    send_some(world, 1)
-    for point in POINTS[POINTS.index("after:plan_commit") :]:
+@pytest.mark.proves("F65", "F69")
+def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World, chosen: random.Random) -> None:
+    send_tiny(world, chosen)
+    for point in AFTER_THE_PLAN:
         world.run_with_fault(f"{point}:raise")
     world.run()
     world.assert_all_counted()
 
 
-def test_kafka_is_not_needed_any_more_once_the_records_are_stored(world: World) -> None:
-    send_some(world, 1)
-    world.run_with_fault("after:records_commit:raise")
-    world.delete_records(0, 2)
-    world.delete_records(1, 3)
+@pytest.mark.proves("F08", "F79")
+def test_kafka_is_not_needed_any_more_once_the_records_are_stored(world: World, chosen: random.Random) -> None:
+    send_tiny(world, chosen)
+    assert world.run_with_fault("after:records_commit:raise")
+    for partition in range(2):
+        world.delete_records(partition, sum(one.partition == partition for one in world.sent))
     world.run()
+    world.assert_all_counted()
+
+
+@pytest.mark.proves("K25", "F77")
+@pytest.mark.parametrize("times", [1, 5])
+def test_running_again_after_the_end_finds_nothing_to_do(world: World, times: int, chosen: random.Random) -> None:
+    send_tiny(world, chosen)
+    world.run()
+    for _ in range(times):
+        assert world.run() == []
     world.assert_all_counted()

@@ -1,10 +1,11 @@
-"""Real kills of real `spark-submit` processes, on the real broker, one after the other on the same batch.
+"""Real kills of real `spark-submit` processes on the real broker: at every point, of one process or the group, by signal, at random.
 
-Every rerun resumes where the last one died and is killed again later, so one chain covers all points where the tables and
-Kafka disagree.
+What is left behind is finished by a run in this process, which is as new to it as another process would be.
 """
 
+import random
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,101 +13,143 @@ import pytest
 from spark_jobs.lock import lock_owner
 from tests import oracle
 from tests.conftest import NewWorld
+from tests.faults.batches import send_rejected, send_tiny
+from tests.faults.test_crashes import KILL_POINTS
 from tests.submitted import KILLED, SECONDS, wait_until
-from tests.world import World, reading
+from tests.world import World
 
 pytestmark = pytest.mark.group("CR")
 
+BEFORE_THE_COMMIT = list(KILL_POINTS)[: list(KILL_POINTS).index("after:commit_transaction")]
+DISAGREEING = ("after:records_commit", "after:averages_commit", "after:produce", "after:commit_transaction", "after:done_commit")
+"""Where the tables and Kafka hold different batches: the usual run kills here, one after the other."""
+RACES = ("plan_commit", "records_commit", "contributions_commit", "averages_commit", "commit_transaction", "done_commit")
+"""Calls of libraries that commit something; a kill some milliseconds after their beginning hits them inside."""
+RANDOM_KILLS = 30
+LONGEST_RUN_SECONDS = 12.0
+
 
 @pytest.fixture
-def world(new_world: NewWorld) -> World:
+def chosen(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices that `--seed` and the name of the test decide."""
+    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
+
+
+@pytest.fixture
+def world(new_world: NewWorld, chosen: random.Random) -> World:
     world = new_world()
-    for partition in range(3):
-        world.send(partition, *(reading(f"{day}/12/2006 17:24:00", f"23{day}.840") for day in (16, 17, 18)), b"no reading")
+    send_rejected(world, chosen)
     return world
 
 
-def test_kill_9_of_the_process_group_at_every_point_where_tables_and_kafka_disagree(world: World) -> None:
-    for point in ("after:records_commit", "after:averages_commit", "after:produce"):
-        code, output = world.submit(fault=f"{point}:killgroup").finish()
-        assert code in KILLED, output
-        assert world.visible_batches() == set()
-    for point in ("before:commit_transaction:killsoon", "after:commit_transaction:killgroup", "after:done_commit:killgroup"):
-        code, output = world.submit(fault=point).finish()
-        assert code in (*KILLED, 0), output
-    assert world.submit().finish()[0] == 0
+def assert_one_batch_counted(world: World) -> None:
     world.assert_all_counted()
     assert len(oracle.stored_batches(world.tables)) == 1
 
 
+@pytest.mark.proves("K10", "K15", "K18", "K22", "K24")
+def test_kill_9_of_the_process_group_wherever_tables_and_kafka_disagree(world: World) -> None:
+    """One after the other on the same batch: each run resumes where the last one died."""
+    for point in DISAGREEING:
+        code, output = world.submit(fault=f"{point}:killgroup").finish()
+        assert code in KILLED, output
+        assert world.visible_batches() == (set() if point in BEFORE_THE_COMMIT else {1})
+    world.run()
+    assert_one_batch_counted(world)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=pytest.mark.proves(*rows), id=point) for point, rows in KILL_POINTS.items()]
+)
+def test_kill_9_of_the_process_group_at_every_point(world: World, point: str) -> None:
+    code, output = world.submit(fault=f"{point}:killgroup").finish()
+    assert code in KILLED, output
+    assert world.visible_batches() == (set() if point in BEFORE_THE_COMMIT else {1})
+    world.run()
+    assert_one_batch_counted(world)
+
+
+@pytest.mark.parametrize(
+    "call", [call if call == "commit_transaction" else pytest.param(call, marks=pytest.mark.thorough) for call in RACES]
+)
+@pytest.mark.proves("K06", "K09", "K12", "K14", "K21", "K23")
+def test_kill_9_inside_a_call_that_commits(world: World, call: str) -> None:
+    code, output = world.submit(fault=f"before:{call}:killsoon").finish()
+    assert code in (*KILLED, 0), output
+    world.run()
+    assert_one_batch_counted(world)
+
+
+@pytest.mark.proves("K08", "K09", "F60")
 def test_kill_9_while_files_are_being_written_leaves_litter_that_counts_nowhere(world: World) -> None:
-    reading_kafka = world.submit()
+    run = world.submit()
     wait_until(lambda: any(Path(world.tables).glob("records/batch-*/_temporary")), "Spark to write", SECONDS)
-    assert reading_kafka.kill()[0] in KILLED
-    for step in ("plan", "contributions", "averages", "done"):
-        code, output = world.submit(fault=f"before:{step}_commit:killsoon").finish()
-        assert code in (*KILLED, 0), output
-    assert world.submit().finish()[0] == 0
-    world.assert_all_counted()
+    assert run.kill()[0] in KILLED
+    world.run()
+    assert_one_batch_counted(world)
 
 
 @pytest.mark.parametrize("victim", ["killparent", "kill9"], ids=["the JVM alone", "the Python driver alone"])
-def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, victim: str) -> None:
-    for point in ("before:averages_commit", "after:produce"):
-        world.submit(fault=f"{point}:{victim}").finish()
-        wait_until(lambda: lock_owner(world.pipeline.lock) is None, "the driver to die with its JVM")
-        assert world.visible_batches() == set()
-    world.run()
-    world.assert_all_counted()
-
-
-def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> None:
-    first = world.submit(fault="after:fence:stop")
-    first.wait_until_frozen()
-    code, output = world.submit().finish()
-    assert code == 75
-    assert f"{world.pipeline.name} is being run by run submitted (process " in output
-    code, output = first.wake()
-    assert code == 0, output
-    world.assert_all_counted()
-
-
-def test_sigterm_aborts_the_transaction_and_asks_for_another_try(world: World) -> None:
-    process = world.submit(fault="after:delivered:stop")
-    process.wait_until_frozen()
-    process.signal_drivers(signal.SIGTERM, signal.SIGCONT)
-    code, output = process.finish()
-    assert code == 75, output
-    assert "SIGTERM" in output
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("before:records_files", marks=[pytest.mark.proves("K08"), pytest.mark.thorough]),
+        pytest.param("before:averages_commit", marks=[pytest.mark.proves("K14"), pytest.mark.thorough]),
+        pytest.param("after:produce", marks=pytest.mark.proves("K18", "F68", "C10")),
+        pytest.param("before:commit_transaction", marks=[pytest.mark.proves("K21"), pytest.mark.thorough]),
+    ],
+)
+def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, point: str, victim: str) -> None:
+    run = world.submit(fault=f"{point}:{victim}")
+    run.finish()
+    wait_until(lambda: lock_owner(world.pipeline.lock) is None, "the driver to die with its JVM")
     assert world.visible_batches() == set()
     world.run()
+    assert_one_batch_counted(world)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param(point, marks=[] if point == "after:delivered" else pytest.mark.thorough)
+        for point in (
+            "after:fence",
+            "after:plan_commit",
+            "after:records_commit",
+            "after:averages_commit",
+            "after:delivered",
+            "before:done_commit",
+        )
+    ],
+)
+@pytest.mark.proves("F40", "F67", "K18")
+def test_sigterm_ends_a_run_in_any_phase_with_another_try(world: World, point: str) -> None:
+    """The running transaction is aborted at once: nobody has to wait for its time-out."""
+    run = world.submit(fault=f"{point}:stop")
+    run.wait_until_frozen()
+    run.signal_drivers(signal.SIGTERM, signal.SIGCONT)
+    code, output = run.finish()
+    assert code == 75, output
+    assert "SIGTERM" in output
+    assert world.visible_batches() == (set() if point in BEFORE_THE_COMMIT else {1})
+    world.run()
+    assert_one_batch_counted(world)
+
+
+@pytest.mark.parametrize("number", [0, *(pytest.param(number, marks=pytest.mark.thorough) for number in range(1, RANDOM_KILLS))])
+@pytest.mark.proves("F65", "F69")
+def test_kill_9_at_a_random_time(world: World, number: int, chosen: random.Random) -> None:
+    """Even numbers kill on top of history; what arrives in between belongs to a later batch or to the same, never to both."""
+    if number % 2 == 0:
+        world.run()
+        send_tiny(world, chosen)
+    run = world.submit()
+    try:
+        run.process.wait(chosen.uniform(1, LONGEST_RUN_SECONDS))
+    except subprocess.TimeoutExpired:
+        send_tiny(world, chosen)
+    code, output = run.kill()
+    assert code in (*KILLED, 0), output
+    world.run()
     world.assert_all_counted()
-
-
-@pytest.mark.parametrize("point", ["before:averages_commit", "before:commit_transaction"])
-def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(world: World, point: str, tmp_path: Path) -> None:
-    world.run_with_fault("after:contributions_commit:raise")
-    frozen = world.submit(fault=f"{point}:stop")
-    frozen.wait_until_frozen()
-    other_machine = [f"state={tmp_path / 'another-machine'}"]
-    world.run(overrides=other_machine)
-    world.send(0, reading("16/12/2006 23:59:00", "1"))
-    world.run(overrides=other_machine)
-    code, output = frozen.wake()
-    assert code == 76, output
-    assert "newer run" in output
-    world.assert_all_counted()
-
-
-@pytest.mark.parametrize("point", ["before:records_commit", "before:contributions_commit"])
-def test_a_frozen_run_cannot_bring_back_a_batch_that_was_abandoned_meanwhile(world: World, point: str, tmp_path: Path) -> None:
-    frozen = world.submit(fault=f"{point}:stop")
-    frozen.wait_until_frozen()
-    assert world.run_with_fault("after:plan_commit:raise", overrides=[f"state={tmp_path / 'another-machine'}"], abandon=True)
-    code, output = frozen.wake()
-    assert code == 65, output
-    assert "about to be abandoned" in output
-    (done,) = world.run()
-    assert (done.batch, sum(one.read for one in done.counts)) == (2, 12)
-    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
-    assert {batch for batch, _, _ in oracle.found_contributions(world.tables)} == {2}
