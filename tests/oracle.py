@@ -174,13 +174,13 @@ def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[
             if message.error():
                 ended.add(message.partition() or 0)
             else:
-                found[message.partition() or 0].append(_record(message))
+                found[message.partition() or 0].append(record_of(message))
     finally:
         consumer.close()
     return found
 
 
-def _record(message: Any) -> tuple[Any, ...]:
+def record_of(message: Any) -> tuple[Any, ...]:
     headers = {name: value.decode() for name, value in message.headers()}
     fields = json.loads(message.value(), parse_float=Decimal, parse_int=Decimal)
     key = message.key().decode()
