@@ -267,8 +267,10 @@ def _touched(rows: pa.Table, keys: pa.Table) -> pa.Table:
 
 def _merge(job: Job, plan: Plan, wanted: pa.Table) -> None:
     for _ in range(MERGE_ATTEMPTS):
+        table = job.lake.open(DAILY_AVERAGES)
+        fault("before:averages_merge")
         try:
-            tables.merge_averages(job.lake.open(DAILY_AVERAGES), wanted, app=job.lake.app(DAILY_AVERAGES), version=plan.batch)
+            tables.merge_averages(table, wanted, app=job.lake.app(DAILY_AVERAGES), version=plan.batch)
             return
         except LostRace as error:
             log.warning("another run changed the daily averages meanwhile (%s); merging again", error)
