@@ -91,6 +91,7 @@ LIBRDKAFKA_ONLY = frozenset(
     sasl.kerberos.kinit.cmd socket.keepalive.enable socket.max.fails socket.nagle.disable statistics.interval.ms
     sticky.partitioning.linger.ms topic.metadata.propagation.max.ms topic.metadata.refresh.fast.cnt
     topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms topic.metadata.refresh.sparse
+    transaction.timeout.ms
     """.split()
 )
 """Tuning, logging and publishing: the Java client reads without them just as safely, so they stay with librdkafka."""
@@ -103,7 +104,7 @@ OWNED_KEYS = frozenset(
     heartbeat.interval.ms isolation.level max.in.flight max.in.flight.requests.per.connection max.poll.interval.ms
     message.send.max.retries message.timeout.ms offset.store.method offset.store.path offset.store.sync.interval.ms
     partition.assignment.strategy partitioner produce.offset.report queuing.strategy request.required.acks request.timeout.ms
-    retries session.timeout.ms topic.blacklist transaction.timeout.ms transactional.id
+    retries session.timeout.ms topic.blacklist transactional.id
     """.split()
 )
 """What makes every record count exactly once, or would read and write something else: set by the job alone."""

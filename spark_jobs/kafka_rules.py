@@ -78,7 +78,8 @@ def _contradictions(values: Values) -> Iterator[str]:
 
 def _numbers(values: Values) -> Iterator[str]:
     for key, value in values.items():
-        if key in JAVA_NAMES and key.endswith((".ms", ".bytes")) and not value.isdecimal():
+        is_number = key == "transaction.timeout.ms" or (key in JAVA_NAMES and key.endswith((".ms", ".bytes")))
+        if is_number and not value.isdecimal():
             yield f"{key} must be a whole number"
 
 

@@ -29,7 +29,8 @@ from spark_jobs.offsets import OffsetRange, Plan
 
 log = logging.getLogger(__name__)
 
-FENCE_SECONDS, COMMIT_SECONDS, TRANSACTION_MS = 30.0, 60.0, 300_000
+FENCE_SECONDS, COMMIT_SECONDS = 30.0, 60.0
+TRANSACTION_MS, SILENCE_MS = 300_000, 10_000
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,24 @@ def proven_batch(metadata: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
+def producer_settings(client: Mapping[str, str], pipeline: str) -> dict[str, str | int | bool]:
+    """What the producer of a pipeline is made with; the user decides how long a transaction and a silence may last.
+
+    A transactional librdkafka gives up a silent connection only when the transaction's time is nearly over, long after the run
+    has given up; so a request or an answer that was lost would never be asked for again. It refuses a longer wait than that.
+    """
+    transaction_ms = int(client.get("transaction.timeout.ms", TRANSACTION_MS))
+    return {
+        "transaction.timeout.ms": transaction_ms,
+        "socket.timeout.ms": min(SILENCE_MS, transaction_ms),
+        **client,
+        "transactional.id": pipeline,
+        "enable.idempotence": True,
+        "linger.ms": 20,
+        "compression.type": "lz4",
+    }
+
+
 class Publisher:
     """A fenced transactional producer that publishes one batch."""
 
@@ -83,19 +102,12 @@ class Publisher:
         self._delivered = 0
         self._failures: list[KafkaError] = []
         client = settings.librdkafka()
-        self._producer = Producer(
-            {
-                **client,
-                "transactional.id": pipeline,
-                "transaction.timeout.ms": TRANSACTION_MS,
-                "enable.idempotence": True,
-                "linger.ms": 20,
-                "compression.type": "lz4",
-            },
-            logger=LibrdkafkaLog(),
-        )
-        # Never subscribed: it only lends the group's name to the transaction.
-        self._group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
+        try:
+            self._producer = Producer(producer_settings(client, pipeline), logger=LibrdkafkaLog())
+            # Never subscribed: it only lends the group's name to the transaction.
+            self._group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
+        except KafkaException as error:
+            raise as_dayfold_error(error, settings) from error
 
     def fence(self) -> None:
         """Shut out every older run of the pipeline and settle its last transaction."""
