@@ -124,9 +124,22 @@ class CheckpointLog:
         return self._table is not None
 
     def create(self) -> None:
-        """Create the tables if this is the pipeline's first batch."""
+        """Create the tables if this is the pipeline's first batch. `Superseded` if another run did, and has appended already."""
         self._lake.create_missing()
-        self._table = self._table or self._lake.open(CHECKPOINTS)
+        if self._table is None:
+            self._table = self._lake.open(CHECKPOINTS)
+            self._require_no_more_than_read(self._table)
+
+    def require_newest(self) -> None:
+        """Raise `Superseded` if another run has appended since this log was read."""
+        self._require_no_more_than_read(self._lake.open(CHECKPOINTS))
+
+    def _require_no_more_than_read(self, table: DeltaTable) -> None:
+        if len(_rows(table)) > len(self.rows):
+            raise self._superseded()
+
+    def _superseded(self) -> Superseded:
+        return Superseded(f"another run of {self._lake.pipeline} wrote its checkpoint first; it goes on, this one stops")
 
     def append(self, row: Checkpoint) -> None:
         """Append one row. `Superseded` if another run has appended since this log was read."""
@@ -137,9 +150,7 @@ class CheckpointLog:
         try:
             append_once(self._table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
         except LostRace as error:
-            raise Superseded(
-                f"another run of {self._lake.pipeline} wrote its checkpoint first; it goes on, this one stops"
-            ) from error
+            raise self._superseded() from error
         self.rows.append(row)
 
 

@@ -99,6 +99,23 @@ def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
     assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
 
 
+def test_of_two_first_runs_that_both_found_no_table_the_second_cannot_append(lake: Lake) -> None:
+    first, second = CheckpointLog(lake), CheckpointLog(lake)
+    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    with pytest.raises(Superseded, match="wrote its checkpoint first"):
+        second.append(planned(plan(1, (0, 0, 6)), "second", NOW))
+    assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
+
+
+def test_a_log_that_another_run_has_gone_on_in_is_told_apart_from_a_damaged_table(lake: Lake) -> None:
+    CheckpointLog(lake).create()
+    first, second = CheckpointLog(lake), CheckpointLog(lake)
+    second.require_newest()
+    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    with pytest.raises(Superseded, match="it goes on, this one stops"):
+        second.require_newest()
+
+
 def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
     done = Checkpoint(1, "DONE", "mine", NOW, "topic-1", (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),), {"published": 1})
     progress_of(lake, planned(plan(1, (0, 0, 5)), "mine", NOW), done)
