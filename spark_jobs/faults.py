@@ -47,11 +47,12 @@ def fault(point: str) -> None:
 @contextmanager
 def calling(callback: Callable[[str], object]) -> Iterator[None]:
     """Call `callback(point)` at every point that this thread passes: a barrier, or something that happens just then."""
+    before = getattr(_thread, "callback", None)
     _thread.callback = callback
     try:
         yield
     finally:
-        del _thread.callback
+        _thread.callback = before
 
 
 def reset() -> None:
