@@ -65,6 +65,7 @@ class TcpProxy:
     target: int
     requests: Counter[int] = field(default_factory=Counter)
     held: list[bytes] = field(default_factory=list)
+    cuts: int = 0
     _links: set[Link] = field(default_factory=set)
     _cut: Cut | None = None
     _holds: int | None = None
@@ -94,6 +95,7 @@ class TcpProxy:
         self._do(self._reset_links)
         self._do(self.requests.clear)
         self._do(self.held.clear)
+        self._do(lambda: setattr(self, "cuts", 0))
 
     def reset(self, *, refuse: bool = False) -> None:
         """Reset every connection; with `refuse` also every new one, until `heal`."""
@@ -123,7 +125,7 @@ class TcpProxy:
         self._do(strike)
 
     def cut(self, request: int, nth: int, *, broker_gets_it: bool) -> None:
-        """Once: reset the connection at the nth request of this kind from now on."""
+        """Once: reset the connection at the nth request of this kind; one that the broker does not get is in `held`."""
         self._do(lambda: setattr(self, "_cut", Cut(request, nth, broker_gets_it)))
 
     def hold(self, request: int) -> None:
@@ -133,11 +135,11 @@ class TcpProxy:
     def wait_for_held(self, seconds: float) -> None:
         wait_until(lambda: bool(self.held), "a request to hold back", seconds)
 
-    def release(self) -> list[bytes]:
-        """Send what was held back on a new connection, as packets that were long on the way; the broker's answers."""
+    def release(self) -> list[int]:
+        """Send each EndTxn that was held back on a new connection, as packets that were long on the way; its error codes."""
         frames = list(self.held)
         self._do(self.held.clear)
-        return [self._wait(self._ask(frame)) for frame in frames]
+        return [end_txn_error(frame, self._wait(self._ask(frame))) for frame in frames]
 
     def close(self) -> None:
         """End the listener, every connection and the thread."""
@@ -195,9 +197,9 @@ class TcpProxy:
         request = int.from_bytes(frame[4:6])
         self.requests[request] += 1
         cut = self._cut if self._cut and self._cut.is_due(request) else None
-        if request == self._holds:
+        if request == self._holds or (cut and not cut.broker_gets_it):
             self.held.append(frame)
-        elif not link.silent_up and (cut is None or cut.broker_gets_it):
+        elif not link.silent_up:
             link.silent_down = link.silent_down or cut is not None
             await self._send(frame, link.broker)
         if cut is not None:
@@ -206,6 +208,7 @@ class TcpProxy:
     async def _cut_off(self, cut: Cut, link: Link) -> None:
         """The broker takes no request from a connection that is gone already: the reset comes after its answer."""
         self._cut = None
+        self.cuts += 1
         if cut.broker_gets_it:
             await asyncio.wait_for(link.swallowed.wait(), SECONDS)
         link.end(reset=True)
@@ -219,9 +222,10 @@ class TcpProxy:
                     await self._send(piece, link.client)
 
     async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> None:
-        for start in range(0, len(data), self._piece):
+        piece = self._piece
+        for start in range(0, len(data), piece):
             await asyncio.sleep(self._delay_seconds)
-            writer.write(data[start : start + self._piece])
+            writer.write(data[start : start + piece])
             await writer.drain()
 
     async def _ask(self, frame: bytes) -> bytes:
@@ -238,9 +242,10 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
     return size + await reader.readexactly(int.from_bytes(size))
 
 
-def end_txn_error(answer: bytes) -> int:
-    """The error code in the answer to an EndTxn of version 3 or later: length, correlation id, no tags, throttle time."""
-    return int.from_bytes(answer[13:15], signed=True)
+def end_txn_error(frame: bytes, answer: bytes) -> int:
+    """The error code behind length, correlation id and throttle time; from version 3 on a byte of tags stands among them."""
+    start = 13 if int.from_bytes(frame[6:8]) >= 3 else 12
+    return int.from_bytes(answer[start : start + 2], signed=True)
 
 
 @contextmanager

@@ -1,0 +1,38 @@
+"""What fault cases share: a broker behind a proxy, and pipelines whose job knows the proxy alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import IMPATIENT
+from tests.faults.network import Network, make_proxied_world, proxied_broker
+from tests.world import World
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def whole_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    with proxied_broker(tmp_path_factory.mktemp("network") / "kafka", IMPATIENT) as network:
+        yield network
+
+
+@pytest.fixture
+def network(whole_network: Network) -> Iterator[Network]:
+    """The broker behind its proxy; whole again after the test, whatever that did."""
+    whole_network.proxy.forget()
+    yield whole_network
+    whole_network.make_whole()
+    whole_network.proxy.forget()
+
+
+@pytest.fixture
+def proxied_world(network: Network, tmp_path: Path, spark: "SparkSession") -> Iterator[World]:
+    """A pipeline whose job comes in through the proxy."""
+    world = make_proxied_world(network, tmp_path, spark)
+    yield world
+    network.make_whole()
+    world.end()
