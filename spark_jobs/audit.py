@@ -1,0 +1,203 @@
+"""The operator's proof: what is stored, reconciled from end to end, without Spark and without writing anything.
+
+Checkpoints say which offsets were read and what became of them; `records`, `contributions`, `daily_averages`, the output topic and
+the consumer group must all tell the same. `audit` is the story: everything is read first and then judged. With `deep` every row of
+`records` is read as well, and what the input topic still holds. Where two places disagree, a third is asked which of them stands
+alone, so that a wrong contribution is not told as a wrong average.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from spark_jobs.audit_evidence import Evidence, read_evidence
+from spark_jobs.audit_findings import Difference, Findings, difference
+from spark_jobs.audit_rows import Mismatch, check_input, read_batch
+from spark_jobs.audit_stored import check_health
+from spark_jobs.audit_tables import (
+    AVERAGES,
+    CONTRIBUTIONS,
+    RECORDS,
+    Day,
+    Published,
+    Row,
+    WrongDay,
+    check_contributions,
+    check_records,
+    doubled_days,
+    revisions_of,
+    wrong_days,
+)
+from spark_jobs.audit_topics import beyond_proof, check_group, check_output, wanted_of
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import Counts
+from spark_jobs.config import Pipeline
+from spark_jobs.lake import RECORDS as RECORDS_TABLE
+from spark_jobs.lake import Lake
+from spark_jobs.lock import lock_owner
+
+ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
+
+
+@dataclass(frozen=True)
+class PartitionAudit:
+    """One partition over all finished batches; `group` is None where the consumer group has no offset."""
+
+    partition: int
+    span: int
+    read: int
+    accepted: int
+    rejected: int
+    gaps: int
+    lost: int
+    group: int | None
+    differences: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit tells. `last_done` is 0 before the first batch; `owner` names a run that is going on."""
+
+    pipeline: str
+    deep: bool
+    last_done: int
+    owner: str | None
+    partitions: tuple[PartitionAudit, ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
+    """Reconcile everything a pipeline has stored. What is wrong with tables and topics becomes a difference; an error of our tree
+    is raised only if the broker or a topic cannot be asked at all.
+    """
+    lake, findings = Lake(pipeline.lake, pipeline.name), Findings()
+    evidence = read_evidence(broker, pipeline, lake, findings)
+    findings.differences += check_health(lake, evidence.ledger.table_ids if evidence else {})
+    if evidence is not None:
+        findings.differences += evidence.ledger.differences
+        if evidence.records is not None:
+            findings.differences += check_records(evidence.known, evidence.records)
+        mismatches = _check_every_row(broker, lake, evidence, findings) if deep else []
+        _judge_days(evidence, findings, mismatches, deep=deep)
+        findings.differences += check_group(evidence.known, pipeline.name, evidence.group or {})
+        _take_notes(evidence, findings)
+    return Audit(
+        pipeline=pipeline.name,
+        deep=deep,
+        last_done=evidence.ledger.last_done if evidence else 0,
+        owner=lock_owner(pipeline.lock),
+        partitions=tuple(_partitions(evidence, findings.differences)) if evidence else (),
+        differences=tuple(findings.differences),
+        notes=tuple(findings.notes),
+    )
+
+
+def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: Findings) -> list[Mismatch]:
+    """The deep checks, one finished batch at a time; contributions that the records do not add up to are judged later."""
+    if evidence.records is None:
+        return []
+    contributions: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
+    for row in evidence.contributions or []:
+        contributions[row["batch"]][row["partition"], row["date"]] = row
+    policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
+    table, mismatches = lake.open(RECORDS_TABLE), []
+    for batch in evidence.ledger.settled:
+        rows = findings.attempt(RECORDS_TABLE, partial(read_batch, table, batch, contributions[batch.number]))
+        if rows is None:
+            return []
+        findings.differences += rows.differences
+        mismatches += rows.mismatches if evidence.contributions is not None else []
+        if batch.topic_id == evidence.input.id:
+            compacted = policy is None or "compact" in policy
+            findings.differences += check_input(broker, evidence.input, batch, rows.seen, compacted=compacted)
+    return mismatches
+
+
+def _judge_days(evidence: Evidence, findings: Findings, mismatches: list[Mismatch], *, deep: bool) -> None:
+    """Contributions against records, daily averages against contributions, the output topic against both."""
+    if evidence.contributions is None:
+        findings.notes.append("daily averages and output topic were not compared: contributions cannot be read")
+        return
+    known, days = evidence.known, revisions_of(evidence.contributions)
+    findings.differences += [*check_contributions(known, evidence.contributions), *doubled_days(evidence.averages or [])]
+    wrong = wrong_days(known, evidence.averages, days) if evidence.averages is not None else []
+    _judge_sums(findings, mismatches, {one.day for one in wrong})
+    newest = _newest(evidence.output.records)
+    for one in wrong:
+        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), deep=deep)
+        findings.differences += [found] if found else []
+    wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS))
+    findings.differences += check_output(evidence.output, wanted)
+    gone = beyond_proof(evidence.output, wanted)
+    if gone:
+        findings.notes.append(
+            f"{gone} published averages are beyond proof: {evidence.output.topic.name} does not hold them any more"
+        )
+
+
+def _judge_sums(findings: Findings, mismatches: Iterable[Mismatch], wrong: set[Day]) -> None:
+    """If the averages agree with the contributions, it is the records that changed afterwards."""
+    damaged = findings.partitions_with(RECORDS) | findings.partitions_with(CONTRIBUTIONS)
+    for one in mismatches:
+        if one.partition not in damaged:
+            where = CONTRIBUTIONS if (one.partition, one.day) in wrong else RECORDS
+            findings.differences.append(difference(where, str(one), partition=one.partition))
+
+
+def _newest(records: Iterable[Published]) -> dict[Day, Published]:
+    """The newest visible record of each day."""
+    return {(one.partition, one.day): one for one in sorted(records, key=lambda one: one.batch)}
+
+
+def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], *, deep: bool) -> Difference | None:
+    """Which of the two is wrong: what was published decides, or, with `deep`, that contributions are the sum of the records.
+
+    None where contributions are known to be wrong already and nothing speaks for them.
+    """
+    number, day = wrong.day
+    for_contributions = published is not None and wrong.wanted is not None and published.says(wrong.wanted)
+    for_averages = published is not None and wrong.is_stored_as(published)
+    if number in damaged and (for_averages or not for_contributions):
+        return None
+    if for_averages and not for_contributions and not deep:
+        told = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
+        return difference(CONTRIBUTIONS, told, partition=number)
+    if for_averages and for_contributions and not deep:
+        return difference(AVERAGES, str(wrong), ASK_DEEP, number)
+    return difference(AVERAGES, str(wrong), partition=number)
+
+
+def _take_notes(evidence: Evidence, findings: Findings) -> None:
+    """What is no difference, but is not over or was not proved."""
+    ledger, topic, output = evidence.ledger, evidence.input, evidence.output
+    if ledger.open is not None:
+        findings.notes.append(f"batch {ledger.open.number} is unfinished; the next run resumes it")
+    if ledger.group and evidence.group == {}:
+        findings.notes.append(
+            "the consumer group has no offsets any more (expired or deleted); the next run proves by the output's headers"
+        )
+    if ledger.topic_id not in (None, topic.id):
+        findings.notes.append(f"{topic.name} was created anew since it was read; the next run asks for a decision")
+    if output.foreign:
+        findings.notes.append(f"{output.topic.name} holds {output.foreign} records that are not of this pipeline")
+
+
+def _partitions(evidence: Evidence, differences: Iterable[Difference]) -> Iterator[PartitionAudit]:
+    ledger, group = evidence.ledger, evidence.group or {}
+    wrong = [one.partition for one in differences]
+    for number in sorted(ledger.ends.keys() | ledger.lost.keys() | group.keys()):
+        counts = [one.counts.get(number, Counts(number, 0, 0, 0, 0)) for one in ledger.settled]
+        yield PartitionAudit(
+            partition=number,
+            span=sum(one.ranges[number].span for one in ledger.settled if number in one.ranges),
+            read=sum(one.read for one in counts),
+            accepted=sum(one.accepted for one in counts),
+            rejected=sum(one.rejected for one in counts),
+            gaps=sum(one.gaps for one in counts),
+            lost=ledger.lost.get(number, 0),
+            group=group[number][0] if number in group else None,
+            differences=wrong.count(number),
+        )

@@ -1,0 +1,69 @@
+"""What an audit finds: differences, each a sentence that names the place, the values and what to do, and notes that are none.
+
+A note tells what could not be proved or is still going on (a group that expired, an unfinished batch); only a difference makes the
+audit fail.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from spark_jobs.errors import TableDamaged
+
+UNREADABLE = (DeltaError, OSError, pa.ArrowException)
+"""What reading a table whose files or log are damaged ends with."""
+
+RESTORE = "Bring the table back from a backup, all four tables of the same moment, then audit again."
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two places that should agree and do not; `where` is the one that is most likely wrong."""
+
+    where: str
+    sentence: str
+    partition: int | None = None
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+def difference(where: str, what: str, way_on: str = RESTORE, partition: int | None = None) -> Difference:
+    """A difference in the one form of sentence that all have."""
+    return Difference(where, f"{where}: {what}. {way_on}", partition)
+
+
+@dataclass
+class Findings:
+    """Everything found so far, in the order it was looked for."""
+
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def partitions_with(self, where: str) -> set[int]:
+        """Partitions for which a place is known to be wrong: nothing else should be judged by it."""
+        return {one.partition for one in self.differences if one.where == where and one.partition is not None}
+
+    def attempt(self, table: str, read: Callable[[], Read]) -> Read | None:
+        """What `read` returns, or None with a difference if the table cannot be read."""
+        try:
+            return read()
+        except TableDamaged as error:
+            self.differences.append(Difference(f"table {error.table}", _in_one_line(str(error))))
+        except UNREADABLE as error:
+            self.differences.append(difference(f"table {table}", f"its rows cannot be read ({_first_line(error)})"))
+        return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(". ")
+
+
+def _in_one_line(text: str) -> str:
+    """Without the numbered frames that delta-rs puts into its messages."""
+    return " ".join(line.strip() for line in text.splitlines() if ": <unknown>" not in line).strip()

@@ -1,0 +1,173 @@
+"""The checkpoints as a ledger: which batches there are, what each must hold, where every partition stands.
+
+Folds the log as a run does, but believes nothing: each row must follow from the rows before it, and what does not is a difference.
+Plain Python; knows no table, no topic and no clock.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from spark_jobs.audit_findings import Difference, difference
+from spark_jobs.checkpoints import Checkpoint, Counts
+from spark_jobs.offsets import OffsetRange, ends_of
+
+WHERE = "table checkpoints"
+
+End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
+"""How a batch ended; OPEN is the one that the next run resumes, UNTOLD one whose end is missing in the log."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch as the log tells it; `counts` are there once it is DONE."""
+
+    number: int
+    end: End
+    topic_id: str
+    ranges: Mapping[int, OffsetRange]
+    counts: Mapping[int, Counts] = field(default_factory=dict)
+    output_starts: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all tables and topics must hold exactly this batch."""
+        return self.end in ("DONE", "UNTOLD")
+
+
+@dataclass
+class Ledger:
+    """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since."""
+
+    batches: dict[int, Batch] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    group: dict[int, int] = field(default_factory=dict)
+    last_done: int = 0
+    topic_id: str | None = None
+    table_ids: Mapping[str, str] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def open(self) -> Batch | None:
+        return next((one for one in self.batches.values() if one.end == "OPEN"), None)
+
+    @property
+    def settled(self) -> list[Batch]:
+        return [one for _, one in sorted(self.batches.items()) if one.settled]
+
+    def complain(self, what: str, partition: int | None = None) -> None:
+        self.differences.append(difference(WHERE, what, partition=partition))
+
+
+def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_sequence: int) -> Ledger:
+    """The ledger of a log whose rows have these sequence numbers, and whose table knows that `last_sequence` was written."""
+    ledger = Ledger()
+    _require_no_holes(ledger, list(sequences), last_sequence)
+    steps: Mapping[str, Callable[[Ledger, Checkpoint], None]] = {
+        "PLANNED": _planned,
+        "DONE": _done,
+        "ABANDONED": _abandoned,
+        "LOSS": _loss,
+        "ADOPTED": _adopted,
+    }
+    for row in rows:
+        try:
+            steps[row.state](ledger, row)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            ledger.complain(f"the {row.state} row of batch {row.batch} does not hold what such a row holds ({error!r})")
+    return ledger
+
+
+def _require_no_holes(ledger: Ledger, sequences: list[int], last_sequence: int) -> None:
+    wanted = range(1, max([last_sequence, *sequences], default=0) + 1)
+    missing = sorted(set(wanted) - set(sequences))
+    if missing:
+        ledger.complain(f"row {', '.join(map(str, missing))} of {len(wanted)} is missing from the log")
+    doubled = sorted({one for one in sequences if sequences.count(one) > 1})
+    if doubled:
+        ledger.complain(f"row {', '.join(map(str, doubled))} is there more than once")
+
+
+def _planned(ledger: Ledger, row: Checkpoint) -> None:
+    ranges = {one.partition: one for one in row.ranges}
+    _settle_untold(ledger, ranges)
+    newest = max(ledger.batches, default=0)
+    if row.batch != newest + 1:
+        ledger.complain(f"batch {row.batch} was planned after batch {newest}; numbers grow by one")
+    if ledger.topic_id not in (None, row.topic_id):
+        ledger.complain(f"batch {row.batch} was planned on topic id {row.topic_id}, the rows before it are of {ledger.topic_id}")
+    for number, one in ranges.items():
+        before = one.start if ledger.topic_id is None else ledger.ends.get(number, 0)
+        if one.start != before:
+            told = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
+            ledger.complain(told, number)
+    starts = {int(number): int(offset) for number, offset in row.details["output_starts"].items()}
+    ledger.batches[row.batch] = Batch(row.batch, "OPEN", row.topic_id, ranges, output_starts=starts)
+    ledger.topic_id, ledger.table_ids = row.topic_id, row.details["table_ids"]
+
+
+def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None:
+    """A batch is planned while another is open: its end is missing, so where the new one begins has to tell what it was."""
+    untold = ledger.open
+    if untold is None:
+        return
+    ledger.complain(f"batch {untold.number} has neither a DONE nor an ABANDONED row, but another was planned after it")
+    was_read = any(
+        one.span and following[number].start == one.end for number, one in untold.ranges.items() if number in following
+    )
+    ledger.batches[untold.number] = replace(untold, end="UNTOLD" if was_read else "ABANDONED")
+    if was_read:
+        ledger.ends |= ends_of(untold.ranges.values())
+
+
+def _done(ledger: Ledger, row: Checkpoint) -> None:
+    ranges = {one.partition: one for one in row.ranges}
+    plan = ledger.batches.get(row.batch, Batch(row.batch, "OPEN", row.topic_id, ranges))
+    if row.batch not in ledger.batches:
+        ledger.complain(f"batch {row.batch} is DONE but was never planned")
+    elif plan.end != "OPEN":
+        ledger.complain(f"batch {row.batch} is DONE but was {plan.end} before")
+        return
+    if dict(plan.ranges) != ranges:
+        ledger.complain(f"batch {row.batch} is DONE with other ranges than were planned")
+    counts = {one.partition: one for one in row.counts}
+    for number, one in ranges.items():
+        _require_sum(ledger, row.batch, one, counts.get(number, Counts(number, 0, 0, 0, 0)))
+    ledger.batches[row.batch] = replace(plan, end="DONE", ranges=ranges, counts=counts)
+    ledger.ends |= ends_of(row.ranges)
+    ledger.group, ledger.last_done, ledger.topic_id = ends_of(row.ranges), row.batch, row.topic_id
+
+
+def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts) -> None:
+    if found.read != found.accepted + found.rejected or found.read + found.gaps != planned.span:
+        ledger.complain(
+            f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, {found.rejected} "
+            f"rejected, {found.read} read and {found.gaps} gaps in a range of {planned.span} offsets",
+            planned.partition,
+        )
+
+
+def _abandoned(ledger: Ledger, row: Checkpoint) -> None:
+    plan = ledger.batches.get(row.batch)
+    if plan is None or plan.end != "OPEN":
+        ledger.complain(f"batch {row.batch} is ABANDONED but was {'never planned' if plan is None else plan.end}")
+        return
+    ledger.batches[row.batch] = replace(plan, end="ABANDONED")
+    ledger.ends |= {one.partition: one.start for one in row.ranges}
+
+
+def _loss(ledger: Ledger, row: Checkpoint) -> None:
+    for one in row.details["losses"]:
+        number, stored = int(one["partition"]), int(one["from"])
+        if stored != ledger.ends.get(number, 0):
+            told = (
+                f"a LOSS begins at offset {stored} of partition {number}, the rows before it end at {ledger.ends.get(number, 0)}"
+            )
+            ledger.complain(told, number)
+        ledger.lost[number] = ledger.lost.get(number, 0) + int(one["count"])
+    ledger.ends |= {int(number): int(offset) for number, offset in row.details["resume"].items()}
+
+
+def _adopted(ledger: Ledger, row: Checkpoint) -> None:
+    ledger.topic_id, ledger.ends, ledger.group = row.topic_id, ends_of(row.ranges), {}

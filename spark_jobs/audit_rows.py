@@ -1,0 +1,182 @@
+"""The deep half of an audit: every row of `records`, one batch at a time, and the input topic where it still holds the batch.
+
+Rows stream through delta-rs's query engine; what stays in memory is one byte per offset of the batch. Offsets must be there once,
+a row must be accepted or rejected and not both, contributions are added up again as exact decimals, and a read_committed reader
+of the input must see exactly the offsets that are stored.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from spark_jobs.audit_findings import Difference, difference
+from spark_jobs.audit_ledger import Batch
+from spark_jobs.audit_stored import query
+from spark_jobs.audit_tables import RECORDS, Row
+from spark_jobs.broker import Broker
+from spark_jobs.offsets import OffsetRange, Topic
+
+SHOWN = 5
+
+Seen = dict[int, "np.ndarray[Any, np.dtype[np.bool_]]"]
+"""Per partition of a batch, for each offset of its range whether a row holds it."""
+
+_WRONG_ROWS = """
+    SELECT partition, "offset",
+           CASE WHEN rejected_because IS NULL THEN 'is accepted but has no event time, date or value'
+                WHEN rejected_because = '' THEN 'is rejected without a reason'
+                ELSE 'is rejected but has a date or a value' END AS what
+    FROM records WHERE batch = {batch} AND (
+        (rejected_because IS NULL AND (event_time IS NULL OR "date" IS NULL OR value IS NULL))
+        OR rejected_because = '' OR (rejected_because IS NOT NULL AND ("date" IS NOT NULL OR value IS NOT NULL)))"""
+
+_CONTRIBUTIONS = """
+    SELECT partition, "date", sum(CAST(value AS DECIMAL(38, 6))) AS value_sum, count(*) AS value_count,
+           min(value) AS value_min, max(value) AS value_max
+    FROM records WHERE batch = {batch} AND rejected_because IS NULL GROUP BY partition, "date" """
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A contribution that is not what the batch's records add up to; None where one side has none."""
+
+    batch: int
+    partition: int
+    day: date
+    stored: Row | None
+    wanted: Row | None
+
+    def __str__(self) -> str:
+        where = f"batch {self.batch}, partition {self.partition}, {self.day}"
+        if self.stored is None or self.wanted is None:
+            return f"{where}: " + (
+                "records have readings of it, contributions have no row" if self.wanted else "no record is of it"
+            )
+        told = (
+            f"{name} {self.stored[name]}, by records {value}" for name, value in self.wanted.items() if self.stored[name] != value
+        )
+        return f"{where}: {'; '.join(told)}"
+
+
+@dataclass(frozen=True)
+class BatchRows:
+    """Every row of a batch, looked at: which offsets it holds, what is wrong with them, and contributions they do not add up to."""
+
+    seen: Seen
+    differences: list[Difference]
+    mismatches: list[Mismatch]
+
+
+def read_batch(table: DeltaTable, batch: Batch, contributions: Mapping[tuple[int, date], Row]) -> BatchRows:
+    """All rows that an open `records` table holds of a finished batch, against the batch's contributions."""
+    seen = {number: np.zeros(one.span, dtype=bool) for number, one in batch.ranges.items()}
+    differences = list(_check_rows(table, batch, seen))
+    return BatchRows(seen, differences, list(_check_sums(table, batch.number, contributions)))
+
+
+def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Difference]:
+    rows, outside = _mark(table, batch, seen)
+    for number, count in sorted(outside.items()):
+        yield difference(
+            RECORDS, f"batch {batch.number} has {count} rows outside its range on partition {number}", partition=number
+        )
+    for number, count in sorted(rows.items()):
+        again = count - int(seen[number].sum())
+        if again:
+            told = f"batch {batch.number}, partition {number}: {again} rows repeat an offset ({_repeated(table, batch.number, number)})"
+            yield difference(RECORDS, told, partition=number)
+    for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
+        told = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
+        yield difference(RECORDS, told, partition=row["partition"])
+
+
+def _mark(table: DeltaTable, batch: Batch, seen: Seen) -> tuple[dict[int, int], dict[int, int]]:
+    """Rows inside the ranges and outside of them, per partition."""
+    inside: dict[int, int] = {}
+    outside: dict[int, int] = {}
+    for chunk in query(
+        table,
+        f'SELECT partition, "offset" FROM records WHERE batch = {batch.number} AND partition IS NOT NULL AND "offset" IS NOT NULL',
+    ):
+        partitions, offsets = (chunk.column(place).to_numpy(zero_copy_only=False) for place in (0, 1))
+        for number in map(int, np.unique(partitions)):
+            one = batch.ranges.get(number, OffsetRange(number, 0, 0))
+            places = offsets[partitions == number] - one.start
+            fitting = places[(places >= 0) & (places < one.span)]
+            if len(fitting):
+                seen[number][fitting] = True
+            inside[number] = inside.get(number, 0) + len(fitting)
+            if len(places) > len(fitting):
+                outside[number] = outside.get(number, 0) + len(places) - len(fitting)
+    return {number: count for number, count in inside.items() if count}, outside
+
+
+def _repeated(table: DeltaTable, batch: int, number: int) -> str:
+    sql = f"""SELECT "offset" FROM records WHERE batch = {batch} AND partition = {number}
+              GROUP BY "offset" HAVING count(*) > 1 ORDER BY "offset" LIMIT {SHOWN}"""
+    return "offset " + ", ".join(str(row["offset"]) for row in query(table, sql).read_all().to_pylist())
+
+
+def _some(rows: pa.RecordBatchReader, limit: int = 100) -> Iterator[Row]:
+    """The first rows of a stream: a thousand wrong ones tell no more than a hundred."""
+    left = limit
+    for chunk in rows:
+        yield from chunk.slice(0, left).to_pylist()
+        left -= min(left, chunk.num_rows)
+        if not left:
+            return
+
+
+def _check_sums(table: DeltaTable, batch: int, stored: Mapping[tuple[int, date], Row]) -> Iterator[Mismatch]:
+    """The batch's contributions that its records do not add up to."""
+    wanted = {}
+    for row in query(table, _CONTRIBUTIONS.format(batch=batch)).read_all().to_pylist():
+        wanted[row.pop("partition"), row.pop("date")] = row
+    for partition, day in sorted(wanted.keys() | stored.keys()):
+        key = (partition, day)
+        found = stored.get(key)
+        same = found is not None and key in wanted and all(found[name] == value for name, value in wanted[key].items())
+        if not same:
+            yield Mismatch(batch, partition, day, found, wanted.get(key))
+
+
+def check_input(broker: Broker, topic: Topic, batch: Batch, seen: Seen, *, compacted: bool) -> Iterator[Difference]:
+    """I1 and I2 against the source: what a reader sees of the batch's ranges now, as far as the topic still holds them."""
+    held = {number: one for number, one in map(partial(_held, topic), batch.ranges.values()) if one.span}
+    visible = {number: np.zeros(len(seen[number]), dtype=bool) for number in held}
+    starts, ends = ({number: one.start for number, one in held.items()}, {number: one.end for number, one in held.items()})
+    for message in broker.scan(topic.name, starts, ends):
+        number = int(message.partition() or 0)
+        visible[number][int(message.offset() or 0) - batch.ranges[number].start] = True
+    for number, one in held.items():
+        begin = batch.ranges[number].start
+        still = slice(one.start - begin, one.end - begin)
+        missing = np.flatnonzero(visible[number][still] & ~seen[number][still]) + one.start
+        strange = np.flatnonzero(seen[number][still] & ~visible[number][still]) + one.start
+        if len(missing):
+            yield _told(batch, number, missing, f"{topic.name} shows records that are not stored")
+        if len(strange) and not compacted:
+            yield _told(batch, number, strange, f"records are stored that {topic.name} does not show")
+
+
+def _held(topic: Topic, planned: OffsetRange) -> tuple[int, OffsetRange]:
+    """The part of a range that the topic still has and shows."""
+    number = planned.partition
+    found = next((one for one in topic.partitions if one.number == number), None)
+    if found is None:
+        return number, OffsetRange(number, planned.end, planned.end)
+    start = min(max(planned.start, found.low), planned.end)
+    return number, OffsetRange(number, start, max(start, min(planned.end, found.stable)))
+
+
+def _told(batch: Batch, number: int, offsets: "np.ndarray[Any, np.dtype[np.int64]]", what: str) -> Difference:
+    shown = ", ".join(map(str, offsets[:SHOWN])) + (", ..." if len(offsets) > SHOWN else "")
+    return difference(
+        RECORDS, f"batch {batch.number}, partition {number}: {what}: {len(offsets)}, offset {shown}", partition=number
+    )

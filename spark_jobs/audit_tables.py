@@ -1,0 +1,243 @@
+"""Reconciling the tables with the ledger and with one another: `records`, `contributions`, `daily_averages`.
+
+Works on what was read before: counts per batch and partition, and the rows of the two small tables. Every total is worked out
+again from `contributions`, exactly, batch by batch, so that each revision of each day has one value that it must have. Knows no
+Kafka and opens no table.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal
+from typing import Any
+
+from spark_jobs.audit_findings import Difference, difference
+from spark_jobs.audit_ledger import Batch, Ledger
+from spark_jobs.averages import average
+from spark_jobs.checkpoints import Counts
+from spark_jobs.offsets import OffsetRange
+
+RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
+
+Day = tuple[int, date]
+Row = Mapping[str, Any]
+_EXACT = Context(prec=60)
+_COMPARED = ("value_sum", "value_count", "value_min", "value_max", "average", "revision", "batch")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `records` holds of one batch and partition; `first` and `last` are offsets."""
+
+    read: int
+    accepted: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """Which batches may have rows: those of the ledger, and what a run that is at work has added to the log meanwhile."""
+
+    ledger: Ledger
+    newer: frozenset[int]
+
+    def stranger(self, batch: int) -> str | None:
+        """Why nothing of this batch may be anywhere, or None."""
+        known = self.ledger.batches.get(batch)
+        if known is None:
+            return None if batch in self.newer else "which the checkpoints do not know"
+        return "which was abandoned" if known.end == "ABANDONED" else None
+
+    def settled(self, batch: int) -> bool:
+        known = self.ledger.batches.get(batch)
+        return known is not None and known.settled
+
+
+def check_records(known: Known, found: Mapping[tuple[int, int], Found]) -> Iterator[Difference]:
+    """I1 and I2 by counts: each finished batch has exactly its records, inside its ranges, and there is nothing else."""
+    yield from _strangers(known, RECORDS, {key: one.read for key, one in found.items()}, "records")
+    for batch in known.ledger.batches.values():
+        if batch.end == "ABANDONED":
+            continue
+        for number in sorted(batch.ranges.keys() | {partition for number, partition in found if number == batch.number}):
+            yield from _records_of(batch, number, found.get((batch.number, number)))
+
+
+def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Difference]:
+    where = f"batch {batch.number}, partition {number}"
+    offsets = batch.ranges.get(number, OffsetRange(number, 0, 0))
+    if rows and (rows.first < offsets.start or rows.last >= offsets.end):
+        told = f"{where} holds offsets {rows.first} to {rows.last}, its range is {offsets.start} to {offsets.end} (exclusive)"
+        yield difference(RECORDS, told, partition=number)
+    counted = batch.counts.get(number, Counts(number, 0, 0, 0, 0))
+    read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
+    if batch.end == "DONE" and (read, accepted) != (counted.read, counted.accepted):
+        told = f"{where} holds {read} records ({accepted} accepted), its checkpoint counted {counted.read} ({counted.accepted} accepted)"
+        yield difference(RECORDS, told, partition=number)
+
+
+def _strangers(known: Known, where: str, rows: Mapping[tuple[int, int], int], what: str) -> Iterator[Difference]:
+    for (batch, number), count in sorted(rows.items()):
+        why = known.stranger(batch)
+        if why:
+            yield difference(where, f"holds {count} {what} of batch {batch}, {why}, on partition {number}", partition=number)
+
+
+def check_contributions(known: Known, rows: Iterable[Row]) -> Iterator[Difference]:
+    """I3, first half by counts: each finished batch contributes as many readings as were accepted, each day once."""
+    counted: dict[tuple[int, int], int] = defaultdict(int)
+    times: dict[tuple[int, int, date], int] = defaultdict(int)
+    for row in rows:
+        counted[row["batch"], row["partition"]] += row["value_count"]
+        times[row["batch"], row["partition"], row["date"]] += 1
+    yield from _strangers(known, CONTRIBUTIONS, counted, "readings")
+    for (batch, number, day), count in sorted(times.items()):
+        if count > 1:
+            yield difference(CONTRIBUTIONS, f"batch {batch}, partition {number}, {day} is there {count} times", partition=number)
+    for one in known.ledger.settled:
+        if one.end == "DONE":
+            yield from _contributions_of(one, counted)
+
+
+def _contributions_of(batch: Batch, counted: Mapping[tuple[int, int], int]) -> Iterator[Difference]:
+    for number in sorted(batch.ranges.keys() | {partition for number, partition in counted if number == batch.number}):
+        found = counted.get((batch.number, number), 0)
+        accepted = batch.counts[number].accepted if number in batch.counts else 0
+        if found != accepted:
+            told = f"batch {batch.number}, partition {number} counts {found} readings, its checkpoint says that {accepted} were accepted"
+            yield difference(CONTRIBUTIONS, told, partition=number)
+
+
+def without_broken(where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Difference]]:
+    """Rows that can be reckoned with, and a difference for each that has a null or counts nothing."""
+    whole, broken = [], []
+    for row in rows:
+        if None in row.values() or row["value_count"] < 1:
+            broken.append(
+                difference(where, f"a row holds nothing that can be reckoned with: {dict(row)}", partition=row["partition"])
+            )
+        else:
+            whole.append(row)
+    return whole, broken
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a day is after one of its batches; the columns of `daily_averages` that follow from contributions."""
+
+    value_sum: Decimal
+    value_count: int
+    value_min: Decimal
+    value_max: Decimal
+    revision: int
+    batch: int
+
+    @property
+    def average(self) -> Decimal:
+        return average(self.value_sum, self.value_count)
+
+
+def revisions_of(rows: Iterable[Row]) -> dict[Day, list[Revision]]:
+    """Each day's revisions, oldest first, added up from contributions.
+
+    >>> one = {"partition": 0, "date": date(2006, 12, 16), "value_min": Decimal(1), "value_max": Decimal(3), "value_count": 2}
+    >>> [days] = revisions_of([{**one, "batch": 4, "value_sum": Decimal(4)}, {**one, "batch": 2, "value_sum": Decimal(3)}]).values()
+    >>> [(day.batch, day.revision, day.average) for day in days]
+    [(2, 1, Decimal('1.500000')), (4, 2, Decimal('1.750000'))]
+    """
+    days: dict[Day, list[Revision]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["batch"]):
+        history = days[row["partition"], row["date"]]
+        history.append(_next_revision(history[-1] if history else None, row))
+    return dict(days)
+
+
+def _next_revision(before: Revision | None, row: Row) -> Revision:
+    if before is None:
+        return Revision(row["value_sum"], row["value_count"], row["value_min"], row["value_max"], 1, row["batch"])
+    return Revision(
+        value_sum=_EXACT.add(before.value_sum, row["value_sum"]),
+        value_count=before.value_count + row["value_count"],
+        value_min=min(before.value_min, row["value_min"]),
+        value_max=max(before.value_max, row["value_max"]),
+        revision=before.revision + 1,
+        batch=row["batch"],
+    )
+
+
+@dataclass(frozen=True)
+class Published:
+    """One visible record of the pipeline on the output topic."""
+
+    partition: int
+    offset: int
+    day: date
+    batch: int
+    revision: int
+    count: int
+    average: Decimal
+
+    def says(self, wanted: Revision) -> bool:
+        found = (self.average, self.batch, self.revision, self.count)
+        return found == (wanted.average, wanted.batch, wanted.revision, wanted.value_count)
+
+
+@dataclass(frozen=True)
+class WrongDay:
+    """A row of `daily_averages` that is not what contributions add up to; None where there is none."""
+
+    day: Day
+    stored: Row | None
+    wanted: Revision | None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that differ, all of them if one side is missing."""
+        if self.stored is None or self.wanted is None:
+            return list(_COMPARED)
+        return [name for name in _COMPARED if self.stored[name] != getattr(self.wanted, name)]
+
+    def is_stored_as(self, published: Published) -> bool:
+        """Whether the row says what a record of the output topic says."""
+        row = self.stored
+        told = (published.average, published.batch, published.revision, published.count)
+        return row is not None and told == (row["average"], row["batch"], row["revision"], row["value_count"])
+
+    def __str__(self) -> str:
+        day = f"partition {self.day[0]}, {self.day[1]}"
+        if self.stored is None:
+            return f"{day} is missing, contributions have it"
+        if self.wanted is None:
+            return f"{day} is there, contributions have nothing of it"
+        parts = [f"{name} {self.stored[name]}, by contributions {getattr(self.wanted, name)}" for name in self.columns]
+        return f"{day} holds {'; '.join(parts)}"
+
+
+def wrong_days(known: Known, rows: Iterable[Row], revisions: Mapping[Day, list[Revision]]) -> list[WrongDay]:
+    """I3, second half. A day may lag behind, or run ahead of, batches that are not finished yet, and no others."""
+    stored = {(row["partition"], row["date"]): row for row in rows}
+    found = []
+    for day in sorted(stored.keys() | revisions.keys()):
+        row, history = stored.get(day), revisions.get(day, [])
+        settled = [one for one in history if known.settled(one.batch)]
+        if row is None:
+            wanted = settled[-1] if settled else None
+        else:
+            upto = [one for one in history if one.batch <= max(row["batch"], settled[-1].batch if settled else 0)]
+            wanted = upto[-1] if upto else None
+        wrong = WrongDay(day, row, wanted)
+        if (row is not None or wanted is not None) and wrong.columns:
+            found.append(wrong)
+    return found
+
+
+def doubled_days(rows: Iterable[Row]) -> Iterator[Difference]:
+    """A (partition, date) has one row."""
+    times: dict[Day, int] = defaultdict(int)
+    for row in rows:
+        times[row["partition"], row["date"]] += 1
+    for (number, day), count in sorted(times.items()):
+        if count > 1:
+            yield difference(AVERAGES, f"partition {number}, {day} is there {count} times", partition=number)

@@ -1,0 +1,226 @@
+"""Reconciling what Kafka holds with the tables: the output topic's records and the consumer group.
+
+Every visible record that carries the pipeline's header must be a revision that contributions add up to, once, on its partition, and
+each revision must be there as far back as the topic still proves anything. Knows no table; what contributions add up to is given.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from confluent_kafka import Message
+
+from spark_jobs.audit_findings import Difference, difference
+from spark_jobs.audit_tables import Day, Known, Published, Revision
+from spark_jobs.broker import Broker
+from spark_jobs.config import Pipeline
+from spark_jobs.offsets import Topic
+from spark_jobs.publication import proven_batch
+
+DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
+STRANGE = "Tell the topic's readers, and find out who else writes to it; only this pipeline may."
+MISSING = (
+    "Restore the topic if it was emptied or created anew; the values are in daily_averages, and each day is published again "
+    "with its next late record."
+)
+GROUP = "A run does not need it between batches; stop whoever commits offsets with this group's name, and audit again after the next run."
+
+PublishedKey = tuple[int, date, int]
+"""Partition, date, batch."""
+
+
+@dataclass
+class Output:
+    """The output topic as it was read; `foreign` counts records without the pipeline's header."""
+
+    topic: Topic
+    compacted: bool | None
+    records: list[Published] = field(default_factory=list)
+    foreign: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        return f"topic {self.topic.name}"
+
+
+def read_output(broker: Broker, pipeline: Pipeline) -> Output:
+    """All that a read_committed reader sees of the output topic now."""
+    topic = broker.topic(pipeline.output.topic)
+    policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]
+    output = Output(topic, None if policy is None else "compact" in policy)
+    starts = {one.number: one.low for one in topic.partitions}
+    ends = {one.number: one.stable for one in topic.partitions}
+    for message in broker.scan(topic.name, starts, ends):
+        _take(output, message, pipeline)
+    return output
+
+
+def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
+    headers = dict(message.headers() or [])
+    if headers.get("pipeline") != pipeline.name.encode():
+        output.foreign += 1
+        return
+    try:
+        output.records.append(_published(message, headers))
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        output.unreadable.append(f"offset {message.offset()} of partition {message.partition()} cannot be understood ({error!r})")
+
+
+def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> Published:
+    fields = json.loads(message.value() or b"", parse_float=Decimal, parse_int=Decimal)
+    key = bytes(message.key() or b"").decode()
+    if fields.pop("date") != key:
+        raise ValueError(f"its key is {key}, its date another")
+    # Whatever the field was called when it was published: settings may have changed since.
+    (average,) = fields.values()
+    batch, revision, count = (int(headers[name] or "") for name in ("batch", "revision", "count"))
+    partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+    return Published(partition, offset, date.fromisoformat(key), batch, revision, count, average)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What contributions say must have been published; partitions in `skipped` are not judged, their contributions are wrong."""
+
+    known: Known
+    revisions: Mapping[PublishedKey, Revision]
+    skipped: frozenset[int]
+
+
+def wanted_of(known: Known, days: Mapping[Day, list[Revision]], skipped: Iterable[int]) -> Wanted:
+    """Every revision of every day, by what tells it apart on the topic."""
+    found = {(*day, one.batch): one for day, history in days.items() for one in history}
+    return Wanted(known, found, frozenset(skipped))
+
+
+def check_output(output: Output, wanted: Wanted) -> Iterator[Difference]:
+    """I4 and I6: each visible record is wanted where it is, once and in order, and none is missing that could be seen."""
+    for what in output.unreadable:
+        yield difference(output.place, what, STRANGE)
+    seen: dict[PublishedKey, Published] = {}
+    newest: dict[int, int] = {}
+    for one in output.records:
+        key = (one.partition, one.day, one.batch)
+        found = _judge(output.place, one, wanted, seen.get(key), newest.get(one.partition, 0))
+        if found:
+            yield found
+        else:
+            newest[one.partition] = one.batch
+        if key in wanted.revisions:
+            seen.setdefault(key, one)
+    missing = [key for key in _must_be_seen(output, wanted, seen) if key not in seen]
+    for number, day, batch in sorted(missing, key=str):
+        told = f"the average of {day} of batch {batch} is missing on partition {number}"
+        yield difference(output.place, told, MISSING, number)
+
+
+def _judge(place: str, one: Published, wanted: Wanted, before: Published | None, newest: int) -> Difference | None:
+    """What is wrong with a visible record, if anything."""
+    here = wanted.revisions.get((one.partition, one.day, one.batch))
+    told = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}"
+    if here is None or not one.says(here):
+        home = _home(one, wanted)
+        if home is not None:
+            return difference(place, f"{told} belongs on partition {home}", STRANGE, one.partition)
+    if before is not None:
+        return difference(place, f"{told} stands there already, at offset {before.offset}", DOUBLED, one.partition)
+    if one.partition in wanted.skipped:
+        return None
+    why = wanted.known.stranger(one.batch)
+    if why:
+        return difference(place, f"{told}, {why}", STRANGE, one.partition)
+    if here is None:
+        return (
+            difference(place, f"{told} is not in contributions", STRANGE, one.partition)
+            if wanted.known.settled(one.batch)
+            else None
+        )
+    if not one.says(here):
+        return difference(place, f"{told} {_values(one, here)}", STRANGE, one.partition)
+    if one.batch < newest:
+        return difference(place, f"{told} stands after records of batch {newest}", STRANGE, one.partition)
+    return None
+
+
+def _home(one: Published, wanted: Wanted) -> int | None:
+    """Another partition that wants exactly this record, if there is one."""
+    others = {
+        number for number, day, batch in wanted.revisions if (day, batch) == (one.day, one.batch) and number != one.partition
+    }
+    return next((number for number in sorted(others) if one.says(wanted.revisions[number, one.day, one.batch])), None)
+
+
+def _values(one: Published, here: Revision) -> str:
+    return (
+        f"says {one.average} (revision {one.revision}, count {one.count}), "
+        f"by contributions it is {here.average} (revision {here.revision}, count {here.value_count})"
+    )
+
+
+def _must_be_seen(output: Output, wanted: Wanted, seen: Mapping[PublishedKey, Published]) -> Iterator[PublishedKey]:
+    """Revisions of finished batches that the topic still holds for certain: published after its first offset of now."""
+    first = {number: min((key[2], key[1]) for key in seen if key[0] == number) for number in {key[0] for key in seen}}
+    for key in required(output, wanted):
+        number, day, batch = key
+        if _surely_held(output, wanted, number, batch) or (number in first and (batch, day) > first[number]):
+            yield key
+
+
+def required(output: Output, wanted: Wanted) -> Iterator[PublishedKey]:
+    """Revisions that were published; where the topic is compacted, or may be, only the newest of each day."""
+    newest: dict[Day, int] = {}
+    for number, day, batch in wanted.revisions:
+        if wanted.known.settled(batch) and number not in wanted.skipped:
+            newest[number, day] = max(batch, newest.get((number, day), 0))
+    for number, day, batch in wanted.revisions:
+        if (
+            (number, day) in newest
+            and wanted.known.settled(batch)
+            and (output.compacted is False or batch == newest[number, day])
+        ):
+            yield number, day, batch
+
+
+def _surely_held(output: Output, wanted: Wanted, number: int, batch: int) -> bool:
+    """Whether the topic still begins before the place where it ended when the batch was planned."""
+    low = next((one.low for one in output.topic.partitions if one.number == number), 0)
+    return low <= wanted.known.ledger.batches[batch].output_starts.get(number, 0)
+
+
+def beyond_proof(output: Output, wanted: Wanted) -> int:
+    """Averages that were published so long ago that the topic does not hold them any more, for all that it shows."""
+    seen = {(one.partition, one.day, one.batch) for one in output.records}
+    held = set(_must_be_seen(output, wanted, {(one.partition, one.day, one.batch): one for one in output.records}))
+    return sum(1 for key in required(output, wanted) if key not in seen and key not in held)
+
+
+def check_group(known: Known, group: str, committed: Mapping[int, tuple[int, str]]) -> Iterator[Difference]:
+    """I5: the group is where the last finished batch ended, or where one that is not finished yet has moved it, with its proof.
+
+    A group without any offset has expired or was deleted; that is no difference.
+    """
+    for number, end in sorted(known.ledger.group.items()) if committed else []:
+        if number not in committed:
+            yield difference(f"group {group}", f"has no offset of partition {number}, but of others", GROUP, number)
+            continue
+        offset, metadata = committed[number]
+        batch = proven_batch(metadata) or 0
+        if batch > known.ledger.last_done and known.stranger(batch):
+            yield difference(
+                "table checkpoints", f"the group {group} proves batch {batch}, {known.stranger(batch)}", partition=number
+            )
+        elif (offset, batch) != (end, known.ledger.last_done) and not _moved_by_open(known, batch, number, offset):
+            told = f"is at offset {offset} of partition {number} ({metadata or 'no metadata'}), "
+            told += f"batch {known.ledger.last_done} left it at {end} (b={known.ledger.last_done})"
+            yield difference(f"group {group}", told, GROUP, number)
+
+
+def _moved_by_open(known: Known, batch: int, number: int, offset: int) -> bool:
+    """Whether the transaction of a batch that is not DONE yet has put the group there."""
+    plan = known.ledger.batches.get(batch)
+    if plan is None:
+        return batch in known.newer
+    return plan.end in ("OPEN", "UNTOLD") and number in plan.ranges and plan.ranges[number].end == offset
