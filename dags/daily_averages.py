@@ -6,6 +6,9 @@ Each run reads what arrived since the last one:
 2. `submit` runs the Spark job on the master of the connection `spark_default`.
 3. `verify` finds the checkpoints that this very run wrote and announces the new averages as an asset.
 
+Beside them, `retention` warns in its log of unread records that expire soon and of transactions that hold records back. It never
+fails, and nothing waits for it.
+
 A run that was killed is finished by the next one, with exactly the same records. Dates of a run mean nothing to the job: to catch
 up, trigger it once. Two runs at a time do no harm, the second one fails and is tried again.
 """
@@ -25,8 +28,9 @@ from airflow.sdk import DAG, Asset, BaseHook, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import DayfoldError, DecisionNeeded, OffsetsLost, TryAgain
+from spark_jobs.errors import DayfoldError, DecisionNeeded, TryAgain
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
+from spark_jobs.signature import OPERATOR
 from spark_jobs.submit import APPLICATION, PROPERTIES, spark_conf, spark_submit
 
 if TYPE_CHECKING:
@@ -79,12 +83,19 @@ PARAMS = {
         title="Accept lost records",
         description="Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
     ),
+    "adopt_topic": Param(
+        False,
+        type="boolean",
+        title="Adopt a topic created anew",
+        description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
+    ),
 }
 
 ARGUMENTS = [
     "--run-id={{ run_id }}",
     "{{ '--set=limits.max_records_per_batch=%d' % params.max_records_per_batch if params.max_records_per_batch }}",
     "{{ '--accept-loss' if params.accept_loss }}",
+    "{{ '--adopt-topic' if params.adopt_topic }}",
 ]
 
 DEFAULTS: dict[str, Any] = {
@@ -104,9 +115,10 @@ class SubmitJob(SparkSubmitOperator):
     """
 
     def execute(self, context: "Context") -> None:
+        operator = getattr(context.get("dag_run"), "triggering_user_name", None)
         with failures_of_tasks():
             self.application_args = [argument for argument in self.application_args or [] if argument]
-            self._hook = self._get_hook()
+            self._hook = self._get_hook(operator)
         try:
             super().execute(context)
         except AirflowException as error:
@@ -115,15 +127,19 @@ class SubmitJob(SparkSubmitOperator):
                 raise
             raise failure_of(code, str(error)) from error
 
-    def _get_hook(self) -> SparkSubmitHook:
-        """The provider's, with the launcher and the Java that belong to this Python unless the connection names others."""
+    def _get_hook(self, operator: str | None = None) -> SparkSubmitHook:
+        """The provider's, with the launcher and the Java that belong to this Python unless the connection names others.
+
+        `operator` is who triggered the run: the job signs decisions with it.
+        """
         from spark_jobs.local.java import find_java
 
         connection = require_connection(self._conn_id)
         if "spark-binary" not in connection.extra_dejson:
             self._spark_binary = str(spark_submit())
         if is_driver_beside_us(connection):
-            self.env_vars = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(find_java()), **(self.env_vars or {})}
+            ours = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(find_java())} | ({OPERATOR: operator} if operator else {})
+            self.env_vars = {**ours, **(self.env_vars or {})}
         return super()._get_hook()
 
 
@@ -166,25 +182,11 @@ def failures_of_tasks() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def look_ahead(pipeline: Pipeline) -> "Preview":
-    """What the next run would do, asked of the broker and the checkpoints."""
-    from spark_jobs.broker import connect
-    from spark_jobs.checkpoints import CheckpointLog
-    from spark_jobs.kafka_settings import load_kafka_settings
-    from spark_jobs.lake import Lake
-    from spark_jobs.planning import preview
-
-    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
-        return preview(broker, pipeline, CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress)
-
-
-def require_decided(problems: tuple[DecisionNeeded, ...], *, accept_loss: bool) -> None:
+def require_decided(problems: tuple[DecisionNeeded, ...], params: Mapping[str, Any]) -> None:
     """Raise the first problem that the parameters of this run do not settle."""
     for problem in problems:
-        if not isinstance(problem, OffsetsLost):
+        if not problem.settled_by or not all(params.get(option) for option in problem.settled_by):
             raise problem
-        if not accept_loss:
-            raise AirflowFailException(f"{problem}\nIn Airflow: trigger the DAG with the parameter accept_loss.")
 
 
 def log_plan(pipeline: Pipeline, found: "Preview") -> None:
@@ -246,15 +248,23 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
     @task.short_circuit
     def new_records() -> bool:
         """Whether there is anything to do; the plan is in the log and in the XCom `plan`."""
+        from spark_jobs.outlook import look_ahead
         from spark_jobs.reports import plan_report
 
         context: Any = get_current_context()
         with failures_of_tasks():
-            found = look_ahead(pipeline)
+            found = look_ahead(pipeline, os.environ)
             log_plan(pipeline, found)
             context["ti"].xcom_push("plan", plan_report(found))
-            require_decided(found.problems, accept_loss=context["params"]["accept_loss"])
+            require_decided(found.problems, context["params"])
         return found.has_work(pipeline)
+
+    @task
+    def retention() -> None:
+        """Warnings in the log; nothing waits for this task."""
+        from spark_jobs.outlook import warn_early
+
+        warn_early(pipeline, os.environ)
 
     @task(outlets=[averages])
     def verify() -> Mapping[str, Any]:
@@ -292,6 +302,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
             application_args=[f"--config={config}", *ARGUMENTS],
             execution_timeout=timedelta(minutes=55),
         )
+        retention()
         new_records() >> submit >> verify()
     return dag
 

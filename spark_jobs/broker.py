@@ -21,7 +21,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
 
-from spark_jobs import kafka_group, kafka_scan
+from spark_jobs import kafka_group, kafka_scan, kafka_times
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -204,6 +204,10 @@ class Broker:
         except ConfigurationError:
             found = {}
         return {key: found[key].value if key in found else None for key in keys}
+
+    def record_times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, datetime]:
+        """Per partition when the first record at the offset or after it was written; see `kafka_times.record_times`."""
+        return kafka_times.record_times(self._connection.settings, topic, offsets, seconds=self._timeout_seconds)
 
     def scan(
         self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, idle_seconds: float = SCAN_IDLE_SECONDS

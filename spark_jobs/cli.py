@@ -15,16 +15,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import reports
+from spark_jobs import audit_report, reports
+from spark_jobs.audit import audit
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DayfoldError, UsageError
+from spark_jobs.errors import DayfoldError, DecisionNeeded, UsageError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
 from spark_jobs.local.java import find_java
-from spark_jobs.planning import Preview, preview
+from spark_jobs.losses import losses_in
+from spark_jobs.outlook import look_ahead
+from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
 
 app = typer.Typer(
@@ -61,7 +64,7 @@ def run_command(
     pipeline = _load(config, overrides)
     decided = {"--accept-loss": accept_loss, "--adopt-topic": adopt_topic, "--abandon": abandon}
     flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
-    if not flags and not _look_ahead(pipeline).has_work(pipeline):
+    if not flags and not look_ahead(pipeline, os.environ).has_work(pipeline):
         typer.echo("nothing new")
         return
     label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
@@ -75,21 +78,64 @@ def run_command(
 def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
     pipeline = _load(config, overrides)
-    found = _look_ahead(pipeline)
+    found = look_ahead(pipeline, os.environ)
     _print(reports.plan_report(found), reports.plan_table(pipeline.name, found), as_json)
-    for problem in found.problems:
-        typer.echo(f"dayfold: {problem}", err=True)
-    if found.problems:
-        sys.exit(found.problems[0].exit_code)
+    _require_none([str(problem) for problem in found.problems])
 
 
 @app.command("status")
-def status_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """Show the last batch, the lag per partition, and whether anything is unfinished. Starts no Spark."""
+def status_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    fail_under: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Exit with 65 if unread records expire within so many hours.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
     pipeline = _load(config, overrides)
     with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
-        status = reports.read_status(broker, pipeline, now=datetime.now(UTC))
+        status = read_status(broker, pipeline, now=datetime.now(UTC))
     _print(reports.status_report(status), reports.status_table(status), as_json)
+    for note in () if as_json else reports.status_notes(status):
+        typer.echo(note)
+    _require_none([*map(str, status.problems), *(status.expiring_within(fail_under) if fail_under is not None else ())])
+
+
+@app.command("audit")
+def audit_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every row of records, and the input topic where it holds them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that every record counts exactly once: checkpoints, tables, output topic and group against one another. No Spark."""
+    pipeline = _load(config, overrides)
+    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+        found = audit(broker, pipeline, deep=deep)
+    _print(audit_report.audit_report(found), audit_report.audit_table(found), as_json)
+    for sentence in () if as_json else audit_report.audit_sentences(found):
+        typer.echo(sentence)
+    if found.differences:
+        sys.exit(DecisionNeeded.exit_code)
+
+
+def _require_none(problems: list[str]) -> None:
+    """End with the exit code of what needs an operator, one sentence for each."""
+    for problem in problems:
+        typer.echo(f"dayfold: {problem}", err=True)
+    if problems:
+        sys.exit(DecisionNeeded.exit_code)
+
+
+@app.command("losses")
+def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+    """List what operators gave up: losses that were accepted, topics that were adopted, when and by whom. No Spark, no broker."""
+    pipeline = _load(config, overrides)
+    entries = losses_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
+    _print(reports.losses_report(entries), reports.losses_table(pipeline.name, entries), as_json)
 
 
 @broker_app.command("start")
@@ -120,11 +166,6 @@ def demo_command() -> None:
 
 def _load(config: Path, overrides: list[str]) -> Pipeline:
     return load_pipeline(config, overrides=overrides, environment=os.environ)
-
-
-def _look_ahead(pipeline: Pipeline) -> Preview:
-    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
-        return preview(broker, pipeline, CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress)
 
 
 def _print(report: dict[str, Any], table: Table, as_json: bool) -> None:

@@ -118,10 +118,11 @@ class OutputSettings(Section):
 
 
 class Limits(Section):
-    """What one batch may hold."""
+    """What one batch may hold, and when to warn."""
 
     max_records_per_batch: int = Field(20_000_000, gt=0)
     max_rejected_fraction: float = Field(0.01, ge=0, le=1)
+    warn_retention_hours: float = Field(24, ge=0, description="warn when unread records expire within so many hours")
 
 
 class Pipeline(Section):

@@ -55,6 +55,7 @@ def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSe
         decisions.require_whole_tables(job)
         topics = planning.look_at_topics(broker, pipeline)
         planning.require_tables_not_behind(broker, pipeline, job.checkpoints.progress, topics.input)
+        planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, steps.now())
         if request.abandon:
             decisions.abandon(job)
         done = []

@@ -5,6 +5,7 @@ goes on, and each decision is a row of the checkpoints.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 
 import pyarrow.dataset as ds
@@ -15,9 +16,10 @@ from spark_jobs.checkpoints import Checkpoint, State
 from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, UsageError
 from spark_jobs.faults import fault
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace, read_rows
-from spark_jobs.offsets import Loss, OffsetRange, Topic
+from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
+from spark_jobs.signature import signature
 from spark_jobs.steps import Job, now
 
 log = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def settle_topic(job: Job, topic: Topic) -> None:
     progress = job.checkpoints.progress
     if job.request.adopt_topic and progress.topic_id not in (None, topic.id):
         starts = first_starts(job.broker, job.pipeline, topic)
-        details = {"before": progress.topic_id, "ends_before": {str(number): end for number, end in progress.ends.items()}}
+        details = {"before": progress.topic_id, **_left_unread(job)}
         _append(job, "ADOPTED", progress.last_batch, topic.id, _empty_ranges(starts), details)
         return
     require_same_topic(progress, topic)
@@ -80,6 +82,18 @@ def settle_topic(job: Job, topic: Topic) -> None:
         _record_losses(job, topic, losses)
     else:
         require_no_losses(topic, losses)
+
+
+def _left_unread(job: Job) -> dict[str, dict[str, int]]:
+    """What is known of the old topic's unread records: they began at `ends_before` and reached at least to `known_until`,
+    as far as a batch was planned that had to be abandoned.
+    """
+    progress, last = job.checkpoints.progress, job.checkpoints.rows[-1]
+    known = ends_of(last.ranges) if last.state == "ABANDONED" else {}
+    return {
+        "ends_before": {str(number): end for number, end in progress.ends.items()},
+        "known_until": {str(number): end for number, end in known.items()},
+    }
 
 
 def remember_start(job: Job, topic: Topic, starts: Mapping[int, int]) -> None:
@@ -109,4 +123,5 @@ def _empty_ranges(starts: Mapping[int, int]) -> tuple[OffsetRange, ...]:
 def _append(
     job: Job, state: State, batch: int, topic_id: str, ranges: tuple[OffsetRange, ...], details: Mapping[str, object] = {}
 ) -> None:
-    job.checkpoints.append(Checkpoint(batch, state, job.request.run_id, now(), topic_id, ranges, details=details))
+    signed = {**details, "by": signature(job.request.run_id, os.environ)}
+    job.checkpoints.append(Checkpoint(batch, state, job.request.run_id, now(), topic_id, ranges, details=signed))

@@ -20,9 +20,27 @@ class UsageError(DayfoldError):
 
 
 class DecisionNeeded(DayfoldError):
-    """The data needs an operator's explicit word; a retry changes nothing."""
+    """The data needs an operator's explicit word; a retry changes nothing. `settled_by` are the options of a run that give it."""
 
     exit_code = 65
+
+    def __init__(self, message: str, settled_by: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.settled_by = settled_by
+
+
+def go_on(*options: str) -> str:
+    """How an operator gives these options, by hand and in Airflow.
+
+    >>> go_on("accept_loss")
+    'Run again with --accept-loss (in Airflow: trigger the DAG with the parameter accept_loss)'
+    """
+    flags = " ".join(f"--{option.replace('_', '-')}" for option in options)
+    # A task that is tried again would abandon the batch that its first try planned.
+    airflow = (
+        "only by hand" if "abandon" in options else f"in Airflow: trigger the DAG with the parameter {' and '.join(options)}"
+    )
+    return f"Run again with {flags} ({airflow})"
 
 
 class TryAgain(DayfoldError):
@@ -63,8 +81,9 @@ class BrokerUnreachable(TryAgain):
 class OffsetsLost(DecisionNeeded):
     """Records that were never read are gone; `losses` says which."""
 
-    def __init__(self, topic: str, sentences: tuple[str, ...], way_on: str) -> None:
-        super().__init__("\n".join([f"{topic}: records were lost before they could be read", *sentences, way_on]))
+    def __init__(self, topic: str, sentences: tuple[str, ...], settled_by: tuple[str, ...] = ("accept_loss",)) -> None:
+        way_on = f"{go_on(*settled_by)} to record the loss and go on from there; other partitions are not touched by it."
+        super().__init__("\n".join([f"{topic}: records were lost before they could be read", *sentences, way_on]), settled_by)
         self.topic = topic
 
 
@@ -74,7 +93,8 @@ class TopicRecreated(DecisionNeeded):
     def __init__(self, topic: str, stored_id: str, found_id: str) -> None:
         super().__init__(
             f"{topic} was deleted and created again (topic id {stored_id} is now {found_id}), so the stored offsets mean nothing any more. "
-            "Run again with --adopt-topic to read the new topic from its beginning."
+            f"{go_on('adopt_topic')} to read the new topic from its beginning.",
+            ("adopt_topic",),
         )
         self.topic, self.stored_id, self.found_id = topic, stored_id, found_id
 

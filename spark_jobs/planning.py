@@ -7,14 +7,16 @@ per run, at the same isolation level that the reader uses.
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from spark_jobs import watch
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated
-from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, find_losses, vanished_partitions
+from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, go_on
+from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.publication import proven_batch
 
 log = logging.getLogger(__name__)
@@ -40,10 +42,18 @@ def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
             f"{pipeline.input.topic} has {len(topics.input.numbers)} partitions and {pipeline.output.topic} has "
             f"{len(topics.output.numbers)}; each average goes to the partition number it was read from, so give both the same number"
         )
-    for partition in topics.input.partitions:
-        if partition.held_back:
-            log.warning("held back by an open transaction: %d records on partition %d", partition.held_back, partition.number)
     return topics
+
+
+def warn_early(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, now: datetime) -> None:
+    """Log what no run can help but an operator can: a transaction that hangs, unread records that expire soon."""
+    for held in watch.held_back(broker, topic):
+        log.warning("%s", held.sentence(topic.name, now))
+    starts = find_starts(broker, pipeline, reading_from(pipeline, progress), topic)
+    retention = watch.read_retention(broker, topic.name)
+    for expiry in watch.find_expiries(broker, topic, starts, retention, now).values():
+        if expiry.is_under(pipeline.limits.warn_retention_hours):
+            log.warning("%s", expiry.sentence(topic.name))
 
 
 def find_starts(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Mapping[int, int]:
@@ -85,16 +95,17 @@ def losses_of(progress: Progress, topic: Topic) -> tuple[Loss, ...]:
 def require_no_losses(topic: Topic, losses: tuple[Loss, ...]) -> None:
     """Raise `OffsetsLost` with a sentence for each."""
     if losses:
-        way_on = "Run again with --accept-loss to record the loss and go on from there."
-        raise OffsetsLost(topic.name, tuple(map(str, losses)), way_on)
+        raise OffsetsLost(topic.name, tuple(map(str, losses)))
 
 
 def require_still_there(plan: Plan, topic: Topic) -> None:
     """Raise what hinders reading an unfinished plan's ranges again."""
     if plan.topic_id != topic.id:
+        settled_by = ("abandon", "adopt_topic")
         raise DecisionNeeded(
             f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again (now {topic.id}) "
-            "before it was read. Run again with --abandon --adopt-topic."
+            f"before it was read. {go_on(*settled_by)}.",
+            settled_by,
         )
     partitions = {partition.number: partition for partition in topic.partitions}
     gone = tuple(
@@ -104,7 +115,7 @@ def require_still_there(plan: Plan, topic: Topic) -> None:
         if one.span and not partitions[one.partition].low <= one.start <= one.end <= partitions[one.partition].high
     )
     if gone:
-        raise OffsetsLost(topic.name, gone, "Run again with --abandon --accept-loss to record the loss and go on from there.")
+        raise OffsetsLost(topic.name, gone, ("abandon", "accept_loss"))
 
 
 def require_tables_not_behind(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
@@ -171,7 +182,7 @@ class Preview:
 def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     """The next run's work as it stands now."""
     topics = look_at_topics(broker, pipeline)
-    problems = tuple(_problems(pipeline, broker, progress, topics.input))
+    problems = find_problems(broker, pipeline, progress, topics.input)
     starts = find_starts(broker, pipeline, progress, topics.input)
     unfinished = {one.partition: one for one in progress.unfinished.ranges} if progress.unfinished else {}
     return Preview(
@@ -192,16 +203,46 @@ def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     )
 
 
-def _problems(pipeline: Pipeline, broker: Broker, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
+def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> tuple[DecisionNeeded, ...]:
     """Every check that would stop the next run, as the error it would stop with."""
-    checks: list[Callable[[], None]] = [
-        lambda: require_tables_not_behind(broker, pipeline, progress, topic),
-        lambda: require_same_topic(progress, topic),
-    ]
-    if progress.topic_id in (None, topic.id):
-        checks.append(lambda: require_no_losses(topic, losses_of(progress, topic)))
-    for check in checks:
-        try:
-            check()
-        except DecisionNeeded as error:
-            yield error
+    return tuple(_problems(broker, pipeline, progress, topic))
+
+
+def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
+    yield from _raised(lambda: require_tables_not_behind(broker, pipeline, progress, topic))
+    plan = progress.unfinished
+    if plan is not None and not are_records_stored(pipeline, plan):
+        hindered = list(_raised(lambda: require_still_there(plan, topic)))
+        yield from hindered
+        if hindered:
+            return
+    following = after_unfinished(progress)
+    recreated = list(_raised(lambda: require_same_topic(following, topic)))
+    yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(following, topic)))
+
+
+def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:
+    try:
+        check()
+    except DecisionNeeded as error:
+        yield error
+
+
+def are_records_stored(pipeline: Pipeline, plan: Plan) -> bool:
+    """Whether the batch needs Kafka no more."""
+    lake = Lake(pipeline.lake, pipeline.name)
+    return lake.known_batch(lake.open(RECORDS)) >= plan.batch
+
+
+def after_unfinished(progress: Progress) -> Progress:
+    """Progress once the unfinished batch has been finished, which is what the next run does first."""
+    plan = progress.unfinished
+    return replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, unfinished=None) if plan else progress
+
+
+def reading_from(pipeline: Pipeline, progress: Progress) -> Progress:
+    """Progress by what is still to be read from Kafka: an unfinished batch counts as read once its records are stored."""
+    plan = progress.unfinished
+    if plan is None or are_records_stored(pipeline, plan):
+        return after_unfinished(progress)
+    return replace(progress, ends={**progress.ends, **{one.partition: one.start for one in plan.ranges}})

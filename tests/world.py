@@ -80,12 +80,12 @@ class World:
         return int(found[asked].result(20).offset)
 
     @contextmanager
-    def open_transaction(self, partition: int, *values: bytes | None) -> Iterator[Producer]:
+    def open_transaction(self, partition: int, *values: bytes | None, **how: Any) -> Iterator[Producer]:
         """A producer with these messages delivered in a transaction that is still open."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": uuid.uuid4().hex})
         producer.init_transactions(20)
         producer.begin_transaction()
-        self._produce(producer, partition, values)
+        self._produce(producer, partition, values, **how)
         assert producer.flush(20) == 0
         yield producer
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from spark_jobs import reports
 from spark_jobs.broker import Broker, connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
@@ -42,6 +41,7 @@ from spark_jobs.local.readings import SOURCE, Missing, Readings, find_csv, missi
 from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.lock import hold_lock
 from spark_jobs.planning import preview
+from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT
 
 PARTITIONS = 4
@@ -200,7 +200,7 @@ def finish(demo: Demo) -> Outcome:
     """Compare, draw, show."""
     with demo.screen.waiting("check"):
         verdict = check(demo.broker, demo.pipeline, demo.readings)
-    status = reports.read_status(demo.broker, demo.pipeline, now=datetime.now(UTC))
+    status = read_status(demo.broker, demo.pipeline, now=datetime.now(UTC))
     sheets = (
         step_sheet(demo.steps),
         batch_sheet(dag_runs.done_rows(demo.pipeline)),

@@ -14,7 +14,7 @@ from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.local.demo_check import Totals, Verdict
 from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo_plot import sum_of as sum_of_days
-from spark_jobs.reports import Status
+from spark_jobs.status import Status
 
 NEWEST = 7
 PARTS = ("records", "contributions", "averages", "publish")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
@@ -108,7 +109,8 @@ def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
     for name, value in case["environment"].items():
         os.environ.pop(name, None) if value is None else os.environ.update({name: value})
     task.render_template_fields({"run_id": "manual__1", "params": case["params"]})
-    outcome = _outcome(lambda: task.execute({}))
+    context = {"dag_run": SimpleNamespace(triggering_user_name=case["user"])} if case.get("user") else {}
+    outcome = _outcome(lambda: task.execute(context))
     os.environ.update(before)
     return outcome
 
@@ -136,23 +138,31 @@ def verify_facts(pipelines: str) -> dict[str, Any]:
 
 
 def decision_facts() -> dict[str, dict[str, Any]]:
-    """How `new_records` ends for each problem, with and without the parameter `accept_loss`."""
+    """How `new_records` ends for each problem, with and without the parameters that decide."""
     names = runpy.run_path(str(DAGS / "daily_averages.py"))
-    lost = OffsetsLost("topic", ("partition 0: gone",), "Run again with --accept-loss.")
+    lost = OffsetsLost("topic", ("partition 0: gone",))
     recreated = TopicRecreated("topic", "old", "new")
+    unread = OffsetsLost("topic", ("partition 0: batch 2 was to read",), ("abandon", "accept_loss"))
+    restored = DecisionNeeded("the tables were restored from an older copy")
 
-    def outcome(*problems: DecisionNeeded, accept_loss: bool) -> dict[str, Any]:
+    def outcome(*problems: DecisionNeeded, **params: bool) -> dict[str, Any]:
         def decide() -> None:
             with names["failures_of_tasks"]():
-                names["require_decided"](problems, accept_loss=accept_loss)
+                names["require_decided"](problems, {"accept_loss": False, "adopt_topic": False, **params})
 
         return _outcome(decide)
 
+    everything = {"accept_loss": True, "adopt_topic": True}
     return {
-        "loss": outcome(lost, accept_loss=False),
+        "loss": outcome(lost),
         "accepted loss": outcome(lost, accept_loss=True),
-        "topic": outcome(recreated, accept_loss=False),
+        "loss, but a topic was adopted": outcome(lost, adopt_topic=True),
+        "topic": outcome(recreated),
+        "adopted topic": outcome(recreated, adopt_topic=True),
         "accepted loss, but another topic": outcome(lost, recreated, accept_loss=True),
+        "both, and both decided": outcome(lost, recreated, **everything),
+        "an unfinished batch that must be abandoned": outcome(unread, **everything),
+        "nothing that a parameter settles": outcome(restored, **everything),
     }
 
 

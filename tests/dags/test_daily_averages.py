@@ -17,15 +17,16 @@ from spark_jobs.submit import APPLICATION, PROJECT
 Facts = Mapping[str, Any]
 
 PARSE_SECONDS = 0.3
-NO_PARAMS: Mapping[str, Any] = {"max_records_per_batch": None, "accept_loss": False}
+NO_PARAMS: Mapping[str, Any] = {"max_records_per_batch": None, "accept_loss": False, "adopt_topic": False}
 TRIED_AGAIN, FAILED = "AirflowException", "AirflowFailException"
 REFUSED = [
     ("max_records_per_batch", "many"),
     ("max_records_per_batch", 0),
     ("max_records_per_batch", 1.5),
     ("accept_loss", "yes"),
+    ("adopt_topic", 1),
 ]
-ACCEPTED = [("max_records_per_batch", 5), ("max_records_per_batch", None), ("accept_loss", True)]
+ACCEPTED = [("max_records_per_batch", 5), ("max_records_per_batch", None), ("accept_loss", True), ("adopt_topic", True)]
 CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75": TRIED_AGAIN, "76": FAILED, "78": FAILED} | {
     "137": TRIED_AGAIN,
     "killed": TRIED_AGAIN,
@@ -34,7 +35,7 @@ CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75":
 # Stands in for Spark's launcher: notes how it was called, says what the job would say, ends as it is told to.
 LAUNCHER = f"""#!/bin/sh
 printf '%s\\n' "$@" > "$NOTES"
-printf '%s\\n' "PYSPARK_PYTHON=$PYSPARK_PYTHON" "JAVA_HOME=$JAVA_HOME" >> "$NOTES"
+printf '%s\\n' "PYSPARK_PYTHON=$PYSPARK_PYTHON" "BY=$DAYFOLD_OPERATOR" "JAVA_HOME=$JAVA_HOME" >> "$NOTES"
 echo "12:00:00 plan     batch 1"
 echo "dayfold: no Kafka broker answered" >&2
 echo "is it running?" >&2
@@ -107,7 +108,8 @@ def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
 
     return {
         **{code: case(code, LOCAL, code) for code in CODES},
-        "params": case("params", LOCAL, params={"max_records_per_batch": 7, "accept_loss": True}),
+        "params": case("params", LOCAL, params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True})
+        | {"user": "anna"},
         "yarn": case("yarn", connection(host="yarn")),
         "no connection": case("no connection", None),
         "no master": case("no master", connection()),
@@ -132,6 +134,7 @@ def test_the_tasks_follow_one_another_and_try_again_with_growing_pauses(facts: F
     tasks = facts["good"]["dags"]["daily_voltage"]["tasks"]
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "new_records": ["submit"],
+        "retention": [],
         "submit": ["verify"],
         "verify": [],
     }
@@ -184,7 +187,7 @@ def test_parameters_are_described_and_refused_when_they_make_no_sense(facts: Fac
     assert refusals[len(REFUSED) :] == [None] * len(ACCEPTED)
     assert "'many' is not of type" in refusals[0]
     params = facts["good"]["dags"]["daily_voltage"]["params"]
-    assert (params["max_records_per_batch"]["value"], params["accept_loss"]["value"]) == (None, False)
+    assert {name: param["value"] for name, param in params.items()} == NO_PARAMS
     assert all(param["description"] for param in params.values())
 
 
@@ -201,12 +204,18 @@ def test_the_job_gets_the_run_id_and_what_was_asked_at_trigger_time(facts: Facts
     assert facts["submit"]["params"]["error"] is None
     config, *arguments = job_arguments(notes / "params")
     assert Path(config.removeprefix("--config=")).name == "daily_voltage.yaml"
-    assert arguments == ["--run-id=manual__1", "--set=limits.max_records_per_batch=7", "--accept-loss"]
+    assert arguments == ["--run-id=manual__1", "--set=limits.max_records_per_batch=7", "--accept-loss", "--adopt-topic"]
 
 
 def test_the_job_gets_nothing_that_was_not_asked(notes: Path, facts: Facts) -> None:
     assert facts["submit"]["0"]["error"] is None
     assert job_arguments(notes / "0")[1:] == ["--run-id=manual__1"]
+
+
+def test_the_job_learns_who_triggered_the_run(facts: Facts, notes: Path) -> None:
+    assert facts["submit"]["params"]["error"] is None
+    assert "BY=anna" in (notes / "params").read_text().splitlines()
+    assert "BY=" in (notes / "0").read_text().splitlines()
 
 
 def job_arguments(note: Path) -> list[str]:
@@ -262,15 +271,27 @@ def test_verify_adds_up_the_batches_of_this_run_and_of_no_other(facts: Facts) ->
     }
 
 
-def test_lost_records_stop_the_run_unless_the_operator_accepts_them(facts: Facts) -> None:
+def test_each_stop_names_the_parameter_that_goes_on(facts: Facts) -> None:
     decisions = facts["decisions"]
-    assert decisions["loss"]["error"] == FAILED
-    assert "partition 0: gone" in decisions["loss"]["text"]
-    assert "the parameter accept_loss" in decisions["loss"]["text"]
-    assert decisions["accepted loss"]["error"] is None
+    for case, told, parameter in (
+        ("loss", "partition 0: gone", "accept_loss"),
+        ("loss, but a topic was adopted", "partition 0: gone", "accept_loss"),
+        ("topic", "was deleted and created again", "adopt_topic"),
+        ("accepted loss, but another topic", "was deleted and created again", "adopt_topic"),
+    ):
+        assert decisions[case]["error"] == FAILED
+        assert told in decisions[case]["text"]
+        assert f"Run again with --{parameter.replace('_', '-')}" in decisions[case]["text"]
+        assert f"in Airflow: trigger the DAG with the parameter {parameter}" in decisions[case]["text"]
 
 
-def test_a_topic_created_anew_stops_the_run_whatever_was_accepted(facts: Facts) -> None:
-    for case in ("topic", "accepted loss, but another topic"):
-        assert facts["decisions"][case]["error"] == FAILED
-        assert "was deleted and created again" in facts["decisions"][case]["text"]
+@pytest.mark.parametrize("case", ["accepted loss", "adopted topic", "both, and both decided"])
+def test_what_the_parameters_decide_lets_the_run_go_on(facts: Facts, case: str) -> None:
+    assert facts["decisions"][case]["error"] is None
+
+
+def test_no_parameter_settles_what_must_be_done_by_hand(facts: Facts) -> None:
+    decisions = facts["decisions"]
+    abandon = decisions["an unfinished batch that must be abandoned"]
+    assert abandon["error"] == decisions["nothing that a parameter settles"]["error"] == FAILED
+    assert "Run again with --abandon --accept-loss (only by hand)" in abandon["text"]

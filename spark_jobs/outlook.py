@@ -1,0 +1,34 @@
+"""What the command line and the DAG ask before a run: what it would do, and what an operator should hear first.
+
+Opens the broker and the checkpoints for one question each and closes them again; the answers come from `planning.py`.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from spark_jobs import planning
+from spark_jobs.broker import connect
+from spark_jobs.checkpoints import CheckpointLog
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import DayfoldError
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.lake import Lake
+
+log = logging.getLogger("dayfold")
+
+
+def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.Preview:
+    """What the next run would do, asked of the broker and the checkpoints."""
+    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+        return planning.preview(broker, pipeline, CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress)
+
+
+def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
+    """Log what an operator should hear before anything goes wrong; that it cannot be found out is such a warning, too."""
+    try:
+        progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+        with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+            planning.warn_early(broker, pipeline, progress, broker.topic(pipeline.input.topic), datetime.now(UTC))
+    except DayfoldError as error:
+        log.warning("whether unread records expire soon is not known: %s", error)

@@ -1,0 +1,121 @@
+"""Where a pipeline stands: checkpoint, consumer group and topic side by side, and what is about to go wrong.
+
+Found without Spark and without writing anything; how it is printed is known in `reports.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from spark_jobs import planning, watch
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import CheckpointLog, Progress
+from spark_jobs.config import Pipeline
+from spark_jobs.drift import GroupOffset, Verdict, judge
+from spark_jobs.errors import DecisionNeeded
+from spark_jobs.lake import Lake
+from spark_jobs.lock import lock_owner
+from spark_jobs.offsets import Partition, Topic
+from spark_jobs.publication import proven_batch
+from spark_jobs.watch import Expiry, HeldBack, Retention
+
+
+@dataclass(frozen=True)
+class PartitionStatus:
+    """One partition: `stored` is the next offset to read, `group` the consumer group's, `lag` what a run could read now.
+
+    `expiry` is None if everything is read, `held` if no transaction holds records back.
+    """
+
+    partition: int
+    stored: int | None
+    group: int | None
+    low: int
+    stable: int
+    high: int
+    lag: int
+    held: HeldBack | None
+    expiry: Expiry | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a pipeline stands. `last_done` is None before the first batch; `owner` names a run that is going on.
+
+    `problems` are what would stop the next run until an operator decides.
+    """
+
+    pipeline: str
+    topic: str
+    asked_at: datetime
+    last_batch: int
+    last_done: datetime | None
+    unfinished: int | None
+    owner: str | None
+    retention: Retention
+    partitions: tuple[PartitionStatus, ...]
+    problems: tuple[DecisionNeeded, ...]
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How long ago the last batch was done."""
+        return (self.asked_at - self.last_done).total_seconds() if self.last_done else None
+
+    def expiring_within(self, hours: float) -> tuple[str, ...]:
+        """A sentence for each partition whose oldest unread record has fewer hours left."""
+        expiries = [one.expiry for one in self.partitions if one.expiry]
+        return tuple(one.sentence(self.topic) for one in expiries if one.is_under(hours))
+
+
+def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
+    """The status as of `now`."""
+    progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+    topic = planning.look_at_topics(broker, pipeline).input
+    retention = watch.read_retention(broker, topic.name)
+    return Status(
+        pipeline=pipeline.name,
+        topic=topic.name,
+        asked_at=now,
+        last_batch=progress.last_batch,
+        last_done=progress.last_done.at if progress.last_done else None,
+        unfinished=progress.unfinished.batch if progress.unfinished else None,
+        owner=lock_owner(pipeline.lock),
+        retention=retention,
+        partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),
+        problems=planning.find_problems(broker, pipeline, progress, topic),
+    )
+
+
+def _partitions(
+    broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, kept: tuple[Retention, datetime]
+) -> Iterator[PartitionStatus]:
+    reading = planning.reading_from(pipeline, progress)
+    # Stored offsets of a topic that was replaced say nothing about what is unread in the new one.
+    starts = planning.find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
+    expiries = watch.find_expiries(broker, topic, starts, *kept)
+    held = {one.partition: one for one in watch.held_back(broker, topic)}
+    group = read_group(broker, pipeline, topic)
+    for one in topic.partitions:
+        yield PartitionStatus(
+            partition=one.number,
+            stored=progress.ends.get(one.number),
+            group=group[one.number].offset if one.number in group else None,
+            low=one.low,
+            stable=one.stable,
+            high=one.high,
+            lag=_lag(one, starts),
+            held=held.get(one.number),
+            expiry=expiries.get(one.number),
+            verdict=judge(progress, topic, one, group.get(one.number), reading.ends),
+        )
+
+
+def _lag(partition: Partition, starts: Mapping[int, int]) -> int:
+    return max(0, partition.stable - max(partition.low, starts.get(partition.number, 0)))
+
+
+def read_group(broker: Broker, pipeline: Pipeline, topic: Topic) -> dict[int, GroupOffset]:
+    """The consumer group's offsets with what they prove."""
+    committed = broker.committed(pipeline.name, topic.name, list(topic.numbers))
+    return {number: GroupOffset(offset, proven_batch(metadata)) for number, (offset, metadata) in committed.items()}

@@ -1,0 +1,111 @@
+"""Which side is wrong where checkpoint, group and topic disagree."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from spark_jobs.checkpoints import Checkpoint, Progress
+from spark_jobs.config import ParsingRules
+from spark_jobs.drift import GroupOffset, judge
+from spark_jobs.offsets import OffsetRange, Partition, Plan, Topic
+
+DONE = Checkpoint(3, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", (OffsetRange(0, 10, 20),))
+PROGRESS = Progress(last_batch=3, topic_id="id", ends={0: 20}, last_done=DONE)
+HEALTHY = Partition(0, 0, 25, 25)
+AS_LEFT = GroupOffset(20, 3)
+
+
+def rules() -> ParsingRules:
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
+    names = dict.fromkeys(("time_field", "time_format", "timezone", "value_field"), "x")
+    return ParsingRules.model_validate(
+        {**names, "earliest": instant, "latest": instant, "precision": 18, "scale": 6, "excess_digits": "round"}
+    )
+
+
+UNFINISHED = replace(
+    PROGRESS, last_batch=4, unfinished=Plan(4, "id", (OffsetRange(0, 20, 25),), rules(), output_starts={}, table_ids={}, nonce="")
+)
+
+CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "all agree": ({}, "ok", "", ""),
+    "nothing was planned yet": ({"progress": Progress(), "group": None}, "unread", "", "no batch has been planned"),
+    "a foreign group before the first batch": (
+        {"progress": Progress(), "group": GroupOffset(5, None)},
+        "moved",
+        "group",
+        "no batch of this partition was published",
+    ),
+    "a new partition": ({"partition": Partition(1, 0, 5, 5), "group": None}, "new", "", "begins at its earliest offset 0"),
+    "a new partition that lost its beginning": (
+        {"partition": Partition(1, 2, 5, 5), "group": None},
+        "retention",
+        "topic",
+        "offsets 0 to 1 were deleted unread",
+    ),
+    "group moved back": ({"group": GroupOffset(5, None)}, "moved", "group", "is at 5, behind the checkpoint's 20"),
+    "group moved on": ({"group": GroupOffset(22, None)}, "moved", "group", "is at 22, ahead of the checkpoint's 20"),
+    "group moved back with an old proof": ({"group": GroupOffset(5, 2)}, "moved", "group", "checkpoint is right"),
+    "group expired": ({"group": None}, "expired", "group", "the checkpoint's 20 is right"),
+    "group proves a newer batch": (
+        {"group": GroupOffset(25, 4)},
+        "restored",
+        "tables",
+        "proves batch 4, the checkpoints end at batch 3",
+    ),
+    "an unfinished batch is published": (
+        {"progress": UNFINISHED, "group": GroupOffset(25, 4)},
+        "published",
+        "",
+        "only notes its end",
+    ),
+    "an unfinished batch is not published": ({"progress": UNFINISHED}, "ok", "", ""),
+    "the first batch is planned and unread": (
+        {"progress": replace(UNFINISHED, ends={}, last_done=None), "reading": {0: 20}, "partition": Partition(0, 20, 25, 25)}
+        | {"group": None},
+        "ok",
+        "",
+        "",
+    ),
+    "a decision moved the checkpoint": (
+        {"progress": replace(PROGRESS, ends={0: 22})},
+        "decided",
+        "",
+        "moved the checkpoint to 22",
+    ),
+    "retention": ({"partition": Partition(0, 24, 25, 25)}, "retention", "topic", "offsets 20 to 23 were deleted unread"),
+    "truncated": ({"partition": Partition(0, 0, 7, 7)}, "truncated", "topic", "ends at 7, below the stored offset 20"),
+    "expired, but the batch's records are stored": (
+        {"progress": UNFINISHED, "partition": Partition(0, 24, 25, 25), "reading": {0: 25}},
+        "ok",
+        "",
+        "",
+    ),
+    "recreated": ({"topic_id": "another"}, "recreated", "topic", "its id was id and is another"),
+    "recreated, and never read before": (
+        {"topic_id": "another", "partition": Partition(1, 0, 5, 5)},
+        "recreated",
+        "topic",
+        "--adopt-topic",
+    ),
+    "adopted, nothing published since": (
+        {"progress": replace(PROGRESS, topic_id="new", ends={0: 0}), "topic_id": "new", "group": None},
+        "ok",
+        "",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_verdict_says_which_side_is_wrong_and_why(case: str) -> None:
+    given, cause, wrong, words = CASES[case]
+    progress: Progress = given.get("progress", PROGRESS)
+    partition: Partition = given.get("partition", HEALTHY)
+    topic = Topic("readings", given.get("topic_id", "id"), (partition,))
+    verdict = judge(progress, topic, partition, given.get("group", AS_LEFT), given.get("reading", progress.ends))
+    assert (verdict.cause, verdict.wrong) == (cause, wrong)
+    assert words in verdict.sentence
+    assert bool(words) == bool(verdict.sentence)

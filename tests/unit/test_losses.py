@@ -1,0 +1,65 @@
+"""The register of losses, from the rows that decisions left."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from spark_jobs.checkpoints import Checkpoint, State
+from spark_jobs.losses import losses_in
+from spark_jobs.offsets import OffsetRange
+from spark_jobs.signature import OPERATOR, signature
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+BY = {"by": {"user": "anna", "host": "edge1", "run_id": "run 7"}}
+
+
+def row(state: State, details: Mapping[str, Any], *ranges: OffsetRange) -> Checkpoint:
+    return Checkpoint(4, state, "run 7", AT, "id", ranges, details=details)
+
+
+def test_each_lost_partition_is_an_entry_with_who_when_and_how_much() -> None:
+    losses = [
+        {"partition": 0, "from": 5, "to": 9, "count": 4, "cause": "retention"},
+        {"partition": 2, "from": 30, "to": 12, "count": 18, "cause": "truncated"},
+    ]
+    found = losses_in([row("PLANNED", {}), row("LOSS", {"losses": losses, **BY}), row("DONE", {})])
+    assert [(one.partition, one.start, one.end, one.count, one.cause) for one in found] == [
+        (0, 5, 9, 4, "retention"),
+        (2, 12, 30, 18, "truncated"),
+    ]
+    assert {(one.at, one.who, one.run_id, one.batch, one.state) for one in found} == {(AT, "anna@edge1", "run 7", 4, "LOSS")}
+
+
+def test_an_adopted_topic_says_what_of_the_old_one_was_left_unread_as_far_as_known() -> None:
+    details = {"before": "old", "ends_before": {"0": 5, "1": 8}, "known_until": {"0": 9}, **BY}
+    found = losses_in([row("ADOPTED", details, OffsetRange(0, 0, 0), OffsetRange(1, 0, 0), OffsetRange(2, 0, 0))])
+    assert [(one.partition, one.start, one.end, one.count) for one in found] == [
+        (0, 5, 9, 4),
+        (1, 8, None, None),
+        (2, None, None, None),
+    ]
+    assert {one.cause for one in found} == {"topic created anew, was old"}
+
+
+def test_a_place_remembered_by_a_first_run_is_listed_as_such() -> None:
+    (found,) = losses_in([row("ADOPTED", {"start": "latest"}, OffsetRange(0, 7, 7))])
+    assert (found.cause, found.who, found.count) == ("first run began at latest", "-", None)
+
+
+@pytest.mark.parametrize(
+    ("triggered_by", "who"), [(None, "anna@edge1"), ("berta", "berta (anna@edge1)")], ids=["by hand", "by a scheduler"]
+)
+def test_who_triggered_the_run_comes_first(triggered_by: str | None, who: str) -> None:
+    by = {**BY["by"], **({"triggered_by": triggered_by} if triggered_by else {})}
+    (found,) = losses_in([row("ADOPTED", {"by": by}, OffsetRange(0, 0, 0))])
+    assert found.who == who
+
+
+def test_a_signature_names_user_host_and_run_and_who_asked_if_another_did() -> None:
+    signed = signature("run 7", {})
+    assert set(signed) == {"user", "host", "run_id"}
+    assert all(signed.values())
+    assert signature("run 7", {OPERATOR: " berta "}) == {**signed, "triggered_by": "berta"}
+    assert signature("run 7", {OPERATOR: " "}) == signed
