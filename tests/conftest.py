@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 IMPATIENT = BrokerOptions(
     settings={
         "log.initial.task.delay.ms": "100",
+        "log.cleaner.backoff.ms": "500",
         "log.retention.check.interval.ms": "500",
         "log.segment.delete.delay.ms": "100",
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",

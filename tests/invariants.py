@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests import oracle
+from tests.oracle import Decided
 from tests.violations import require, require_none
 
 
@@ -38,13 +39,17 @@ def check_output(found: Mapping[int, list[Any]], expected: Mapping[int, list[Any
         require("I4", found.get(number, []) == expected.get(number, []), told)
 
 
-def check_progress(group: Mapping[int, int], batches: Mapping[int, Mapping[int, tuple[int, int]]]) -> None:
-    """I5: batches without holes, each beginning where the one before ended, and the group at the last end."""
-    require("I5", sorted(batches) == list(range(1, len(batches) + 1)), f"batch numbers have holes: {sorted(batches)}")
+def check_progress(group: Mapping[int, int], batches: Mapping[int, Mapping[int, tuple[int, int]]], decided: Decided) -> None:
+    """I5: batches without holes, each beginning where the one before ended, and the group at the last end.
+
+    What an operator decided is no hole: a batch that was abandoned, offsets of an accepted loss.
+    """
+    numbers = sorted({*batches, *decided.abandoned})
+    require("I5", numbers == list(range(1, len(numbers) + 1)), f"batch numbers have holes: {numbers}")
     ends: dict[int, int] = {}
     for number, ranges in sorted(batches.items()):
         for partition, (start, end) in ranges.items():
-            before = ends.get(partition, start)
+            before = decided.resumes.get((number - 1, partition), ends.get(partition, start))
             require("I5", start == before, f"batch {number} begins partition {partition} at {start}, the last ended at {before}")
             ends[partition] = end
     require("I5", dict(group) == ends, f"the group is at {dict(group)}, the batches end at {ends}")

@@ -121,6 +121,22 @@ def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
     return {row["batch"]: {one["partition"]: (one["start"], one["end"]) for one in row["ranges"]} for row in done}
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What an operator decided: batches that were abandoned, and where reading went on after (batch, partition) in spite of a loss."""
+
+    abandoned: set[int]
+    resumes: dict[tuple[int, int], int]
+
+
+def decided(lake: str) -> Decided:
+    """All decisions, straight from the checkpoint table."""
+    found = rows(f"{lake}/checkpoints")
+    losses = [(row["batch"], json.loads(row["details"])["resume"]) for row in found if row["state"] == "LOSS"]
+    resumes = {(batch, int(number)): offset for batch, resume in losses for number, offset in resume.items()}
+    return Decided({row["batch"] for row in found if row["state"] == "ABANDONED"}, resumes)
+
+
 def rows(location: str) -> list[dict[str, Any]]:
     """All rows of a table, by delta-rs."""
     found: list[dict[str, Any]] = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
