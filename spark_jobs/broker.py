@@ -35,7 +35,7 @@ from spark_jobs.kafka_errors import (
     tls_alert,
 )
 from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.offsets import OffsetRange, Partition, Topic
+from spark_jobs.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0
 SCAN_IDLE_SECONDS = 60.0
@@ -210,16 +210,16 @@ class Broker:
         return kafka_times.record_times(self._connection.settings, topic, offsets, seconds=self._timeout_seconds)
 
     def scan(
-        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, idle_seconds: float = SCAN_IDLE_SECONDS
+        self,
+        topic: str,
+        starts: Mapping[int, int],
+        ends: Mapping[int, int],
+        *,
+        level: kafka_scan.Level = "read_committed",
+        idle_seconds: float = SCAN_IDLE_SECONDS,
     ) -> Iterator[Message]:
         """Visible records from `starts` to before `ends` per partition; see `kafka_scan.scan`."""
-        return kafka_scan.scan(self._connection.settings, topic, starts, ends, idle_seconds=idle_seconds)
-
-    def has_visible_record(self, topic: str, offsets: OffsetRange, *, idle_seconds: float = SCAN_IDLE_SECONDS) -> bool:
-        """Whether a read_committed reader sees any record in the range: False if it holds only markers and other gaps."""
-        number = offsets.partition
-        records = self.scan(topic, {number: offsets.start}, {number: offsets.end}, idle_seconds=idle_seconds)
-        return any(True for _ in records)
+        return kafka_scan.scan(self._connection.settings, topic, starts, ends, level=level, idle_seconds=idle_seconds)
 
     def _describe(self, name: str) -> TopicDescription:
         request = Request("Describe", "topic", name)

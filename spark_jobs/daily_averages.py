@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs import decisions, planning, steps
+from spark_jobs import decisions, planning, steps, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
@@ -51,10 +51,11 @@ def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSe
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id), connect(kafka) as broker:
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
+        table_health.require_readable(lake)
         job = steps.Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
-        decisions.require_whole_tables(job)
         topics = planning.look_at_topics(broker, pipeline)
         planning.require_tables_not_behind(broker, pipeline, job.checkpoints.progress, topics.input)
+        table_health.require_whole(lake, job.checkpoints)
         planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, steps.now())
         if request.abandon:
             decisions.abandon(job)
@@ -93,6 +94,7 @@ def finish_batch(job: steps.Job, plan: Plan, topics: planning.Topics, publisher:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     with steps.step(job, plan, "records"):
         rows = steps.save_records(job, plan, topics.input)
+        gaps = steps.explain_gaps(job, plan, topics.input, rows)
         steps.require_few_rejected(job, plan, rows)
     with steps.step(job, plan, "contributions"):
         contributions = steps.save_contributions(job, plan, sum(one.accepted for one in rows.values()))
@@ -100,7 +102,7 @@ def finish_batch(job: steps.Job, plan: Plan, topics: planning.Topics, publisher:
         averages = steps.save_averages(job, plan, contributions)
     with steps.step(job, plan, "publish"):
         published = steps.publish(job, plan, publisher, averages)
-    done = steps.finish(job, plan, rows, published)
+    done = steps.finish(job, plan, rows, gaps, published)
     log.info("done     batch %d: %s", plan.batch, steps.summary(done))
     return done
 

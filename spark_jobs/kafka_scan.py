@@ -1,4 +1,4 @@
-"""Reading a few records in the driver: ranges of one topic, read_committed, finished by position.
+"""Reading a few records in the driver: ranges of one topic, finished by position; read_committed unless told otherwise.
 
 For looking at records one by one (is anything visible in this range, which headers were published), never for a batch's records:
 those are Spark's. The end of a range is known by offset, because its last offsets may be transaction markers, aborted records or
@@ -7,6 +7,7 @@ compacted away, and no record ever arrives for them. Commits nothing and belongs
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -14,13 +15,14 @@ from spark_jobs.errors import TryAgain
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
 from spark_jobs.kafka_settings import KafkaSettings
 
+Level = Literal["read_committed", "read_uncommitted"]
+
 POLL_SECONDS = 0.2
 GROUP = "dayfold-scan"
 """librdkafka asks for a group name even where no group is used; no permission on it is needed."""
 
 _SETTINGS = {
     "group.id": GROUP,
-    "isolation.level": "read_committed",
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
     # A start that is gone must be an error, not a silent jump to what is left.
@@ -32,9 +34,15 @@ _PASSING = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN,
 
 
 def scan(
-    settings: KafkaSettings, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, idle_seconds: float
+    settings: KafkaSettings,
+    topic: str,
+    starts: Mapping[int, int],
+    ends: Mapping[int, int],
+    *,
+    level: Level = "read_committed",
+    idle_seconds: float,
 ) -> Iterator[Message]:
-    """Visible records with `starts[p] <= offset < ends[p]` for each partition p of `ends`, in offset order per partition.
+    """Records with `starts[p] <= offset < ends[p]` that a reader of the level sees, in offset order for each partition p of `ends`.
 
     Raises `TryAgain` if nothing moves for `idle_seconds` before every end is reached (an open transaction holds back the rest,
     or the broker is gone) and if records vanish meanwhile; `ConfigurationError` without permission to read.
@@ -43,7 +51,7 @@ def scan(
     if not left:
         return
     request = Request("Read", "topic", topic)
-    consumer = _consumer(settings, request)
+    consumer = _consumer(settings, request, level)
     try:
         _check_topic(consumer, settings, request, idle_seconds)
         consumer.assign([TopicPartition(topic, number, starts[number]) for number in left])
@@ -57,9 +65,9 @@ def next_offset(message: Message) -> int:
     return int(message.offset() or 0) + 1
 
 
-def _consumer(settings: KafkaSettings, request: Request) -> Consumer:
+def _consumer(settings: KafkaSettings, request: Request, level: Level) -> Consumer:
     try:
-        return Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
+        return Consumer({**settings.librdkafka(), **_SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
 

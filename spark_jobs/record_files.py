@@ -7,7 +7,7 @@ file that was cut short does not have.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,10 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
-from spark_jobs.lake import COUNTED, RECORDS, SCHEMAS, Lake, LostRace, read_rows, require_schema
+from spark_jobs.lake import COUNTED, RECORDS, SCHEMAS, Lake, committed_as, committing, read_rows, require_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -86,12 +85,13 @@ def read_records(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
     return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
 
 
-def delete_batch(table: DeltaTable, batch: int) -> None:
-    """Delete the records of an abandoned batch; `LostRace` if another run changed the table meanwhile."""
-    try:
-        table.delete(f"batch = {batch:d}")
-    except CommitFailedError as error:
-        raise LostRace(str(error)) from error
+def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:
+    """Delete the records of an abandoned batch; `LostRace` if another run changed the table meanwhile.
+
+    Numbered like every commit of the job, so that it can be told from what others did to the table.
+    """
+    with committing(table):
+        table.delete(f"batch = {batch:d}", commit_properties=committed_as(app, batch))
 
 
 def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
@@ -100,6 +100,13 @@ def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
     if all(_is_exact(file) for file in files):
         return _summed(_rows_of_file(file) for file in files)
     return _scanned(table, batch)
+
+
+def offsets_of(table: DeltaTable, batch: int, partition: int) -> Sequence[int]:
+    """The offsets that an open `records` table holds of one batch and partition, in no order."""
+    where = (ds.field("batch") == batch) & (ds.field("partition") == partition)
+    offsets: Sequence[int] = read_rows(table, ["offset"], where)["offset"].to_numpy()
+    return offsets
 
 
 def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:

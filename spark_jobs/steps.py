@@ -5,7 +5,7 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
+from spark_jobs import gaps
 from spark_jobs import lake as tables
 from spark_jobs.averages import contributions_of, daily_averages_of
 from spark_jobs.broker import Broker
@@ -30,7 +31,7 @@ from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
 from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
-from spark_jobs.record_files import PartitionRows, batch_rows, read_records, write_files
+from spark_jobs.record_files import PartitionRows, batch_rows, offsets_of, read_records, write_files
 from spark_jobs.records import records_of
 
 if TYPE_CHECKING:
@@ -115,16 +116,13 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]
         )
     if known < plan.batch:
         require_still_there(plan, topic)
-    by_us = known < plan.batch and _append_records(job, plan, table)
+        _append_records(job, plan, table)
     rows = batch_rows(job.lake.open(RECORDS), plan.batch)
     _require_rows_in_ranges(plan, rows)
-    if not by_us:
-        _require_only_gaps(job, plan, rows)
     return rows
 
 
-def _append_records(job: Job, plan: Plan, table: DeltaTable) -> bool:
-    """Whether the batch's records are there by this run's commit, not by another's."""
+def _append_records(job: Job, plan: Plan, table: DeltaTable) -> None:
     java = job.kafka.java(job.java_secrets)
     job.kafka.write_java_secrets(job.java_secrets)
     messages = read_messages(job.spark(), job.pipeline.input.topic, plan.ranges, java)
@@ -136,9 +134,7 @@ def _append_records(job: Job, plan: Plan, table: DeltaTable) -> bool:
         tables.add_files(table, files, app=job.lake.app(RECORDS), version=plan.batch)
     except LostRace:
         log.warning("another run wrote the records of batch %d first; they are verified and used", plan.batch)
-        return False
     fault("after:records_commit")
-    return True
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
@@ -154,16 +150,30 @@ def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> No
             )
 
 
-def _require_only_gaps(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
-    """The log knows the batch: a partition without rows must be one whose range shows a reader nothing."""
-    for one in plan.ranges:
-        if one.span and one.partition not in rows and job.broker.has_visible_record(job.pipeline.input.topic, one):
-            raise TableDamaged(
-                RECORDS,
-                f"its log says that batch {plan.batch} was written, but no record of partition {one.partition} is there "
-                "(was the table restored, or was the batch about to be abandoned?)",
-                "Nothing of it was averaged; run again with --abandon to read it anew.",
-            )
+def explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows]) -> list[gaps.Gaps]:
+    """S3: why offsets of the ranges hold no record; raises `TableDamaged` if one of them is a record that readers see.
+
+    Nothing to ask where the topic is another one by now: the stored records are all that is left of it.
+    """
+    incomplete = [one for one in plan.ranges if one.span > _read(rows, one.partition)]
+    if not incomplete or topic.id != plan.topic_id:
+        return [gaps.Gaps(one.partition, unchecked=one.span - _read(rows, one.partition)) for one in incomplete]
+    table = job.lake.open(RECORDS)
+    holes = {one.partition: gaps.find_holes(one, offsets_of(table, plan.batch, one.partition)) for one in incomplete}
+    found, missing = gaps.explain(job.broker, topic, holes)
+    if missing is not None:
+        raise TableDamaged(
+            RECORDS,
+            f"it holds {_read(rows, missing.partition)} records of partition {missing.partition} of batch {plan.batch}, but not the "
+            f"one at offset {missing.offset}, which readers of {topic.name} see "
+            "(was the table restored, or was the batch about to be abandoned?)",
+            "Nothing of it was averaged; run again with --abandon to read it anew.",
+        )
+    return found
+
+
+def _read(rows: Mapping[int, PartitionRows], partition: int) -> int:
+    return rows[partition].read if partition in rows else 0
 
 
 def require_few_rejected(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
@@ -313,7 +323,7 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
     return publisher.publish(job.pipeline.output.topic, records, offsets)
 
 
-def finish(job: Job, plan: Plan, rows: Mapping[int, PartitionRows], published: int) -> Checkpoint:
+def finish(job: Job, plan: Plan, rows: Mapping[int, PartitionRows], explained: Iterable[gaps.Gaps], published: int) -> Checkpoint:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
@@ -321,6 +331,7 @@ def finish(job: Job, plan: Plan, rows: Mapping[int, PartitionRows], published: i
     details = {
         "published": published,
         "rounded": sum(one.rounded for one in rows.values()),
+        "gaps": {str(one.partition): str(one) for one in explained},
         "seconds": dict(job.seconds),
     }
     counts = tuple(_counts(one, rows.get(one.partition)) for one in plan.ranges)

@@ -7,6 +7,7 @@ process would. Real kills of real processes are in `test_kills.py`.
 import random
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.conftest import NewWorld
 from tests.faults.batches import SHAPES, send_tiny
@@ -45,9 +46,9 @@ AFTER_THE_PLAN = list(KILL_POINTS)[list(KILL_POINTS).index("after:plan_commit") 
 SEEDS = range(5)
 
 
-def crash_cases() -> list[object]:
+def crash_cases() -> list[ParameterSet]:
     """Every point, seed and shape. The usual run takes one of each point, its shapes in turn."""
-    cases = []
+    cases: list[ParameterSet] = []
     for place, (point, rows) in enumerate(KILL_POINTS.items()):
         shapes = [shape for shape in SHAPES if shape != "empty" or point not in ONLY_WITH_READINGS]
         for seed in SEEDS:
@@ -84,8 +85,6 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(
         world.run_with_fault(f"{chosen.choice(AFTER_THE_PLAN)}:raise")
     world.run()
     world.assert_all_counted()
-    if seed == SEEDS[0]:
-        check_second_opinion(world.spark(), world.tables)
 
 
 @pytest.mark.parametrize("nth", [2, 3])
@@ -93,7 +92,7 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(
 def test_a_kill_between_two_deliveries_publishes_all_of_them_once(world: World, nth: int, chosen: random.Random) -> None:
     for shape in ("tiny", "rejected"):
         SHAPES[shape](world, chosen)
-    world.send(2, *(f'{{"datetime": "{day}/12/2006 01:00:00", "voltage": 1}}'.encode() for day in (1, 2, 3)))
+    world.send(2, *(f'{{"datetime": "{day:02}/12/2006 01:00:00", "voltage": 1}}'.encode() for day in (1, 2, 3)))
     assert world.run_with_fault(f"after:produce:raise:{nth}")
     assert world.visible_batches() == set()
     world.run()
@@ -110,6 +109,22 @@ def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_bat
     assert [one.end for one in resumed.ranges] == planned
     assert [one.start for one in following.ranges] == planned
     world.assert_all_counted()
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "after:averages_commit",
+        *(pytest.param(point, marks=pytest.mark.thorough) for point in ("before:records_commit", "before:contributions_commit")),
+    ],
+)
+def test_spark_reads_the_tables_of_a_killed_run_as_delta_rs_does(world: World, point: str, chosen: random.Random) -> None:
+    SHAPES["rejected"](world, chosen)
+    assert world.run_with_fault(f"{point}:raise")
+    check_second_opinion(world.spark(), world.tables)
+    send_tiny(world, chosen)
+    world.run()
+    check_second_opinion(world.spark(), world.tables)
 
 
 @pytest.mark.proves("F65", "F69")

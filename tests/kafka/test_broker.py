@@ -14,17 +14,19 @@ from confluent_kafka.admin import AdminClient
 from spark_jobs.broker import Broker, Connection, connect
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, TryAgain
 from spark_jobs.kafka_errors import CONNECT
+from spark_jobs.kafka_scan import Level
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_folder import cluster_id
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
-from spark_jobs.offsets import OffsetRange, Partition
+from spark_jobs.offsets import Partition
 from tests.kafka.conftest import NewSettings, Writer
 
 NewTopic = Callable[..., str]
 ANSWER_SECONDS = 15.0
 """Within this a user must know what is wrong."""
 
+LEVELS: tuple[Level, ...] = ("read_committed", "read_uncommitted")
 NOON = datetime(2006, 12, 23, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
 
@@ -96,7 +98,7 @@ def test_an_aborted_transaction_occupies_offsets_that_nobody_sees(broker: Broker
     topic = new_topic(1)
     writer.aborted(topic, 0, "never", "seen")
     assert broker.topic(topic).partitions == (Partition(0, 0, 3, 3),)
-    assert not broker.has_visible_record(topic, OffsetRange(0, 0, 3))
+    assert list(broker.scan(topic, {0: 0}, {0: 3})) == []
 
 
 def test_deleted_records_move_the_first_offset(broker: Broker, new_topic: NewTopic, writer: Writer, admin: AdminClient) -> None:
@@ -239,18 +241,16 @@ def test_a_scan_of_an_empty_range_asks_nobody(broker: Broker) -> None:
     assert values(broker, "nowhere", {0: 5}, {0: 5}) == []
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "visible"),
-    [(0, 1, True), (1, 2, False), (2, 4, False), (2, 5, True), (4, 6, True), (5, 6, False), (3, 3, False)],
-)
-def test_a_range_of_markers_and_aborted_records_holds_nothing_visible(
-    broker: Broker, new_topic: NewTopic, writer: Writer, start: int, end: int, visible: bool
+def test_only_what_was_aborted_is_told_from_markers_by_a_reader_that_sees_it(
+    broker: Broker, new_topic: NewTopic, writer: Writer
 ) -> None:
     topic = new_topic(1)
     writer.committed(topic, 0, "record 0, its marker 1")
     writer.aborted(topic, 0, "record 2, its marker 3")
     writer.committed(topic, 0, "record 4, its marker 5")
-    assert broker.has_visible_record(topic, OffsetRange(0, start, end)) is visible
+    seen = {level: [one.offset() for one in broker.scan(topic, {0: 0}, {0: 6}, level=level)] for level in LEVELS}
+    assert seen == {"read_committed": [0, 4], "read_uncommitted": [0, 2, 4]}
+    assert list(broker.scan(topic, {0: 1}, {0: 4})) == []
 
 
 def test_a_scan_held_back_by_an_open_transaction_says_so(broker: Broker, new_topic: NewTopic, writer: Writer) -> None:
