@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
 from spark_jobs.checkpoints import Checkpoint, State
-from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, UsageError
+from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace, read_rows
 from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
@@ -23,18 +23,6 @@ from spark_jobs.signature import signature
 from spark_jobs.steps import Job, now
 
 log = logging.getLogger(__name__)
-
-
-def require_whole_tables(job: Job) -> None:
-    """S1: raise `TableDamaged` if a table is gone, was created anew, or is there without its checkpoints."""
-    known = job.checkpoints.progress.table_ids
-    if not known:
-        if job.lake.exists(CONTRIBUTIONS) and read_rows(job.lake.open(CONTRIBUTIONS), ["batch"]).num_rows:
-            raise TableDamaged(tables.CHECKPOINTS, "it has no rows, but contributions has", "Restore it from a backup.")
-        return
-    for name, found in job.lake.ids().items():
-        if found != known.get(name, found):
-            raise TableDamaged(name, "it was dropped and created again since the last batch", "Restore it from a backup.")
 
 
 def abandon(job: Job) -> None:
@@ -55,7 +43,7 @@ def abandon(job: Job) -> None:
         _close(job, contributions, plan.batch)
         _close(job, job.lake.open(RECORDS), plan.batch)
         fault("before:abandon_delete")
-        delete_batch(job.lake.open(RECORDS), plan.batch)
+        delete_batch(job.lake.open(RECORDS), plan.batch, app=job.lake.app(RECORDS))
     except LostRace as error:
         raise TryAgain(f"batch {plan.batch} is being worked on by another run; nothing was abandoned yet") from error
     fault("after:abandon_delete")

@@ -4,15 +4,20 @@ Every commit is made by delta-rs in the driver, through the handle that was look
 own writer would skip a repeated batch without a word. What the columns mean is not known here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
+from spark_jobs.durability import sync_commits
 from spark_jobs.errors import TableDamaged
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
@@ -111,9 +116,10 @@ class Lake:
         try:
             return DeltaTable(self.location(name))
         except TableNotFoundError:
-            raise TableDamaged(name, f"missing at {self.location(name)}", "Restore it from a backup.") from None
+            raise TableDamaged(name, f"missing at {self.location(name)}", "Bring back the newest copy of it.") from None
         except DeltaError as error:
-            raise TableDamaged(name, f"its log cannot be read ({error})", "Restore the log from a backup.") from error
+            first = str(error).partition("\n")[0]
+            raise TableDamaged(name, f"its log cannot be read ({first})", "Bring back the newest copy of the table.") from error
 
     def create_missing(self) -> None:
         """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others."""
@@ -136,9 +142,36 @@ class Lake:
 
 def read_rows(table: DeltaTable, columns: Iterable[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
     """Rows of an open table that match `where`, as Arrow; files are skipped by their statistics."""
-    # One thread: with Arrow's pool, a normal interpreter exit after this aborted in one of ten runs.
     dataset = table.to_pyarrow_dataset()
-    return dataset.to_table(columns=list(columns) if columns else None, filter=where, use_threads=False)
+    try:
+        # One thread: with Arrow's pool, a normal interpreter exit after this aborted in one of ten runs.
+        return dataset.to_table(columns=list(columns) if columns else None, filter=where, use_threads=False)
+    except (FileNotFoundError, pa.ArrowException) as error:
+        raise _unreadable(table, error) from error
+    except OSError as error:
+        # What the file system refuses has a number, what is no Parquet file has none.
+        if error.errno:
+            raise
+        raise _unreadable(table, error) from error
+
+
+def _unreadable(table: DeltaTable, error: Exception) -> TableDamaged:
+    first = str(error).partition("\n")[0].rstrip(". ")
+    return TableDamaged(str(table.metadata().name), f"a file of it cannot be read ({first})", "Bring the file back from a copy.")
+
+
+def require_files(lake: Lake, name: str, table: DeltaTable, since_batch: int) -> None:
+    """Raise `TableDamaged` if a file with rows of the batch or a later one is gone or has not its length any more."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    if not files.num_rows or "max.batch" not in files.column_names:
+        return
+    newest = files.filter(pc.greater_equal(files["max.batch"], since_batch))
+    sizes = dict(zip(newest["path"].to_pylist(), newest["size_bytes"].to_pylist(), strict=True))
+    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
+    for one in storage.get_file_info(list(sizes)):
+        if one.size != sizes[one.path]:
+            found = "is missing" if one.size is None else f"has {one.size} of {sizes[one.path]} bytes"
+            raise TableDamaged(name, f"its file {one.path} {found}", "Bring the file back from a copy.")
 
 
 def append_once(table: DeltaTable, rows: pa.Table, *, app: str, version: int) -> None:
@@ -146,18 +179,14 @@ def append_once(table: DeltaTable, rows: pa.Table, *, app: str, version: int) ->
     `table` was opened: then `LostRace`. The handle is what makes this a compare-and-set.
     """
     require_schema(rows.schema, SCHEMAS[table.metadata().name or ""])
-    try:
-        write_deltalake(table, rows, mode="append", commit_properties=_committed_as(app, version))
-    except CommitFailedError as error:
-        raise LostRace(str(error)) from error
+    with committing(table):
+        write_deltalake(table, rows, mode="append", commit_properties=committed_as(app, version))
 
 
 def add_files(table: DeltaTable, files: Iterable[AddAction], *, app: str, version: int) -> None:
     """Make files that are in the table's folder already part of the table, once; like `append_once`, and also without any file."""
-    try:
-        table.create_write_transaction(list(files), "append", table.schema(), commit_properties=_committed_as(app, version))
-    except CommitFailedError as error:
-        raise LostRace(str(error)) from error
+    with committing(table):
+        table.create_write_transaction(list(files), "append", table.schema(), commit_properties=committed_as(app, version))
 
 
 def merge_averages(table: DeltaTable, rows: pa.Table, *, app: str, version: int) -> None:
@@ -174,19 +203,29 @@ def merge_averages(table: DeltaTable, rows: pa.Table, *, app: str, version: int)
         predicate="target.partition = source.partition AND target.date = source.date",
         source_alias="source",
         target_alias="target",
-        commit_properties=_committed_as(app, version),
+        commit_properties=committed_as(app, version),
     )
-    try:
+    with committing(table):
         (
             merge.when_matched_update(predicate="target.batch <= source.batch", updates={**values, "revision": revision})
             .when_not_matched_insert_all()
             .execute()
         )
+
+
+@contextmanager
+def committing(table: DeltaTable) -> Iterator[None]:
+    """Around one commit through `table`: `LostRace` if another was first; afterwards the commit survives a power cut."""
+    since = table.version()
+    try:
+        yield
     except CommitFailedError as error:
         raise LostRace(str(error)) from error
+    sync_commits(table.table_uri, since)
 
 
-def _committed_as(app: str, version: int) -> CommitProperties:
+def committed_as(app: str, version: int) -> CommitProperties:
+    """What numbers a commit in the table's transaction log."""
     return CommitProperties(app_transactions=[Transaction(app, version)])
 
 

@@ -65,13 +65,13 @@ def test_a_batch_without_rows_has_no_counts(lake: Lake) -> None:
 
 def test_only_the_batch_that_is_deleted_goes(lake: Lake) -> None:
     table = write_records(lake, records(1, 0, range(5)), records(2, 0, range(5, 9)))
-    delete_batch(table, 2)
+    delete_batch(table, 2, app="p/records")
     assert [set(batch_rows(lake.open(RECORDS), batch)) for batch in (1, 2)] == [{0}, set()]
 
 
 def test_of_two_who_delete_a_batch_the_second_is_told(lake: Lake) -> None:
     first = write_records(lake, records(1, 0, range(5)))
     second = lake.open(RECORDS)
-    delete_batch(first, 1)
+    delete_batch(first, 1, app="p/records")
     with pytest.raises(LostRace):
-        delete_batch(second, 1)
+        delete_batch(second, 1, app="p/records")

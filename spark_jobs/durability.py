@@ -1,0 +1,55 @@
+"""Whether what was committed survives a power cut, on local file systems.
+
+Neither Spark nor delta-rs asks the disk to keep what it wrote: after a power cut, the newest commit may be an empty file while a
+Kafka transaction that was built on it stands. So each commit of the job is synced, with its files and folders, before the next
+step begins. Object stores keep what they have answered for, and other network file systems are mounted as they are.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+LAKE_DEPTH = 2
+"""Folders above a table that the first batch may have made: the pipeline's and the lake's."""
+
+
+def sync_commits(uri: str, since: int) -> None:
+    """Have the disk hold every commit of a table that is newer than `since`, and what it names.
+
+    Killed in between: the same as killed before; the commit may or may not survive a power cut, as if nobody had synced it.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("file", ""):
+        return
+    folder = Path(unquote(parts.path))
+    files = list(_committed_files(folder, since))
+    folders = {parent for file in files for parent in file.parents if parent.is_relative_to(folder)}
+    for path in [*files, *sorted(folders, reverse=True), *folder.parents[:LAKE_DEPTH]]:
+        _sync(path)
+
+
+def _committed_files(folder: Path, since: int) -> Iterator[Path]:
+    """The files of the log since then, the first one with the table's creation, and those that they add."""
+    log = folder / "_delta_log"
+    # The commit that created a table is only worth something together with the first one after it.
+    version = since + 1 if since else 0
+    while (commit := log / f"{version:020d}.json").exists():
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        yield from (folder / unquote(action["add"]["path"]) for action in actions if "add" in action)
+        yield from (path for path in (log / f"{version:020d}.checkpoint.parquet", log / "_last_checkpoint") if path.exists())
+        yield commit
+        version += 1
+
+
+def _sync(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        # Somebody's compaction and VACUUM were faster; what is gone need not be kept.
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

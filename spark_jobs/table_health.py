@@ -1,0 +1,260 @@
+"""Whether the tables are whole, before anything is planned: their logs, their form, and the last batch's rows.
+
+Looks at the files of the logs themselves, because readers take some damage for an older state and count on from there. Costs
+milliseconds per table and scans none: what happened to older batches is for an audit to find. Nothing is mended here; each error
+names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable, Schema
+
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, Progress
+from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
+from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake, read_rows, require_files
+from spark_jobs.record_files import PartitionRows, batch_rows
+from spark_jobs.table_log import LOG, LogFile, TableLog
+
+NEWEST = 5
+"""Commits that are parsed at every start; the sizes of all are looked at."""
+
+FAR_BACK = 200
+"""Commits that are parsed to find a way back, once something is wrong."""
+
+FORBIDDEN: Mapping[str, tuple[str, ...]] = {
+    "delta.setTransactionRetentionDuration": (),
+    "delta.enableDeletionVectors": ("false",),
+    "delta.columnMapping.mode": ("none",),
+    "delta.checkpointPolicy": ("classic",),
+    "delta.appendOnly": ("false",),
+}
+"""Properties that make a table forget batches, refuse a MERGE or shut out other readers, with the values that do not."""
+
+READER, WRITER = 1, 2
+COPY = "Bring back the newest copy of the table."
+
+
+def require_readable(lake: Lake) -> None:
+    """Raise the first problem of the tables' logs and form; to be called before any table is opened for its rows."""
+    for problem in form_problems(lake):
+        raise problem
+
+
+def require_whole(lake: Lake, checkpoints: CheckpointLog) -> None:
+    """Raise the first way in which the tables contradict the checkpoints."""
+    for problem in row_problems(lake, checkpoints):
+        raise problem
+
+
+def form_problems(lake: Lake) -> Iterator[DayfoldError]:
+    """What is wrong with each table's log, protocol, properties or columns, whatever its rows say."""
+    for name in SCHEMAS:
+        log = TableLog(lake.location(name))
+        if lake.exists(name) or log.commits:
+            yield from _problems_of_table(lake, name, log)
+
+
+def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[DayfoldError]:
+    damages = [*_damaged_checkpoints(name, log), *_damaged_commits(name, log)]
+    yield from damages
+    if not damages:
+        table = lake.open(name)
+        yield from _changed_form(lake, name, table, log)
+        yield from _forbidden_properties(lake, name, table)
+
+
+def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
+    """Commits since the newest checkpoint that say nothing, and the newest ones that are torn."""
+    since = log.newest_checkpoint[0].version if log.newest_checkpoint else -1
+    living = [commit for commit in log.commits if commit.version > since]
+    for commit in living:
+        trouble = "is empty" if not commit.size else None
+        if trouble is None and commit in living[-NEWEST:]:
+            trouble = _torn(log, commit)
+        if trouble:
+            later = any(other.size for other in living if other.version > commit.version)
+            yield TableDamaged(
+                name,
+                f"the commit {commit.path} {trouble} (a power cut does that), so what it said is lost",
+                "Later commits were built on it. " + COPY
+                if later
+                else f"Move this file out of {log.location}/{LOG} and run again: the run does the commit's work again, or says what is "
+                "missing.",
+            )
+
+
+def _torn(log: TableLog, commit: LogFile) -> str | None:
+    try:
+        log.actions(commit)
+    except ValueError as error:
+        return f"is torn ({error})"
+    return None
+
+
+def _damaged_checkpoints(name: str, log: TableLog) -> Iterator[TableDamaged]:
+    for part in log.newest_checkpoint:
+        trouble = log.trouble_of_part(part)
+        if trouble:
+            yield TableDamaged(
+                name,
+                f"the checkpoint {part.path} of its log cannot be read ({trouble})",
+                f"The commits say the same: move it and _last_checkpoint out of {log.location}/{LOG} and run again."
+                if log.is_readable_without(part.version)
+                else COPY,
+            )
+
+
+def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> Iterator[TableDamaged]:
+    """A protocol that other readers do not know, or columns that are not ours: somebody's ALTER TABLE."""
+    protocol = table.protocol()
+    features = ", ".join(sorted({*(protocol.reader_features or []), *(protocol.writer_features or [])}))
+    columns, wanted = _types(table.schema()), _types(Schema.from_arrow(SCHEMAS[name]))
+    if protocol.min_reader_version > READER or protocol.min_writer_version > WRITER:
+        versions = f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
+        told = f"it needs {versions} ({features or 'no features'}), and this pipeline keeps to {READER} and {WRITER}"
+    elif columns != wanted:
+        different = sorted(column for column in columns.keys() | wanted.keys() if columns.get(column) != wanted.get(column))
+        told = f"its columns are not the pipeline's: {', '.join(different)}"
+    else:
+        return
+    yield TableDamaged(name, f"{told}; somebody altered it", _undo(lake, name, log))
+
+
+def _types(schema: Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema.fields}
+
+
+def _undo(lake: Lake, name: str, log: TableLog) -> str:
+    """How to take back what others committed since the pipeline's last commit, where nothing was built on it."""
+    last = _last_own_commit(lake, name, log)
+    if last is None or not log.is_readable_without(last + 1):
+        return COPY
+    return (
+        f"Nothing of the pipeline was written since version {last}: move every file of a later version, and _last_checkpoint, out of "
+        f"{log.location}/{LOG}, and run again."
+    )
+
+
+def _last_own_commit(lake: Lake, name: str, log: TableLog) -> int | None:
+    """The newest version that carries a number of ours, or the table's creation; None if that is too long ago to be told."""
+    for commit, actions in log.newest_first(FAR_BACK):
+        if commit.version == 0 or any(action.get("txn", {}).get("appId") == lake.app(name) for action in actions):
+            return commit.version
+    return None
+
+
+def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[ConfigurationError]:
+    for key, value in sorted(table.metadata().configuration.items()):
+        if key in FORBIDDEN and value not in FORBIDDEN[key]:
+            yield ConfigurationError(
+                f"table {name}: its property {key} is {value}, with which this pipeline cannot count on it. Take it off in Spark: "
+                f"ALTER TABLE delta.`{lake.location(name)}` UNSET TBLPROPERTIES ('{key}')"
+            )
+
+
+def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
+    """Where tables and checkpoints contradict each other: a table gone, created anew, restored, or ahead of its plan."""
+    progress = checkpoints.progress
+    yield from _restored_checkpoints(lake, checkpoints)
+    for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES):
+        if not progress.table_ids and not lake.exists(name):
+            continue
+        table = lake.open(name)
+        found = list(_contradictions(lake, name, table, progress))
+        if found and checkpoints.exists:
+            # Of a run that was overtaken meanwhile: the tables are ahead of what it read, not damaged.
+            checkpoints.require_newest()
+        yield from found
+        if not found and progress.last_done:
+            yield from _missing_rows(lake, name, table, progress.last_done)
+
+
+def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
+    if checkpoints.exists:
+        # Opened anew, both at once: a run on another machine may have appended since the checkpoints were read.
+        table = lake.open(CHECKPOINTS)
+        known, rows = lake.known_batch(table), read_rows(table, ["sequence"]).num_rows
+        if known > rows:
+            told = f"its log says that row {known} was written, but it holds {rows}: it was restored to an older version"
+            yield TableDamaged(CHECKPOINTS, told, way_back(lake, CHECKPOINTS))
+
+
+def _contradictions(lake: Lake, name: str, table: DeltaTable, progress: Progress) -> Iterator[TableDamaged]:
+    if str(table.metadata().id) != progress.table_ids.get(name, str(table.metadata().id)):
+        yield TableDamaged(name, "it was dropped and created again since the last batch", COPY)
+    known = lake.known_batch(table)
+    if known > progress.last_batch:
+        yield TableDamaged(
+            name,
+            f"it knows batch {known}, the checkpoints end at batch {progress.last_batch}: the plan of that batch is lost",
+            _forget(lake, name, progress.last_batch),
+        )
+
+
+def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) -> Iterator[TableDamaged]:
+    """The last finished batch must be there as its checkpoint counted it; a RESTORE or a lost commit takes it away first."""
+    try:
+        require_files(lake, name, table, done.batch)
+        wanted, found = _COUNTS[name](table, done)
+    except TableDamaged as damage:
+        yield damage
+        return
+    if wanted != found:
+        told = f"it holds {found} of batch {done.batch}, its checkpoint counted {wanted}; the table was restored or has lost a commit"
+        yield TableDamaged(name, told, way_back(lake, name))
+
+
+def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+    rows = batch_rows(table, done.batch).values()
+    return _read_and_accepted(done.counts), _read_and_accepted(list(rows))
+
+
+def _read_and_accepted(parts: Sequence[Counts] | Sequence[PartitionRows]) -> str:
+    return f"{sum(one.read for one in parts)} records ({sum(one.accepted for one in parts)} accepted)"
+
+
+def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+    rows = read_rows(table, ["value_count"], ds.field("batch") == done.batch)
+    return f"{sum(one.accepted for one in done.counts)} readings", f"{pc.sum(rows['value_count']).as_py() or 0} readings"
+
+
+def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+    """A batch that is not finished may have touched some of the days since."""
+    wanted = int(done.details["published"])
+    found = read_rows(table, ["batch"], ds.field("batch") >= done.batch).num_rows
+    return f"{wanted} days", f"{min(wanted, found)} days"
+
+
+_COUNTS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}
+
+
+def way_back(lake: Lake, name: str) -> str:
+    """How to undo what somebody did to a table's rows since the pipeline's last commit."""
+    last = _last_own_commit(lake, name, TableLog(lake.location(name)))
+    if last is None:
+        return COPY
+    return (
+        f"If somebody restored it, take that back in Spark: RESTORE TABLE delta.`{lake.location(name)}` TO VERSION AS OF {last}; "
+        "else bring back the newest copy of the table."
+    )
+
+
+def _forget(lake: Lake, name: str, last_batch: int) -> str:
+    """How to take a batch out of a table whose plan is lost and that nobody has seen."""
+    log, first = TableLog(lake.location(name)), None
+    for commit, actions in log.newest_first(FAR_BACK):
+        if any(_number(action, lake.app(name)) > last_batch for action in actions):
+            first = commit.version
+    if first is None or not log.is_readable_without(first):
+        return COPY
+    return (
+        f"Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version {first} and "
+        f"later, and _last_checkpoint, out of {log.location}/{LOG} and run again: it is planned and read anew."
+    )
+
+
+def _number(action: Mapping[str, Mapping[str, object]], app: str) -> int:
+    txn = action.get("txn", {})
+    return int(str(txn["version"])) if txn.get("appId") == app else 0
