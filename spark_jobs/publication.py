@@ -129,9 +129,8 @@ class Publisher:
             fault("before:commit_transaction")
         except (KafkaException, SystemError) as error:
             raise self._aborted(error, topic) from error
-        except DayfoldError:
-            self._abort()
-            raise
+        except DayfoldError as error:
+            raise self._abort(error, topic) from None
         self._commit(topic)
         fault("after:commit_transaction")
         return count
@@ -190,20 +189,22 @@ class Publisher:
                 if not error.args[0].retriable() or time.monotonic() > deadline:
                     raise
 
-    def _abort(self) -> None:
+    def _abort(self, ending: DayfoldError, topic: str) -> DayfoldError:
+        """Abort; `ending`, or that a newer run has fenced this one, which undelivered records do not tell."""
         try:
             self._producer.abort_transaction(FENCE_SECONDS)
         except KafkaException as error:
             log.warning("the transaction could not be aborted (%s); the next run's fence does it", error.args[0].str())
+            found = self._explained(error, topic)
+            return found if isinstance(found, Superseded) else ending
+        return ending
 
     def _aborted(self, error: BaseException, topic: str) -> DayfoldError:
         found = self._explained(error, topic)
         if isinstance(found, Superseded):
             return found
-        self._abort()
-        if isinstance(found, ConfigurationError):
-            return found
-        return TryAgain(f"publishing was aborted and nothing of it is visible; run again ({found})")
+        again = TryAgain(f"publishing was aborted and nothing of it is visible; run again ({found})")
+        return self._abort(found if isinstance(found, ConfigurationError) else again, topic)
 
     def _unclear(self, error: KafkaException, topic: str) -> DayfoldError:
         found = self._explained(error, topic)

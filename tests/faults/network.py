@@ -123,6 +123,7 @@ def attempt(world: World, happening: Callable[[str], object] = lambda _: None) -
     finally:
         del os.environ["DAYFOLD_ALLOW_FAULTS"]
     seconds = time.monotonic() - begun
+    print(f"ended with {code} after {seconds:.1f} s: {said.getvalue()}")
     assert seconds < BOUND_SECONDS, f"the run took {seconds:.0f} s"
     assert_one_sentence(code, said.getvalue())
     return code

@@ -1,0 +1,110 @@
+"""The transaction ends without the run: its time is over, another producer takes its name, or its records are not delivered."""
+
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from spark_jobs.broker import LATEST
+from spark_jobs.errors import ConfigurationError
+from tests.faults.network import Network, attempt, prove_harmless, prove_whole, send_some
+from tests.submitted import wait_until
+from tests.watcher import watching
+from tests.world import World
+
+pytestmark = pytest.mark.group("BF")
+
+INSIDE = ["after:begin_transaction", "after:delivered", "after:send_offsets", "before:commit_transaction"]
+WRITTEN = INSIDE[1:]
+"""Where the broker knows of the transaction."""
+
+
+def use_setting(world: World, line: str) -> None:
+    properties = world.pipeline.kafka
+    properties.write_text(f"{properties.read_text()}{line}\n")
+
+
+def output_ends(world: World, level: IsolationLevel) -> list[int]:
+    partitions = [TopicPartition(world.pipeline.output.topic, number) for number in range(world.partitions)]
+    found = world.admin.list_offsets(dict.fromkeys(partitions, LATEST), isolation_level=level)
+    return [future.result(20).offset for future in found.values()]
+
+
+def wait_until_aborted(world: World) -> None:
+    """Until the broker has ended the transaction on the output by itself."""
+
+    def is_aborted() -> bool:
+        stable, high = (output_ends(world, level) for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED))
+        return sum(high) > 0 and stable == high
+
+    wait_until(is_aborted, "the broker to abort the transaction", 60)
+
+
+def take_over(world: World) -> None:
+    """Another producer of the pipeline's name, as a run on another machine has it."""
+    Producer({"bootstrap.servers": world.bootstrap, "transactional.id": world.pipeline.name}).init_transactions(20)
+
+
+def set_output(world: World, key: str, value: str | None) -> None:
+    """Change the output topic's config; None takes the change back."""
+    how = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
+    entry = ConfigEntry(key, value or "", incremental_operation=how)
+    resource = ConfigResource(ResourceType.TOPIC, world.pipeline.output.topic, incremental_configs=[entry])
+    for future in world.admin.incremental_alter_configs([resource]).values():
+        future.result(20)
+
+
+@pytest.mark.proves("F34", "F40", "F42")
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[] if point == WRITTEN[-1] else pytest.mark.thorough) for point in WRITTEN]
+)
+def test_a_run_that_pauses_for_longer_than_its_transaction_may_last_publishes_nothing_of_it(
+    proxied_world: World, network: Network, point: str
+) -> None:
+    use_setting(proxied_world, "transaction.timeout.ms=1500")
+    code, _ = prove_harmless(proxied_world, network, point, lambda _: wait_until_aborted(proxied_world))
+    assert code in (75, 76)
+
+
+@pytest.mark.thorough
+@pytest.mark.proves("F29", "F43")
+@pytest.mark.parametrize("point", INSIDE)
+def test_a_producer_that_is_fenced_inside_its_transaction_gives_way(proxied_world: World, network: Network, point: str) -> None:
+    code, _ = prove_harmless(proxied_world, network, point, lambda _: take_over(proxied_world))
+    assert code == 76
+
+
+@pytest.mark.thorough
+@pytest.mark.proves("F38")
+def test_averages_that_are_not_delivered_are_not_committed(proxied_world: World) -> None:
+    """The markers that end the transaction fit into the 100 bytes, the averages do not."""
+    send_some(proxied_world, 1)
+    with watching(proxied_world) as watcher:
+        set_output(proxied_world, "max.message.bytes", "100")
+        assert attempt(proxied_world) == 75
+        assert watcher.visible_batches() == set()
+        set_output(proxied_world, "max.message.bytes", None)
+        prove_whole(proxied_world)
+
+
+@pytest.mark.thorough
+@pytest.mark.proves("F31", "F40")
+@pytest.mark.parametrize("point", INSIDE)
+def test_a_crash_inside_a_transaction_holds_readers_back_only_until_the_next_run(proxied_world: World, point: str) -> None:
+    send_some(proxied_world, 1)
+    with watching(proxied_world) as watcher:
+        assert proxied_world.run_with_fault(f"{point}:raise")
+        assert watcher.visible_batches() == set()
+        prove_whole(proxied_world)
+
+
+@pytest.mark.thorough
+@pytest.mark.proves("F34")
+@pytest.mark.parametrize("line", ["transaction.timeout.ms=86400000", "socket.timeout.ms=299000000"])
+def test_a_time_that_nobody_can_grant_is_a_wrong_setting(proxied_world: World, line: str) -> None:
+    send_some(proxied_world, 1)
+    use_setting(proxied_world, line)
+    run: Callable[[], object] = proxied_world.run
+    with pytest.raises(ConfigurationError, match="does not take these settings"):
+        run()
