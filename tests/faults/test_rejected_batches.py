@@ -1,0 +1,75 @@
+"""Batches that were rejected for the most part: nothing is averaged, and the way on is to accept them or to read them anew."""
+
+import pytest
+from deltalake import DeltaTable
+
+from spark_jobs.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
+from tests import oracle
+from tests.conftest import NewWorld
+from tests.faults.checkpoint_rows import states
+from tests.faults.input_shapes import some
+from tests.world import World, reading
+
+pytestmark = pytest.mark.group("KO")
+
+
+@pytest.fixture
+def world(new_world: NewWorld) -> World:
+    return new_world()
+
+
+@pytest.mark.proves("F80", "F82")
+def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World) -> None:
+    world.send(0, *some(3), b"junk", None, b"junk")
+    world.send(1, reading("31/02/2006 00:00:00", "1"))
+    strict = ["limits.max_rejected_fraction=0.5"]
+    with pytest.raises(TooManyRejected) as caught:
+        world.run(overrides=strict)
+    text = str(caught.value)
+    assert "batch 1: 4 of 7 records were rejected (57.14%, allowed 50.00%)" in text
+    assert "2 x NOT_JSON, for example partition 0 offset 3" in text
+    assert "1 x TOMBSTONE, for example partition 0 offset 4" in text
+    assert "1 x BAD_TIME, for example partition 1 offset 0" in text
+    assert DeltaTable(f"{world.tables}/contributions").to_pyarrow_dataset().count_rows() == 0
+    with pytest.raises(TooManyRejected):
+        world.run(overrides=strict)
+    world.run(overrides=["limits.max_rejected_fraction=1"])
+    world.assert_all_counted()
+
+
+@pytest.mark.proves("F88")
+def test_a_batch_with_wrong_settings_is_abandoned_and_read_again_with_the_right_ones(world: World) -> None:
+    world.send(0, *some(3))
+    wrong = ["limits.max_rejected_fraction=0", "input.time.format=yyyy-MM-dd HH:mm:ss"]
+    with pytest.raises(TooManyRejected):
+        world.run(overrides=wrong)
+    (done,) = world.run(overrides=["limits.max_rejected_fraction=0"], abandon=True)
+    assert (done.batch, done.counts[0].accepted) == (2, 3)
+    assert states(world) == ["PLANNED", "ABANDONED", "PLANNED", "DONE"]
+    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
+
+
+@pytest.mark.proves("F80")
+@pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
+def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: World, point: str) -> None:
+    world.send(0, *some(3), b"junk")
+    strict = ["limits.max_rejected_fraction=0"]
+    with pytest.raises(TooManyRejected):
+        world.run(overrides=strict)
+    assert world.run_with_fault(f"{point}:raise", abandon=True)
+    with pytest.raises(TableDamaged, match=r"about to be abandoned.*--abandon"):
+        world.run()
+    world.run(abandon=True)
+    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
+
+
+@pytest.mark.proves("K13")
+def test_a_batch_that_was_averaged_cannot_be_abandoned(world: World) -> None:
+    world.send(0, *some(3))
+    world.run_with_fault("after:contributions_commit:raise")
+    with pytest.raises(DecisionNeeded, match="has been averaged already"):
+        world.run(abandon=True)
+    world.run()
+    world.assert_all_counted()
+    with pytest.raises(UsageError, match="no unfinished batch"):
+        world.run(abandon=True)
