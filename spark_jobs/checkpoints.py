@@ -132,7 +132,8 @@ class CheckpointLog:
 
     def require_newest(self) -> None:
         """Raise `Superseded` if another run has appended since this log was read."""
-        self._require_no_more_than_read(self._lake.open(CHECKPOINTS))
+        if self._lake.exists(CHECKPOINTS):
+            self._require_no_more_than_read(self._lake.open(CHECKPOINTS))
 
     def _require_no_more_than_read(self, table: DeltaTable) -> None:
         if len(_rows(table)) > len(self.rows):

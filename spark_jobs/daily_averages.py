@@ -23,7 +23,7 @@ from spark_jobs import decisions, planning, steps, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DayfoldError, TryAgain, UsageError
+from spark_jobs.errors import DayfoldError, DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
@@ -53,8 +53,9 @@ def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSe
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
         job = steps.Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
+        fault("after:checkpoints_read")
         topics = planning.look_at_topics(broker, pipeline)
-        planning.require_tables_not_behind(broker, pipeline, job.checkpoints.progress, topics.input)
+        require_tables_not_behind(job, topics)
         table_health.require_whole(lake, job.checkpoints)
         planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, steps.now())
         if request.abandon:
@@ -75,6 +76,15 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
     publisher.fence()
     fault("after:fence")
     return publisher
+
+
+def require_tables_not_behind(job: steps.Job, topics: planning.Topics) -> None:
+    """S1: raise if the group proves a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
+    try:
+        planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics.input)
+    except DecisionNeeded:
+        job.checkpoints.require_newest()
+        raise
 
 
 def next_plan(job: steps.Job, topics: planning.Topics) -> Plan | None:
