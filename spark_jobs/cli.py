@@ -45,6 +45,8 @@ Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY.PATH=VALUE",
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Folder = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
 
+PIPE_WIDTH = 200
+
 BROKER_FOLDER = PROJECT / "data" / "kafka"
 
 
@@ -172,7 +174,8 @@ def _print(report: dict[str, Any], table: Table, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report, indent=2, default=str))
     else:
-        Console().print(table)
+        # A pipe has no width to fit into; a line that is searched for must stay in one piece.
+        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 @contextmanager

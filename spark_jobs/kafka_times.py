@@ -26,6 +26,7 @@ _SETTINGS = {
     "queued.min.messages": "1",
     "fetch.message.max.bytes": "16384",
 }
+_NOTHING_THERE = (KafkaError._PARTITION_EOF, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,18 +53,23 @@ def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int],
 
 
 def _firsts(consumer: Consumer, wanted: int, settings: KafkaSettings, seconds: float) -> Iterator[Message]:
-    """The first record of each assigned partition; a partition whose end or whose error comes first has none."""
+    """The first record of each assigned partition; one whose end comes first, or whose offset is gone, has none."""
     deadline = time.monotonic() + seconds
     answered: set[int] = set()
     while len(answered) < wanted and time.monotonic() < deadline:
         message = consumer.poll(POLL_SECONDS)
-        error = message.error() if message is not None else None
-        if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise as_dayfold_error(error, settings, Request("Read", "topic", str(message.topic() if message else "")))
-        number = message.partition() if message is not None else None
-        if message is None or number is None or number < 0 or number in answered:
+        if message is None or not _is_answer(message, settings):
             continue
-        if error is None:
+        number = message.partition() or 0
+        if message.error() is None and number not in answered:
             yield message
         answered.add(number)
         consumer.pause([TopicPartition(str(message.topic()), number)])
+
+
+def _is_answer(message: Message, settings: KafkaSettings) -> bool:
+    """Whether the partition has said what it has to say; other errors pass, or last until the time is up."""
+    error = message.error()
+    if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise as_dayfold_error(error, settings, Request("Read", "topic", str(message.topic())))
+    return error is None or error.code() in _NOTHING_THERE

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from spark_jobs.losses import LossEntry
@@ -94,15 +95,20 @@ def expires(expiry: Expiry | None) -> str:
 
 def status_table(status: Status) -> Table:
     """The status for a terminal; `status_notes` go below it."""
-    table = Table(title=_headline(status), title_justify="left")
-    for name in ("partition", "next offset", "group", "log start", "stable end", "high watermark", "lag", "expires"):
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
+    table = _narrow(_headline(status))
+    for name in ("partition", "next\noffset", "group", "stable\nend", "high\nwatermark", "lag", "expires"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
     for one in status.partitions:
-        numbers = (one.partition, one.stored, one.group, one.low, one.stable, one.high, one.lag)
+        numbers = (one.partition, one.stored, one.group, one.stable, one.high, one.lag)
         wrong = f"{one.verdict.cause}, {one.verdict.wrong} wrong" if one.verdict.wrong else one.verdict.cause
         table.add_row(*("-" if number is None else f"{number:,}" for number in numbers), expires(one.expiry), wrong)
     return table
+
+
+def _narrow(title: str) -> Table:
+    """A table for many columns: on a terminal of 80 signs, offsets are still shown whole."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def status_notes(status: Status) -> tuple[str, ...]:
@@ -148,12 +154,12 @@ _JSON_NAMES = {"start": "from", "end": "to"}
 
 def losses_table(pipeline: str, entries: Iterable[LossEntry]) -> Table:
     """The register of losses for a terminal."""
-    table = Table(title=f"{pipeline}: losses accepted and topics adopted", title_justify="left")
+    table = _narrow(f"{pipeline}: losses accepted and topics adopted")
     for name in ("when", "who", "run", "what"):
-        table.add_column(name)
-    for name in ("after batch", "partition", "from", "to", "count"):
-        table.add_column(name, justify="right")
-    table.add_column("cause")
+        table.add_column(name, overflow="fold")
+    for name in ("batch", "partition", "from", "to", "count"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("cause", overflow="fold")
     for one in entries:
         numbers = (one.batch, one.partition, one.start, one.end, one.count)
         texts = ("-" if number is None else f"{number:,}" for number in numbers)

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from spark_jobs.local import airflow
 from spark_jobs.local.airflow import DagRunResult
 from spark_jobs.submit import spark_submit
 from tests.conftest import NewWorld
+from tests.faults.topic_settings import alter_input
 from tests.world import World, reading
 
 DAYS = range(16, 21)
@@ -72,17 +74,26 @@ def scheduler(new_world: NewWorld, tmp_path: Path) -> Scheduler:
     return Scheduler(world, environment, tmp_path)
 
 
-def send_days(world: World, month: int) -> None:
+def send_days(world: World, month: int, hours_ago: int = 0) -> None:
+    written = {"timestamp": int(time.time() - hours_ago * 3600) * 1000}
     for partition in range(world.partitions):
         days = [f"{day}/{month:02d}/2006 17:{minute:02d}:00" for day in DAYS for minute in range(PER_DAY)]
-        world.send(partition, *(reading(moment, f"23{partition}.{number:03d}") for number, moment in enumerate(days)))
+        world.send(partition, *(reading(moment, f"23{partition}.{number:03d}") for number, moment in enumerate(days)), **written)
+
+
+def warnings_of_expiry(scheduler: Scheduler) -> int:
+    """How many lines of the task `retention` warn; the job says the same later, in lines of its own."""
+    lines = scheduler.log.read_text().splitlines()
+    return sum("the oldest unread record" in line and "[warning" in line for line in lines)
 
 
 def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(scheduler: Scheduler) -> None:
     world, sent = scheduler.world, len(DAYS) * PER_DAY
-    send_days(world, month=11)
+    alter_input(world, {"retention.ms": str(168 * 3_600_000)})
+    send_days(world, month=11, hours_ago=150)
     first = scheduler.run()
     assert first.states == ALL_SUCCEEDED, scheduler.log.read_text()
+    assert warnings_of_expiry(scheduler) == world.partitions
     assert first.succeeded
     world.assert_all_counted()
     assert scheduler.xcom(first, "new_records", "plan")["count"] == sent * world.partitions
@@ -95,6 +106,7 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert second.succeeded
     assert second.states == ALL_SUCCEEDED | {"submit": "skipped", "verify": "skipped"}
     assert scheduler.spark_starts == 1
+    assert warnings_of_expiry(scheduler) == 0
     assert scheduler.asset_events(second) == []
 
     send_days(world, month=12)

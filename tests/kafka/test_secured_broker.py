@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyspark
@@ -12,6 +13,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
+from spark_jobs import watch
 from spark_jobs.broker import Broker, connect
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_keys import SECRET_KEYS
@@ -116,6 +118,10 @@ def test_the_least_privilege_is_enough_for_every_question(login: Login, user: st
         assert broker.committed(GROUP, READINGS, topic.numbers) == {}
         assert [record.value() for record in broker.scan(READINGS, {0: 0, 1: 0}, {0: 2, 1: 0})] == [b"a", b"b"]
         assert broker.topic_config(READINGS, ["cleanup.policy"]) == {"cleanup.policy": None}
+        assert broker.record_times(READINGS, {0: 1, 1: 0}).keys() == {0}
+        assert watch.read_retention(broker, READINGS) == watch.UNKNOWN
+        expiries = watch.find_expiries(broker, topic, {}, watch.UNKNOWN, datetime.now(UTC))
+        assert {number: one.hours_left for number, one in expiries.items()} == {0: None}
 
 
 @pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
@@ -173,6 +179,11 @@ def test_a_topic_that_does_not_exist_is_told_to_those_who_may_know(secured: Secu
 
 def test_a_topic_that_may_be_looked_at_but_not_read_is_told(secured: Secured, login: Login) -> None:
     sentence = refusal(secured, login("bob"), lambda broker: list(broker.scan(READINGS, {0: 0}, {0: 1})))
+    assert f"User:bob has no permission for Read on topic {READINGS}" in sentence
+
+
+def test_asking_when_records_were_written_without_permission_to_read_is_told(secured: Secured, login: Login) -> None:
+    sentence = refusal(secured, login("bob"), lambda broker: broker.record_times(READINGS, {0: 0, 1: 0}))
     assert f"User:bob has no permission for Read on topic {READINGS}" in sentence
 
 
