@@ -11,7 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from spark_jobs.errors import TableDamaged
+from spark_jobs.errors import DayfoldError, TableDamaged
 
 UNREADABLE = (DeltaError, OSError, pa.ArrowException)
 """What reading a table whose files or log are damaged ends with."""
@@ -38,6 +38,11 @@ def difference(where: str, what: str, way_on: str = RESTORE, partition: int | No
     return Difference(where, f"{where}: {what}. {way_on}", partition)
 
 
+def told(error: DayfoldError) -> Difference:
+    """An error about a table as a difference; its sentence begins with the place."""
+    return Difference(str(error).partition(":")[0], " ".join(str(error).split()))
+
+
 @dataclass
 class Findings:
     """Everything found so far, in the order it was looked for."""
@@ -54,7 +59,7 @@ class Findings:
         try:
             return read()
         except TableDamaged as error:
-            self.differences.append(Difference(f"table {error.table}", _in_one_line(str(error))))
+            self.differences.append(told(error))
         except UNREADABLE as error:
             self.differences.append(difference(f"table {table}", f"its rows cannot be read ({_first_line(error)})"))
         return None
@@ -62,8 +67,3 @@ class Findings:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(". ")
-
-
-def _in_one_line(text: str) -> str:
-    """Without the numbered frames that delta-rs puts into its messages."""
-    return " ".join(line.strip() for line in text.splitlines() if ": <unknown>" not in line).strip()

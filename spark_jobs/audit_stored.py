@@ -5,31 +5,17 @@ Counts come from the statistics in the table's log wherever those are exact, so 
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.fs as pa_fs
 from deltalake import DeltaTable, QueryBuilder
-from deltalake.fs import DeltaStorageHandler
 
-from spark_jobs.audit_findings import RESTORE, Difference, difference
+from spark_jobs.audit_findings import RESTORE, Difference, difference, told
 from spark_jobs.audit_ledger import Ledger, read_ledger
 from spark_jobs.audit_tables import Found, Row
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.errors import TableDamaged
-from spark_jobs.lake import CHECKPOINTS, RECORDS, SCHEMAS, Lake, read_rows
-
-SHOWN = 3
-
-
-FORBIDDEN = {
-    "delta.setTransactionRetentionDuration": (),
-    "delta.enableDeletionVectors": ("false",),
-    "delta.columnMapping.mode": ("none",),
-    "delta.checkpointPolicy": ("classic",),
-}
-"""Properties that make a table forget batches or shut out other readers, each with the values that do not."""
+from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake, read_rows, require_files
+from spark_jobs.table_health import form_problems
 
 _EXACT = (
     "num_records",
@@ -46,7 +32,7 @@ _EXACT = (
 def stored_ledger(lake: Lake) -> Ledger:
     """The checkpoints, folded."""
     table = lake.open(CHECKPOINTS)
-    require_files(lake, CHECKPOINTS, table)
+    require_files(lake, CHECKPOINTS, table, 0)
     sequences = read_rows(table, ["sequence"])["sequence"].to_pylist()
     try:
         rows = CheckpointLog(lake).rows
@@ -58,7 +44,7 @@ def stored_ledger(lake: Lake) -> Ledger:
 def record_counts(lake: Lake) -> dict[tuple[int, int], Found]:
     """Rows of `records` per batch and partition."""
     table = lake.open(RECORDS)
-    require_files(lake, RECORDS, table)
+    require_files(lake, RECORDS, table, 0)
     files = pa.table(table.get_add_actions(flatten=True))
     rows = _counted_by_statistics(files) if _are_exact(files) else _counted_by_query(table)
     return {(row["batch"], row["partition"]): Found(row["read"], row["accepted"], row["first"], row["last"]) for row in rows}
@@ -94,26 +80,9 @@ def _counted_by_query(table: DeltaTable) -> list[Row]:
 def small_table(lake: Lake, name: str) -> list[Row]:
     """All rows of `contributions` or `daily_averages`."""
     table = lake.open(name)
-    require_files(lake, name, table)
+    require_files(lake, name, table, 0)
     rows: list[Row] = read_rows(table).to_pylist()
     return rows
-
-
-def require_files(lake: Lake, name: str, table: DeltaTable) -> None:
-    """Raise `TableDamaged` if a file that the table consists of is gone or has not its length any more."""
-    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
-    found = {one.path: one.size for one in storage.get_file_info(pa_fs.FileSelector("", recursive=True))}
-    files = pa.table(table.get_add_actions(flatten=True)).select(["path", "size_bytes"]).to_pylist()
-    wrong = [one for one in files if "://" not in one["path"] and found.get(one["path"]) != one["size_bytes"]]
-    if wrong:
-        shown = ", ".join(_file(one, found) for one in wrong[:SHOWN])
-        raise TableDamaged(name, f"{len(wrong)} of its {len(files)} files are missing or cut: {shown}", RESTORE)
-
-
-def _file(one: dict[str, Any], found: dict[str, int | None]) -> str:
-    size = found.get(one["path"])
-    is_now = "is missing" if size is None else f"has {size} of {one['size_bytes']} bytes"
-    return f"{PurePosixPath(one['path']).name} {is_now}"
 
 
 def query(table: DeltaTable, sql: str) -> pa.RecordBatchReader:
@@ -122,42 +91,22 @@ def query(table: DeltaTable, sql: str) -> pa.RecordBatchReader:
 
 
 def check_health(lake: Lake, ids: Mapping[str, str]) -> Iterator[Difference]:
-    """What has to hold of every table whatever is in it: the id of the last plan, its columns, nothing that other readers do not know."""
-    for name in SCHEMAS:
-        try:
-            table = lake.open(name)
-        except TableDamaged:
-            continue
-        yield from _check_table(lake, name, table, ids.get(name))
+    """What has to hold of every table whatever is in it: its log and form, and the id that it had in the last plan."""
+    try:
+        for problem in form_problems(lake):
+            yield told(problem)
+    except TableDamaged as damage:
+        yield told(damage)
+    for name, planned in ids.items():
+        found = _id(lake, name)
+        if found not in (None, planned):
+            what = f"it was dropped and created again: its id is {found}, the last plan has {planned}"
+            yield difference(f"table {name}", what)
 
 
-def _check_table(lake: Lake, name: str, table: DeltaTable, planned_id: str | None) -> Iterator[Difference]:
-    where, metadata = f"table {name}", table.metadata()
-    if planned_id not in (None, str(metadata.id)):
-        yield difference(where, f"it was dropped and created again: its id is {metadata.id}, the last plan has {planned_id}")
-    columns = dict.fromkeys(field.name for field in table.schema().fields)
-    if list(columns) != SCHEMAS[name].names:
-        yield difference(where, f"its columns are {', '.join(columns)}, they should be {', '.join(SCHEMAS[name].names)}")
-    if _is_hollow(lake, name, table):
-        yield difference(where, f"its newest commit (version {table.version()}) is an empty file, so what it said is lost")
-    yield from _forbidden(where, table)
-
-
-def _is_hollow(lake: Lake, name: str, table: DeltaTable) -> bool:
-    """Whether the newest commit's file has no content, as a power cut leaves it; readers take that for a commit of nothing."""
-    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
-    (newest,) = storage.get_file_info([f"_delta_log/{table.version():020d}.json"])
-    return newest.type == pa_fs.FileType.File and not newest.size
-
-
-def _forbidden(where: str, table: DeltaTable) -> Iterator[Difference]:
-    for name, value in sorted(table.metadata().configuration.items()):
-        if name in FORBIDDEN and value not in FORBIDDEN[name]:
-            yield difference(
-                where, f"its property {name} is {value}", f"Take it off: ALTER TABLE ... UNSET TBLPROPERTIES ('{name}')."
-            )
-    protocol = table.protocol()
-    if protocol.min_reader_version != 1:
-        features = ", ".join(protocol.reader_features or []) or "no features"
-        told = f"it needs readers of protocol version {protocol.min_reader_version} ({features}), others cannot read it any more"
-        yield difference(where, told, "Drop the table feature with Delta's own command, or bring the table back from a backup.")
+def _id(lake: Lake, name: str) -> str | None:
+    """Delta's id of the table, None if it cannot be opened, which is told elsewhere."""
+    try:
+        return str(lake.open(name).metadata().id)
+    except TableDamaged:
+        return None

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from spark_jobs.local.kafka_server import RunningKafka
 from tests.conftest import IMPATIENT
+from tests.faults.audited import write_history
 from tests.faults.network import Network, make_proxied_world, proxied_broker
-from tests.world import World
+from tests.world import World, make_world
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,4 +37,13 @@ def proxied_world(network: Network, tmp_path: Path, spark: "SparkSession") -> It
     world = make_proxied_world(network, tmp_path, spark)
     yield world
     network.make_whole()
+    world.end()
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory, kafka: RunningKafka, spark: "SparkSession") -> Iterator[World]:
+    """A pipeline that has been through everything; only looked at, cases tamper with copies of its tables."""
+    world = make_world(tmp_path_factory.mktemp("history"), kafka.bootstrap, lambda: spark)
+    write_history(world)
+    yield world
     world.end()

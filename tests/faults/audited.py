@@ -1,0 +1,53 @@
+"""A pipeline's history with everything in it, and its audit: what the cases of the audit share."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_jobs.audit import Audit, audit
+from spark_jobs.broker import connect
+from spark_jobs.config import load_pipeline
+from spark_jobs.errors import TooManyRejected
+from spark_jobs.kafka_settings import load_kafka_settings
+from tests.world import World, reading
+
+NO_LIMIT, STRICT = "limits.max_rejected_fraction=1", "limits.max_rejected_fraction=0"
+
+
+def some(count: int, day: int = 16) -> list[bytes]:
+    return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
+
+
+def write_history(world: World) -> None:
+    """Batches with rejected rows, gaps and late days, a loss, an abandoned batch, an adopted topic."""
+    world.send(0, *some(4), *some(2, 17))
+    world.send(1, *some(3), b"junk", None)
+    world.send_in_transaction(1, *some(2), commit=False)
+    world.run()
+    world.send(0, *some(3), *some(1, 18))
+    world.run_with_fault("after:commit_transaction:raise")
+    world.run()
+    world.send(0, *some(5, 19))
+    world.delete_records(0, 12)
+    world.run(accept_loss=True)
+    world.send(2, *some(3), b"junk")
+    with pytest.raises(TooManyRejected):
+        world.run(overrides=[STRICT])
+    world.run(overrides=[NO_LIMIT], abandon=True)
+    world.recreate_input(3)
+    world.send(0, *some(2))
+    world.send(1, *some(2, 17))
+    world.run(adopt_topic=True)
+    world.send(1, *some(2, 16))
+    world.run()
+
+
+def audited(world: World, lake: Path | None = None, *, output: str = "", deep: bool = False) -> Audit:
+    lakes = [f"lake={lake}"] if lake else []
+    pipeline = load_pipeline(world.config, overrides=[*lakes, *([f"output.topic={output}"] if output else [])])
+    with connect(load_kafka_settings(pipeline.kafka, {})) as broker:
+        return audit(broker, pipeline, deep=deep)
+
+
+def told(found: Audit) -> str:
+    return "\n".join(map(str, found.differences))
