@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types bench-floor clean
+.PHONY: help setup demo test faults faults-docs soak defects lint format types bench-floor bench-audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,18 @@ demo: setup ## The whole pipeline on real readings: embedded Kafka, Airflow, Spa
 test: lint types ## All checks and all tests, on a Kafka of their own
 	@$(BIN)/pytest
 
+faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
+	@$(BIN)/pytest --faults -q
+
+faults-docs: setup ## Take the results of the last complete `make faults` into docs/
+	@$(BIN)/python -m tests.fault_docs
+
+soak: setup ## Batches with a random fault in every second one: make soak MINUTES=10 SEED=1
+	@$(BIN)/pytest -q tests/faults/soak.py --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+defects: setup ## Break the program on purpose, one rule at a time; each time a test must fail
+	@$(BIN)/python -m tests.defects.apply
+
 lint: setup ## Rules and formatting of the code, changing nothing
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -37,6 +49,9 @@ types: setup ## Static types
 
 bench-floor: setup ## Time the job against a Spark that only reads the same records
 	@$(BIN)/python -m benchmarks.floor
+
+bench-audit: setup ## Time `dayfold audit` on a lake of two million records
+	@$(BIN)/python -m benchmarks.audit
 
 clean: ## Stop the embedded Kafka and remove everything made here
 	-@test ! -x $(BIN)/dayfold || $(BIN)/dayfold broker stop
