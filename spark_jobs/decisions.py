@@ -8,19 +8,19 @@ import logging
 import os
 from collections.abc import Mapping
 
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
 from spark_jobs.checkpoints import Checkpoint, State
 from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
-from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace
 from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
 from spark_jobs.signature import signature
 from spark_jobs.steps import Job, now
+from spark_jobs.table_health import is_counted
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,12 @@ def abandon(job: Job) -> None:
     plan = job.checkpoints.progress.unfinished
     if plan is None:
         raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
-    contributions = job.lake.open(CONTRIBUTIONS)
-    if read_rows(contributions, ["batch"], ds.field("batch") == plan.batch).num_rows:
+    if is_counted(job.lake, plan.batch):
         raise DecisionNeeded(
             f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
         )
     try:
-        _close(job, contributions, plan.batch)
+        _close(job, job.lake.open(CONTRIBUTIONS), plan.batch)
         _close(job, job.lake.open(RECORDS), plan.batch)
         fault("before:abandon_delete")
         delete_batch(job.lake.open(RECORDS), plan.batch, app=job.lake.app(RECORDS))

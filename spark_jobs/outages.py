@@ -7,12 +7,21 @@ looks at the tables, so trying again is always safe.
 
 import re
 
-from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, TryAgain
 
 _CAUSE = re.compile(r"(?:Caused by: |^: |\): )((?:[a-z_]+\.)+[A-Z]\w*(?:Exception|Error)(?:: [^\n]*)?)", re.MULTILINE)
 _KAFKA = "org.apache.kafka.common.errors."
 _REFUSED = re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|Config)\w*Exception")
-_FULL = ("No space left on device", "os error 28", "Disk quota exceeded")
+_FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "File too large", "os error 27")
+_UNWRITABLE = (
+    "Permission denied",
+    "Operation not permitted",
+    "Read-only file system",
+    "Not a directory",
+    "File exists",
+    "Mkdirs failed",
+)
+_UNREADABLE = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "Parquet error", "Object at location")
 _LOST = ("Some data may have been lost", "OffsetOutOfRange")
 _SILENT = (_KAFKA, "Cannot fetch record for offset", "java.util.concurrent.TimeoutException")
 
@@ -28,6 +37,10 @@ def outage(error: BaseException) -> DayfoldError | None:
     cause = innermost_cause(text)
     if any(words in text for words in _FULL):
         return TryAgain(f"the disk is full: {cause}. Make room, then run again; nothing is lost")
+    if any(words in text for words in _UNWRITABLE):
+        return ConfigurationError(f"a file or folder cannot be made: {cause}. Make it writable, then run again; nothing is lost")
+    if any(words in text for words in _UNREADABLE):
+        return DecisionNeeded(f"a file of a table cannot be read: {cause}. Bring it back from a copy, then run again")
     if _REFUSED.search(text):
         return ConfigurationError(f"Spark's Kafka client was refused: {cause}")
     if any(words in text for words in _LOST):

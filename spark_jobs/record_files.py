@@ -20,6 +20,8 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
+from spark_jobs.errors import TryAgain
+from spark_jobs.faults import fault
 from spark_jobs.lake import COUNTED, RECORDS, SCHEMAS, Lake, committed_as, committing, read_rows, require_schema
 
 if TYPE_CHECKING:
@@ -48,12 +50,20 @@ def write_files(frame: "DataFrame", lake: Lake, batch: int) -> list[AddAction]:
     folder = f"batch-{batch:08d}-{uuid.uuid4().hex}"
     writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
     writer.parquet(f"{lake.location(RECORDS)}/{folder}")
+    fault("before:records_footers")
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
     found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
-    files = [(one, pq.read_metadata(one.path, filesystem=storage)) for one in found if one.path.endswith(".parquet")]
+    files = [(one, _footer(one, storage)) for one in found if one.path.endswith(".parquet")]
     for _, footer in files:
         require_schema(footer.schema.to_arrow_schema(), SCHEMAS[RECORDS])
     return [_add_action(file, footer) for file, footer in files if footer.num_rows]
+
+
+def _footer(file: pa_fs.FileInfo, storage: pa_fs.FileSystem) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(file.path, filesystem=storage)
+    except pa.ArrowInvalid as error:
+        raise TryAgain(f"{file.path} was cut short while Spark wrote it ({error}); make sure of room and run again") from error
 
 
 def _add_action(file: pa_fs.FileInfo, footer: pq.FileMetaData) -> AddAction:

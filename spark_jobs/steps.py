@@ -33,6 +33,7 @@ from spark_jobs.planning import require_still_there
 from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_of, read_records, write_files
 from spark_jobs.records import records_of
+from spark_jobs.table_health import anew_or_back, way_back
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -167,7 +168,7 @@ def explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partitio
             f"it holds {_read(rows, missing.partition)} records of partition {missing.partition} of batch {plan.batch}, but not the "
             f"one at offset {missing.offset}, which readers of {topic.name} see "
             "(was the table restored, or was the batch about to be abandoned?)",
-            "Nothing of it was averaged; run again with --abandon to read it anew.",
+            anew_or_back(job.lake, RECORDS, plan.batch),
         )
     return found
 
@@ -218,13 +219,13 @@ def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
             CONTRIBUTIONS,
             f"its log says that batch {plan.batch} was averaged, but no row of it is there "
             "(was the table restored, or was the batch about to be abandoned?)",
-            "Nothing was published; run again with --abandon to read the batch anew.",
+            anew_or_back(job.lake, CONTRIBUTIONS, plan.batch),
         )
     if counted != accepted:
         raise TableDamaged(
             CONTRIBUTIONS,
             f"batch {plan.batch} counts {counted} readings, records holds {accepted}",
-            "Nothing was published; restore the table to the version after the last batch.",
+            way_back(job.lake, CONTRIBUTIONS),
         )
     return found
 

@@ -241,6 +241,20 @@ def way_back(lake: Lake, name: str) -> str:
     )
 
 
+def is_counted(lake: Lake, batch: int) -> bool:
+    """Whether a batch has contributions or has touched the daily averages, even if its contributions were taken away since."""
+    if lake.known_batch(lake.open(DAILY_AVERAGES)) >= batch:
+        return True
+    return bool(read_rows(lake.open(CONTRIBUTIONS), ["batch"], ds.field("batch") == batch).num_rows)
+
+
+def anew_or_back(lake: Lake, name: str, batch: int) -> str:
+    """What to do about missing rows of an unfinished batch: read it anew, or bring the rows back where it counts already."""
+    if is_counted(lake, batch):
+        return way_back(lake, name)
+    return "Nothing of it was averaged; run again with --abandon to read it anew."
+
+
 def _forget(lake: Lake, name: str, last_batch: int) -> str:
     """How to take a batch out of a table whose plan is lost and that nobody has seen."""
     log, first = TableLog(lake.location(name)), None
