@@ -104,6 +104,8 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
         return ConfigurationError(
             f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"
         )
+    if code == KafkaError.MSG_SIZE_TOO_LARGE:
+        return ConfigurationError(f"topic {request.name} takes no record of this size; raise its max.message.bytes")
     if code in _SUPERSEDED:
         return Superseded(f"a newer run has taken over ({request}); this one stops")
     if code in _SETTINGS:

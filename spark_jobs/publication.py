@@ -215,8 +215,11 @@ class Publisher:
     def _undelivered(self, topic: str, count: int) -> DayfoldError:
         for error in self._failures:
             found = self._explained(error, topic)
-            if isinstance(found, Superseded | ConfigurationError):
+            if isinstance(found, Superseded):
                 return found
+            if isinstance(found, ConfigurationError):
+                missing = f"{count - self._delivered} of {count} averages were not delivered"
+                return ConfigurationError(f"{missing}: {found}")
         reasons = ", ".join(sorted({error.str() for error in self._failures})) or "no answer in time"
         return TryAgain(f"{topic}: {count - self._delivered} of {count} averages were not delivered ({reasons}); run again")
 

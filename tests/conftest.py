@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--faults", action="store_true", help="run every fault case, and only those, and write the report")
     group.addoption("--thorough", action="store_true", help="do not leave out the cases that only `make faults` runs")
+    group.addoption("--minutes", type=float, default=10, help="how long `make soak` goes on")
     group.addoption("--seed", type=int, default=1, help="what the random choices of fault cases begin with")
 
 

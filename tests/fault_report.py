@@ -31,6 +31,7 @@ GROUPS = {
     "DF": "disk and tables",
     "FZ": "messages",
     "SE": "security",
+    "AF": "Airflow",
 }
 
 

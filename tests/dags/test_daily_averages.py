@@ -121,6 +121,8 @@ def test_every_pipeline_file_becomes_a_dag_of_its_name(facts: Facts) -> None:
     assert facts["good"]["errors"] == {}
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F71")
 def test_every_dag_keeps_the_house_rules(facts: Facts) -> None:
     for dag in facts["good"]["dags"].values():
         assert dag["owner"] == "dayfold"
@@ -191,6 +193,8 @@ def test_parameters_are_described_and_refused_when_they_make_no_sense(facts: Fac
     assert all(param["description"] for param in params.values())
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F70", "F72")
 @pytest.mark.parametrize("code", CODES)
 def test_only_what_passes_by_itself_is_tried_again(facts: Facts, code: str) -> None:
     outcome = facts["submit"][code]
@@ -207,6 +211,8 @@ def test_the_job_gets_the_run_id_and_what_was_asked_at_trigger_time(facts: Facts
     assert arguments == ["--run-id=manual__1", "--set=limits.max_records_per_batch=7", "--accept-loss", "--adopt-topic"]
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F106", "F107")
 def test_the_job_gets_nothing_that_was_not_asked(notes: Path, facts: Facts) -> None:
     assert facts["submit"]["0"]["error"] is None
     assert job_arguments(notes / "0")[1:] == ["--run-id=manual__1"]
@@ -246,6 +252,8 @@ def test_the_launcher_is_the_one_of_our_pyspark_unless_the_connection_names_one(
     assert Path(facts["launcher"]).name == "spark-submit"
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F75")
 @pytest.mark.parametrize("case", ["no connection", "no master"])
 def test_without_a_spark_master_nothing_is_started_and_the_sentence_says_what_to_do(facts: Facts, notes: Path, case: str) -> None:
     outcome = facts["submit"][case]
@@ -254,6 +262,8 @@ def test_without_a_spark_master_nothing_is_started_and_the_sentence_says_what_to
     assert not (notes / case).exists()
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F72")
 def test_a_run_without_a_done_row_of_its_own_is_a_failure(facts: Facts) -> None:
     for case, words in (("nothing", "there are none"), ("missing", "batch 3, DONE, by run second")):
         assert facts["verify"][case]["error"] == FAILED

@@ -81,6 +81,8 @@ def send_days(world: World, month: int, hours_ago: int = 0) -> None:
         world.send(partition, *(reading(moment, f"23{partition}.{number:03d}") for number, moment in enumerate(days)), **written)
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F72", "F76", "F77")
 def warnings_of_expiry(scheduler: Scheduler) -> int:
     """How many lines of the task `retention` warn; the job says the same later, in lines of its own."""
     lines = scheduler.log.read_text().splitlines()

@@ -69,6 +69,8 @@ def world(secured: Secured, tmp_path: Path) -> Iterator[World]:
     world.end()
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("C12", "F105", "F108", "F109")
 def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: World, secured: Secured, tmp_path: Path) -> None:
     producer = Producer({"bootstrap.servers": secured.kafka.bootstrap, **secured.admin})
     for partition in (0, 1):

@@ -124,6 +124,8 @@ def test_the_least_privilege_is_enough_for_every_question(login: Login, user: st
         assert {number: one.hours_left for number, one in expiries.items()} == {0: None}
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F110")
 @pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
 def test_a_wrong_password_is_told_at_once_with_host_and_principal(
     secured: Secured, login: Login, user: str, mechanism: str, capfd: pytest.CaptureFixture[str]
@@ -157,6 +159,8 @@ def test_a_certificate_of_an_unknown_authority_is_told(secured: Secured, login: 
     )
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F111", "F112")
 def test_a_certificate_for_another_host_name_is_told(secured: Secured, login: Login) -> None:
     # A way to write 127.0.0.1 that the certificate does not list.
     sentence = refusal(secured, login("alice", servers=f"127.1:{secured.kafka.port}"))
@@ -164,6 +168,8 @@ def test_a_certificate_for_another_host_name_is_told(secured: Secured, login: Lo
     assert "certificate is not valid for '127.1'" in sentence
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F21")
 def test_a_topic_that_may_not_be_looked_at_is_told_with_the_permission_to_ask_for(secured: Secured, login: Login) -> None:
     settings = login("eve")
     assert refusal(secured, settings, lambda broker: broker.topic(READINGS)) == (
@@ -172,6 +178,8 @@ def test_a_topic_that_may_not_be_looked_at_is_told_with_the_permission_to_ask_fo
     )
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F21")
 def test_a_topic_that_does_not_exist_is_told_to_those_who_may_know(secured: Secured, login: Login) -> None:
     assert "planned is no topic of" in refusal(secured, login("alice"), lambda broker: broker.topic("planned"))
     assert "no permission for Describe on topic planned" in refusal(secured, login("bob"), lambda broker: broker.topic("planned"))
@@ -182,6 +190,8 @@ def test_a_topic_that_may_be_looked_at_but_not_read_is_told(secured: Secured, lo
     assert f"User:bob has no permission for Read on topic {READINGS}" in sentence
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F41")
 def test_asking_when_records_were_written_without_permission_to_read_is_told(secured: Secured, login: Login) -> None:
     sentence = refusal(secured, login("bob"), lambda broker: broker.record_times(READINGS, {0: 0, 1: 0}))
     assert f"User:bob has no permission for Read on topic {READINGS}" in sentence
@@ -233,6 +243,8 @@ def java_settings(settings: KafkaSettings, folder: Path) -> dict[str, str]:
     return java
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F112", "F114")
 @pytest.mark.parametrize(("user", "mechanism"), [("alice", PLAIN), ("sally", SCRAM)])
 def test_the_java_client_logs_in_with_the_translated_settings(
     login: Login, jvm: JavaGateway, tmp_path: Path, user: str, mechanism: str

@@ -71,6 +71,8 @@ def test_a_batch_without_records_is_committed_without_files(spark: SparkSession,
     assert (table.file_uris(), lake.known_batch(table), batch_rows(table, 1)) == ([], 1, {})
 
 
+@pytest.mark.group("DF")
+@pytest.mark.proves("F60")
 def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark: SparkSession, lake: Lake) -> None:
     write_files(frame(spark, accepted(0)), lake, 1)
     commit(lake, frame(spark, accepted(0)))
@@ -78,6 +80,8 @@ def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark:
     assert read_records(spark, lake, 1).count() == 1
 
 
+@pytest.mark.group("DF")
+@pytest.mark.proves("F57", "F64")
 def test_files_that_are_not_of_the_tables_columns_are_not_committed(spark: SparkSession, lake: Lake) -> None:
     wrong = frame(spark, accepted(0)).withColumn("value", F.col("value").cast("string"))
     with pytest.raises(TypeError, match=r"^value: string instead of decimal128\(18, 6\)$"):

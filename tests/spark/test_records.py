@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -300,6 +301,8 @@ MESSAGES: dict[bytes | None, Expected] = {
 }  # fmt: skip
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F86", "F92", "F93", "F94", "F95", "C8")
 def test_numbers_are_exact_or_rounded_half_up_or_rejected(spark: SparkSession) -> None:
     assert_parsed(spark, {voltage(number): expected for number, expected in NUMBERS.items()}, RULES)
 
@@ -310,6 +313,8 @@ def test_the_same_numbers_are_the_same_where_a_message_is_unusual(spark: SparkSe
     assert_parsed(spark, nested, RULES)
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F85", "F86", "F88", "F91", "C8")
 def test_times_are_taken_only_as_they_are_configured(spark: SparkSession) -> None:
     assert_parsed(spark, {at(time): expected for time, expected in TIMES.items()}, RULES)
 
@@ -318,10 +323,14 @@ def test_times_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> N
     assert_parsed(spark, {at(time).replace(b": 1}", b': 1, "x": []}'): expected for time, expected in TIMES.items()}, RULES)
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F80", "F81", "F82", "F83", "F84", "F99", "F100", "F103", "C8")
 def test_only_one_whole_json_object_is_a_reading(spark: SparkSession) -> None:
     assert_parsed(spark, MESSAGES, RULES)
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F95")
 def test_excess_digits_are_rejected_where_the_rules_say_so(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         voltage("239.94"): volts("239.94"),
@@ -371,6 +380,8 @@ def test_a_type_of_fraction_alone_takes_no_whole_digit(spark: SparkSession) -> N
     assert_parsed(spark, cases, rules(precision=3, scale=3))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F89", "F90")
 def test_a_local_time_belongs_to_its_local_day(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at('"23/12/2006 00:30:00"'): one_volt_at("2006-12-22 23:30:00", "2006-12-23"),
@@ -389,6 +400,8 @@ def test_a_local_time_belongs_to_its_local_day(spark: SparkSession) -> None:
     assert_parsed(spark, cases, rules(timezone="Europe/Paris"))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F89", "F90")
 def test_a_local_time_west_of_greenwich_belongs_to_its_local_day(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at('"23/12/2006 20:00:00"'): one_volt_at("2006-12-24 01:00:00", "2006-12-23"),
@@ -437,6 +450,8 @@ def test_every_supported_part_of_a_time_format_is_read(spark: SparkSession) -> N
         assert_parsed(spark, {at(json.dumps(text)): one_volt_at(instant)}, rules(time_format=time_format))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F87")
 def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at("1166892720"): one_volt_at("2006-12-23 16:52:00"),
@@ -458,6 +473,8 @@ def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
     assert_parsed(spark, cases, rules(time_format="epoch_seconds"))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F87", "F90")
 def test_epoch_milliseconds_take_the_day_of_the_zone(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at("1166916600250"): one_volt_at("2006-12-23 23:30:00.25", "2006-12-24"),
@@ -486,11 +503,15 @@ def test_a_field_may_have_any_name(spark: SparkSession) -> None:
         )
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F100")
 def test_broken_bytes_are_not_taken_for_a_name_with_the_replacement_character(spark: SparkSession) -> None:
     message = b'{"datetime": "23/12/2006 16:52:00", "\xff": 1}'
     assert_parsed(spark, {message: ("NOT_UTF8",)}, rules(value_field="\ufffd"))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F101")
 def test_a_record_has_the_columns_of_its_table_and_the_place_of_its_message(spark: SparkSession) -> None:
     rows = [(b"k", voltage("1"), "t", 3, 41, ARRIVED, 0), (None, None, "t", 4, 42, ARRIVED, 1)]
     records = records_of(spark.createDataFrame(rows, KAFKA), rules=RULES, batch=7, nonce=NONCE)
@@ -501,6 +522,8 @@ def test_a_record_has_the_columns_of_its_table_and_the_place_of_its_message(spar
     assert (second.partition, second.offset, second.key, second.rejected_because, second.raw) == (4, 42, None, "TOMBSTONE", None)
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F80", "F86")
 def test_random_messages_mean_the_same_to_an_independent_parser(spark: SparkSession) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")

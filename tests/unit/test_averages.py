@@ -33,6 +33,8 @@ def averages_of(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     return averages
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F96", "F97")
 def test_contributions_of_several_batches_add_up() -> None:
     (row,) = averages_of(contribution(1, 0, "10", 4), contribution(2, 0, "5", 1))
     assert (row["value_sum"], row["value_count"], row["average"], row["batch"]) == (15, 5, 3, 9)
@@ -44,6 +46,8 @@ def test_partitions_are_averaged_apart() -> None:
     assert {row["partition"]: row["average"] for row in rows} == {0: Decimal("2.5"), 1: 2}
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F96", "F98")
 def test_sums_beyond_double_precision_are_exact() -> None:
     (row,) = averages_of(contribution(1, 0, "9007199254740993", 10**7), contribution(2, 0, "0.000001", 1))
     assert row["value_sum"] == Decimal("9007199254740993.000001")
@@ -66,6 +70,8 @@ def test_the_average_is_rounded_half_up_at_six_places(total: str, count: int, ex
 
 
 @given(millionths=st.integers(-(10**32), 10**32), count=st.integers(1, 10**9))
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F97")
 def test_the_average_is_the_nearest_millionth(millionths: int, count: int) -> None:
     exact = Fraction(millionths, count * 10**6)
     error = Fraction(average(Decimal(f"{millionths}e-6"), count)) - exact

@@ -142,11 +142,15 @@ def test_all_refused_keys_are_told_at_once(folder: Folder) -> None:
     assert [line.split()[0] for line in sentence.splitlines()[1:]] == ["group.id", "ssl.crl.location", "zzz"]
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F05", "F09")
 @pytest.mark.parametrize("key", sorted(OWNED_KEYS))
 def test_what_carries_exactly_once_cannot_be_set(folder: Folder, key: str) -> None:
     assert f"{key} is set by Dayfold itself" in folder.refusal(f"{key}=x")
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F111")
 @pytest.mark.parametrize("key", sorted(REFUSED_KEYS))
 def test_what_only_one_client_would_obey_is_refused_with_the_reason(folder: Folder, key: str) -> None:
     assert f"{key} is not supported: {REFUSED_KEYS[key]}" in folder.refusal(f"{key}=false")
@@ -157,6 +161,8 @@ def test_names_of_the_java_client_are_refused_with_what_to_write(folder: Folder,
     assert f"{key} is not read; write {WRITE_INSTEAD[key]} instead" in folder.refusal(f"{key}=x")
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F114")
 def test_a_java_login_line_cannot_be_smuggled_in(folder: Folder) -> None:
     assert "sasl.jaas.config is not read" in folder.refusal(
         "sasl.jaas.config=com.sun.security.auth.module.JndiLoginModule required;"
@@ -234,6 +240,8 @@ def test_a_login_is_a_reference_that_kafkas_file_provider_resolves(folder: Folde
     }
 
 
+@pytest.mark.group("SE")
+@pytest.mark.proves("F114")
 def test_a_password_is_quoted_for_jaas_and_again_for_the_properties_file(folder: Folder) -> None:
     assert folder.java_secrets(*PLAIN, f"sasl.password={AWKWARD}") == {
         "sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "

@@ -55,6 +55,8 @@ def test_tables_are_created_once_and_keep_their_ids(lake: Lake) -> None:
     assert set(ids) == {RECORDS, CONTRIBUTIONS, DAILY_AVERAGES}
 
 
+@pytest.mark.group("DF")
+@pytest.mark.proves("F63")
 def test_tables_need_nothing_that_other_readers_do_not_know(lake: Lake) -> None:
     protocols = [lake.open(name).protocol() for name in SCHEMAS]
     assert {(one.min_reader_version, one.min_writer_version) for one in protocols} == {(1, 2)}
@@ -65,6 +67,8 @@ def test_a_missing_table_is_named_with_its_place(lake: Lake) -> None:
         lake.open("nowhere")
 
 
+@pytest.mark.group("DF")
+@pytest.mark.proves("F53", "F54")
 def test_of_two_writers_with_the_same_batch_the_second_is_told(lake: Lake) -> None:
     first, second = lake.open(CONTRIBUTIONS), lake.open(CONTRIBUTIONS)
     append_once(first, contribution(1), app="p/contributions", version=1)
@@ -106,6 +110,8 @@ def test_a_later_batch_raises_the_revision_once(lake: Lake) -> None:
     assert (row["value_sum"], row["revision"], row["batch"]) == (15, 2, 2)
 
 
+@pytest.mark.group("DF")
+@pytest.mark.proves("C4")
 def test_an_older_batch_cannot_put_old_sums_back(lake: Lake) -> None:
     row = merged(lake, (1, 10), (2, 15), (1, 10))
     assert (row["value_sum"], row["revision"], row["batch"]) == (15, 2, 2)

@@ -1,0 +1,143 @@
+"""The list: what is broken, where, and the tests that must fail then.
+
+Each edit replaces a text that stands exactly once in its file, so that a change of the program that makes one meaningless is
+noticed by `tests/unit/test_defects.py`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Defect:
+    """`edits` of `file`, each a text and what replaces it, break the program; `caught_by` are pytest's arguments."""
+
+    name: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    caught_by: tuple[str, ...]
+
+
+CRASHES, KILLS, RUNS = "tests/faults/test_crashes.py", "tests/faults/test_kills.py", "tests/faults/test_concurrency.py"
+AT_POINT = f"{CRASHES}::test_a_kill_at_any_point_loses_and_doubles_nothing"
+
+
+DEFECTS = (
+    Defect(
+        "a resumed plan is resolved again",
+        "spark_jobs/daily_averages.py",
+        (("plan = job.checkpoints.progress.unfinished or next_plan(job, topics)", "plan = next_plan(job, topics)"),),
+        (f"{CRASHES}::test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch",),
+    ),
+    Defect(
+        "commits carry no batch number",
+        "spark_jobs/lake.py",
+        (("return CommitProperties(app_transactions=[Transaction(app, version)])", "return CommitProperties()"),),
+        (AT_POINT, "-k", "after:records_commit or after:contributions_commit"),
+    ),
+    Defect(
+        "the proof is read before the older run is fenced",
+        "spark_jobs/publication.py",
+        (
+            ("self._retry(self._producer.init_transactions, FENCE_SECONDS)", "pass"),
+            (
+                "            self._producer.begin_transaction()\n",
+                "            self._retry(self._producer.init_transactions, FENCE_SECONDS)\n            self._producer.begin_transaction()\n",
+            ),
+        ),
+        ("tests/faults/test_frozen_runs.py", RUNS, "-k", "frozen_run_of_another or sleeps_while"),
+    ),
+    Defect(
+        "published without looking for the proof",
+        "spark_jobs/steps.py",
+        (("    if is_published(job.broker, plan, question):\n", "    if question is None:\n"),),
+        (AT_POINT, "-k", "after:commit_transaction"),
+    ),
+    Defect(
+        "delivered records are not counted",
+        "spark_jobs/publication.py",
+        (("if self._failures or self._delivered != count:", "if self._delivered > count:"),),
+        ("tests/kafka/test_publication.py", "-k", "not_delivered"),
+    ),
+    Defect(
+        "the group's offsets are committed outside the transaction",
+        "spark_jobs/publication.py",
+        (
+            (
+                "        self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), FENCE_SECONDS)\n",
+                "        _ = group\n        self._group.commit(offsets=ends, asynchronous=False)\n",
+            ),
+        ),
+        (AT_POINT, "-k", "before:commit_transaction"),
+    ),
+    Defect(
+        "a partition without a stored offset is taken to begin at zero",
+        "spark_jobs/planning.py",
+        (
+            (
+                "return {partition.number: partition.low for partition in topic.partitions}",
+                "return {partition.number: 0 for partition in topic.partitions}",
+            ),
+        ),
+        ("tests/faults/test_input_losses.py", "-k", "begins_where_the_log_begins"),
+    ),
+    Defect(
+        "aborted records are read",
+        "spark_jobs/messages.py",
+        (('"kafka.isolation.level": "read_committed"', '"kafka.isolation.level": "read_uncommitted"'),),
+        ("tests/faults/test_input_gaps.py", "-k", "markers_and_aborted"),
+    ),
+    Defect(
+        "an older run may put old sums back",
+        "spark_jobs/lake.py",
+        (('predicate="target.batch <= source.batch"', "predicate=None"),),
+        ("tests/unit/test_lake.py", "-k", "older_batch"),
+    ),
+    Defect(
+        "a day is set to what this batch adds",
+        "spark_jobs/steps.py",
+        (('_days(keys) & (ds.field("batch") <= plan.batch)', '_days(keys) & (ds.field("batch") == plan.batch)'),),
+        ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
+    ),
+    Defect(
+        "progress is the largest offset that was seen",
+        "spark_jobs/steps.py",
+        (
+            (
+                'Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, counts, details)',
+                'Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, tuple('
+                "OffsetRange(one.partition, one.start, rows[one.partition].last + 1 if one.partition in rows else one.start)"
+                " for one in plan.ranges), counts, details)",
+            ),
+        ),
+        ("tests/faults/test_input_gaps.py", "-k", "markers"),
+    ),
+    Defect(
+        "a topic created anew is taken for the old one",
+        "spark_jobs/planning.py",
+        (
+            (
+                "    if progress.topic_id not in (None, topic.id):\n        raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)\n",
+                "",
+            ),
+        ),
+        ("tests/faults/test_recreated_topics.py", "-k", "stops_the_run_until_it_is_adopted"),
+    ),
+    Defect(
+        "a deleted group means unpublished",
+        "spark_jobs/publication.py",
+        (("    return _has_headers(broker, plan, question)\n", "    return False\n"),),
+        ("tests/faults/test_publication_proof.py", "-k", "deleted_group_after"),
+    ),
+    Defect(
+        "the driver outlives its JVM",
+        "spark_jobs/daily_averages.py",
+        (("    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)\n", "    ctypes.CDLL(None)\n"),),
+        (f"{KILLS}::test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm", "-k", "after:produce"),
+    ),
+    Defect(
+        "gaps are believed",
+        "spark_jobs/steps.py",
+        (("    if missing is not None:\n", "    if missing is not None and not job:\n"),),
+        ("tests/faults/test_gaps.py", "-k", "nothing_explains"),
+    ),
+)

@@ -1,0 +1,89 @@
+"""Makes `docs/failures.md` and `docs/faults.md` of what a complete `make faults` left in `reports/`: `python -m tests.fault_docs`."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.fault_report import DOCS, REPORTS
+
+MODES = Path(__file__).parent / "faults" / "failure_modes.yaml"
+SHOWN = 3
+
+HEAD = """# Failure modes, and the tests that prove them harmless
+
+Made by `make faults-docs` from the last complete run of `make faults` ([its summary](faults.md)); do not edit. The words are those of
+[design.md](design.md). A test stands here if it carries the row's name as a mark; its last result is the number of its cases that
+passed.
+
+## Invariants
+
+What every case compares with an oracle in plain Python that knows the messages sent:
+
+| | after any number of runs, kills and retries, once one run has ended normally |
+|---|---|
+| I1 completeness | every visible record between the first start and the last end is in `records` once |
+| I2 no invention | nothing else is |
+| I3 aggregates | `contributions` and `daily_averages` are the exact sums, compared with `=` |
+| I4 publication | a read_committed reader sees the averages of each batch once, with their values after it, batches in order |
+| I5 progress | batches without holes; stored ends and the group's offsets are the planned ends |
+| I6 co-partitioning | an average is in the partition that its records were read from |
+| I7 isolation | no reader ever sees half a batch of one table or topic, and all readers see the same |
+| I8 honesty | exit 0 means a DONE row or nothing to do, and every lost offset is a row |
+
+## How to repeat
+
+`make faults` runs everything ({cases} cases). `make test` runs one case of each kind: every kill point in process with one shape of batch, real
+kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the others differ from these only in
+seed, shape or place. Each failure prints its seed and the command that repeats it. `make soak MINUTES=10` runs batches with a random
+fault in every second one. `make defects` breaks the program on purpose, one rule at a time, and wants a test to notice.
+"""
+
+
+def main() -> int:
+    cases = json.loads((REPORTS / "faults.json").read_text())
+    modes = yaml.safe_load(MODES.read_text())
+    (DOCS / "faults.md").write_text("# The last complete run of `make faults`\n\n" + (REPORTS / "faults.md").read_text())
+    (DOCS / "failures.md").write_text(failures_page(modes, cases))
+    unproven = sorted(row for rows in modes.values() for row in rows if not any(row in case["rows"] for case in cases))
+    print(f"written; rows without a test: {', '.join(unproven) or 'none'}")
+    return 0
+
+
+def failures_page(modes: Mapping[str, Mapping[str, list[str]]], cases: list[dict[str, Any]]) -> str:
+    lines = [HEAD.format(cases=len(cases))]
+    for title, rows in modes.items():
+        lines += [
+            f"## {title[0].upper()}{title[1:]}",
+            "",
+            "| | what goes wrong | what the program does | test | passed |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_line(row, words, [case for case in cases if row in case["rows"]]) for row, words in rows.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(row: str, words: list[str], cases: list[dict[str, Any]]) -> str:
+    passed = sum(case["outcome"] == "passed" for case in cases)
+    result = f"{passed} of {len(cases)}" if cases else ""
+    return f"| {row} | {words[0]} | {words[1]} | {_tests(case['id'] for case in cases)} | {result} |"
+
+
+def _tests(ids: Iterable[str]) -> str:
+    """The tests' names, without their parameters."""
+    names = list(dict.fromkeys(one.partition("[")[0] for one in ids))
+    shown = [f"`{name.partition('::')[0].rpartition('/')[2].removesuffix('.py')}`: {_sentence(name)}" for name in names[:SHOWN]]
+    more = f"; {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return "; ".join(shown) + more if shown else "none"
+
+
+def _sentence(name: str) -> str:
+    return name.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""The deliberate defects still fit the program; that tests notice them is for `make defects` to show."""
+
+import pytest
+
+from spark_jobs.submit import PROJECT
+from tests.defects.apply import applied
+from tests.defects.defects import DEFECTS, Defect
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=[defect.name.replace(" ", "-") for defect in DEFECTS])
+def test_every_defect_still_changes_the_program(defect: Defect) -> None:
+    text = (PROJECT / defect.file).read_text()
+    assert applied(text, defect) != text
+    compile(applied(text, defect), defect.file, "exec")
