@@ -1,59 +1,171 @@
-"""Two runs of one pipeline at once: on one machine the lock decides, between machines the fence and the compare-and-set commits."""
+"""Two runs of one pipeline at once, on one machine and on two: whoever wins, every record is counted once and published once.
 
-from pathlib import Path
+The second machine is played in this process: it has a lock file of its own, so only the fence and the tables' compare-and-set
+stand between the two. Real frozen processes are in `test_frozen_runs.py`.
+"""
+
+import random
+from contextlib import suppress
 
 import pytest
+from deltalake import DeltaTable
 
-from tests import oracle
+from spark_jobs import faults
+from spark_jobs.errors import PipelineBusy
+from spark_jobs.faults import InjectedFault
 from tests.conftest import NewWorld
+from tests.faults.two_machines import Turns, ending, on_machine, run_interleaved
 from tests.world import World, reading
 
 pytestmark = pytest.mark.group("CC")
+
+HARMLESS = ("finished", "Superseded", "TryAgain", "PipelineBusy")
+
+POINTS = [
+    "before:lock",
+    "before:fence",
+    "after:fence",
+    "after:checkpoints_read",
+    "after:ends_resolved",
+    "before:plan_commit",
+    "after:plan_commit",
+    "before:records_files",
+    "before:records_commit",
+    "after:records_commit",
+    "before:contributions_commit",
+    "after:contributions_commit",
+    "before:averages_commit",
+    "before:averages_merge",
+    "after:averages_commit",
+    "after:begin_transaction",
+    "after:produce",
+    "after:delivered",
+    "after:send_offsets",
+    "before:commit_transaction",
+    "after:commit_transaction",
+    "before:done_commit",
+    "after:done_commit",
+]
+TELLING = {"after:plan_commit", "before:averages_merge", "before:commit_transaction"}
+KILLS = [
+    "after:plan_commit",
+    "after:records_commit",
+    "after:averages_commit",
+    "before:commit_transaction",
+    "after:commit_transaction",
+]
+
+
+def case(*values: object, telling: bool) -> object:
+    """A parameter set; one that is not telling only runs with `make faults`."""
+    return pytest.param(*values, marks=[] if telling else [pytest.mark.thorough])
+
+
+def send_some(world: World, minute: int) -> None:
+    """Two days on two partitions."""
+    for partition in range(2):
+        world.send(partition, *(reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.{partition}4") for day in (16, 17)))
 
 
 @pytest.fixture
 def world(new_world: NewWorld) -> World:
     world = new_world()
-    for partition in range(3):
-        world.send(partition, *(reading(f"{day}/12/2006 17:24:00", f"23{day}.840") for day in (16, 17, 18)), b"no reading")
+    send_some(world, 1)
     return world
 
 
-def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> None:
-    first = world.submit(fault="after:fence:stop")
-    first.wait_until_frozen()
-    code, output = world.submit().finish()
-    assert code == 75
-    assert f"{world.pipeline.name} is being run by run submitted (process " in output
-    code, output = first.wake()
-    assert code == 0, output
+def on_b(world: World) -> None:
+    """The other machine takes over: it finishes what it finds, more arrives, and it finishes that as well."""
+    world.run(overrides=on_machine(world, "b"))
+    send_some(world, 2)
+    world.run(overrides=on_machine(world, "b"))
+
+
+def assert_harmless(how: str) -> None:
+    assert how.startswith(HARMLESS), how
+
+
+@pytest.mark.proves("F29", "F30", "F65", "F66", "C4")
+@pytest.mark.parametrize("point", [case(point, telling=point in TELLING) for point in POINTS])
+def test_a_run_that_sleeps_while_another_machine_finishes_two_batches_changes_nothing(world: World, point: str) -> None:
+    assert_harmless(ending(lambda: world.run_disturbed(point, lambda: on_b(world))))
+    world.run()
+    world.assert_all_counted()
+    assert world.run() == []
+
+
+@pytest.mark.proves("F30", "F65")
+@pytest.mark.parametrize("killed", KILLS)
+@pytest.mark.parametrize("sleeps", [case(point, telling=False) for point in KILLS])
+def test_a_run_that_sleeps_while_another_machine_dies_in_the_same_batch(world: World, sleeps: str, killed: str) -> None:
+    how = ending(lambda: world.run_disturbed(sleeps, lambda: die_on_b(world, killed)))
+    assert_harmless(how)
+    world.run()
     world.assert_all_counted()
 
 
-@pytest.mark.parametrize("point", ["before:averages_commit", "before:commit_transaction"])
-def test_a_frozen_run_of_another_machine_wakes_up_fenced_and_changes_nothing(world: World, point: str, tmp_path: Path) -> None:
-    world.run_with_fault("after:contributions_commit:raise")
-    frozen = world.submit(fault=f"{point}:stop")
-    frozen.wait_until_frozen()
-    other_machine = [f"state={tmp_path / 'another-machine'}"]
-    world.run(overrides=other_machine)
-    world.send(0, reading("16/12/2006 23:59:00", "1"))
-    world.run(overrides=other_machine)
-    code, output = frozen.wake()
-    assert code == 76, output
-    assert "newer run" in output
+def die_on_b(world: World, point: str) -> None:
+    """The other machine starts the same batch and dies at a point, if there is that much left to do."""
+
+    def die(passed: str) -> None:
+        if passed == point:
+            raise InjectedFault(point)
+
+    with suppress(InjectedFault), faults.calling(die):
+        world.run(overrides=on_machine(world, "b"))
+
+
+@pytest.mark.proves("F65", "F66")
+@pytest.mark.parametrize("number", [case(number, telling=number < 3) for number in range(60)])
+def test_interleaved_runs_of_two_machines_count_everything_once(
+    world: World, number: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = random.Random(f"{request.config.getoption('seed')} {number}")
+    turns = Turns(chosen, ("a", "b"))
+    for how in run_interleaved(world, turns, ("a", "b"), monkeypatch, "limits.max_records_per_batch=5"):
+        assert how.startswith(HARMLESS), f"{how}\n" + "\n".join(turns.history)
+    world.run()
     world.assert_all_counted()
 
 
-@pytest.mark.parametrize("point", ["before:records_commit", "before:contributions_commit"])
-def test_a_frozen_run_cannot_bring_back_a_batch_that_was_abandoned_meanwhile(world: World, point: str, tmp_path: Path) -> None:
-    frozen = world.submit(fault=f"{point}:stop")
-    frozen.wait_until_frozen()
-    assert world.run_with_fault("after:plan_commit:raise", overrides=[f"state={tmp_path / 'another-machine'}"], abandon=True)
-    code, output = frozen.wake()
-    assert code == 65, output
-    assert "about to be abandoned" in output
-    (done,) = world.run()
-    assert (done.batch, sum(one.read for one in done.counts)) == (2, 12)
-    assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
-    assert {batch for batch, _, _ in oracle.found_contributions(world.tables)} == {2}
+@pytest.mark.proves("F65", "F66", "K05")
+@pytest.mark.parametrize("point", [case(point, telling=point == "after:produce") for point in POINTS[1::3]])
+def test_a_second_run_on_the_same_machine_is_told_who_works_and_does_nothing(world: World, point: str) -> None:
+    def second_run() -> None:
+        with pytest.raises(PipelineBusy, match=r"is being run by run first \(process \d+ on "):
+            world.run()
+
+    world.run_disturbed(point, second_run, run_id="first")
+    world.assert_all_counted()
+
+
+@pytest.mark.proves("F65")
+@pytest.mark.parametrize("point", [case(point, telling=point == "after:records_commit") for point in POINTS[2::4]])
+def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_twice(world: World, point: str) -> None:
+    def remove_lock_and_run() -> None:
+        world.pipeline.lock.unlink()
+        world.run()
+
+    assert_harmless(ending(lambda: world.run_disturbed(point, remove_lock_and_run)))
+    world.run()
+    world.assert_all_counted()
+
+
+@pytest.mark.proves("F55", "F56", "K26")
+@pytest.mark.parametrize("point", [case(point, telling=point == "before:averages_merge") for point in POINTS[4:]])
+def test_maintenance_of_the_tables_in_the_middle_of_a_run_loses_nothing(world: World, point: str) -> None:
+    for minute in (2, 3):
+        world.run()
+        send_some(world, minute)
+    how = ending(lambda: world.run_disturbed(point, lambda: maintain(world)))
+    assert how.startswith(("finished", "TryAgain")), how
+    world.run()
+    world.assert_all_counted()
+
+
+def maintain(world: World) -> None:
+    """What an operator schedules: small files into larger ones, and files that nobody needs any more out."""
+    for table in ("checkpoints", "records", "contributions", "daily_averages"):
+        location = f"{world.tables}/{table}"
+        DeltaTable(location).optimize.compact()
+        DeltaTable(location).vacuum(retention_hours=168, dry_run=False)
