@@ -20,7 +20,9 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as the log tells it; `counts` are there once it is DONE."""
+    """One batch as the log tells it; `counts` are there once it is DONE. From `truncated` on, the topic's log was cut off later
+    and holds other records.
+    """
 
     number: int
     end: End
@@ -28,6 +30,7 @@ class Batch:
     ranges: Mapping[int, OffsetRange]
     counts: Mapping[int, Counts] = field(default_factory=dict)
     output_starts: Mapping[int, int] = field(default_factory=dict)
+    truncated: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def settled(self) -> bool:
@@ -166,7 +169,15 @@ def _loss(ledger: Ledger, row: Checkpoint) -> None:
             )
             ledger.complain(told, number)
         ledger.lost[number] = ledger.lost.get(number, 0) + int(one["count"])
+        if one["cause"] == "truncated":
+            _truncate(ledger, number, int(one["to"]))
     ledger.ends |= {int(number): int(offset) for number, offset in row.details["resume"].items()}
+
+
+def _truncate(ledger: Ledger, number: int, end: int) -> None:
+    for batch in ledger.batches.values():
+        cut = {**batch.truncated, number: min(end, batch.truncated.get(number, end))}
+        ledger.batches[batch.number] = replace(batch, truncated=cut)
 
 
 def _adopted(ledger: Ledger, row: Checkpoint) -> None:

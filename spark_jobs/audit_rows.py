@@ -148,7 +148,8 @@ def _check_sums(table: DeltaTable, batch: int, stored: Mapping[tuple[int, date],
 
 def check_input(broker: Broker, topic: Topic, batch: Batch, seen: Seen, *, compacted: bool) -> Iterator[Difference]:
     """I1 and I2 against the source: what a reader sees of the batch's ranges now, as far as the topic still holds them."""
-    held = {number: one for number, one in map(partial(_held, topic), batch.ranges.values()) if one.span}
+    ranges = (OffsetRange(number, one.start, _end(batch, one)) for number, one in batch.ranges.items())
+    held = {number: one for number, one in map(partial(_held, topic), ranges) if one.span}
     visible = {number: np.zeros(len(seen[number]), dtype=bool) for number in held}
     starts, ends = ({number: one.start for number, one in held.items()}, {number: one.end for number, one in held.items()})
     for message in broker.scan(topic.name, starts, ends):
@@ -163,6 +164,11 @@ def check_input(broker: Broker, topic: Topic, batch: Batch, seen: Seen, *, compa
             yield _told(batch, number, missing, f"{topic.name} shows records that are not stored")
         if len(strange) and not compacted:
             yield _told(batch, number, strange, f"records are stored that {topic.name} does not show")
+
+
+def _end(batch: Batch, planned: OffsetRange) -> int:
+    """Where the topic stopped being the one that was read: at the range's end, unless it was cut off before."""
+    return max(planned.start, min(planned.end, batch.truncated.get(planned.partition, planned.end)))
 
 
 def _held(topic: Topic, planned: OffsetRange) -> tuple[int, OffsetRange]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from spark_jobs import cli
 from spark_jobs.audit import Audit
@@ -43,6 +44,16 @@ def test_a_run_that_is_at_work_is_no_difference_at_any_point(new_world: NewWorld
     owner = found["after:done_commit"].owner
     assert owner is not None
     assert "process" in owner
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["plain", "deep"])
+@pytest.mark.parametrize("table", ["checkpoints", "records", "contributions", "daily_averages"])
+def test_maintenance_changes_nothing(history: World, tmp_path: Path, table: str, deep: bool) -> None:
+    def maintain(tables: Path) -> None:
+        DeltaTable(tables / table).optimize.compact()
+        DeltaTable(tables / table).create_checkpoint()
+
+    assert told(audited(history, tampered(history, tmp_path, maintain), deep=deep)) == ""
 
 
 @pytest.mark.thorough
