@@ -129,6 +129,7 @@ def commit(world: World, offset: int, metadata: str = "") -> None:
     consumer.close()
 
 
+@pytest.mark.proves("F32", "F33")
 def test_a_moved_group_is_a_difference_and_a_missing_one_is_not(new_world: NewWorld) -> None:
     world = new_world()
     world.send(0, *some(3))
