@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.durability import sync_commits
 from spark_jobs.errors import TableDamaged
+from spark_jobs.outages import innermost_cause
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
 
@@ -118,8 +119,9 @@ class Lake:
         except TableNotFoundError:
             raise TableDamaged(name, f"missing at {self.location(name)}", "Bring back the newest copy of it.") from None
         except DeltaError as error:
-            first = str(error).partition("\n")[0]
-            raise TableDamaged(name, f"its log cannot be read ({first})", "Bring back the newest copy of the table.") from error
+            raise TableDamaged(
+                name, f"its log cannot be read ({innermost_cause(str(error))})", "Bring back the newest copy of the table."
+            ) from error
 
     def create_missing(self) -> None:
         """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others."""
@@ -156,8 +158,8 @@ def read_rows(table: DeltaTable, columns: Iterable[str] | None = None, where: ds
 
 
 def _unreadable(table: DeltaTable, error: Exception) -> TableDamaged:
-    first = str(error).partition("\n")[0].rstrip(". ")
-    return TableDamaged(str(table.metadata().name), f"a file of it cannot be read ({first})", "Bring the file back from a copy.")
+    cause = innermost_cause(str(error))
+    return TableDamaged(str(table.metadata().name), f"a file of it cannot be read ({cause})", "Bring the file back from a copy.")
 
 
 def require_files(lake: Lake, name: str, table: DeltaTable, since_batch: int) -> None:

@@ -10,6 +10,7 @@ import re
 from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, TryAgain
 
 _CAUSE = re.compile(r"(?:Caused by: |^: |\): )((?:[a-z_]+\.)+[A-Z]\w*(?:Exception|Error)(?:: [^\n]*)?)", re.MULTILINE)
+_COLOUR = re.compile(r"\x1b\[\d*m")
 _KAFKA = "org.apache.kafka.common.errors."
 _REFUSED = re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|Config)\w*Exception")
 _FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "File too large", "os error 27")
@@ -51,10 +52,16 @@ def outage(error: BaseException) -> DayfoldError | None:
 
 
 def innermost_cause(text: str) -> str:
-    """Class and message of the last cause in a Java stack trace, or the first line of a text that is none.
+    """Class and message of the last cause in a Java stack trace, the last two of delta-rs's tree, or a text's first line.
 
     >>> innermost_cause("o1.save\\n: a.b.JobException: aborted\\nCaused by: c.d.NetException: gone\\n\\tat x")
     'c.d.NetException: gone'
+    >>> innermost_cause("store error\\n  \u21b3 walking\\n   \u21b3 at /lake/p\\n    \u21b3 refused")
+    'at /lake/p: refused'
     """
     causes = _CAUSE.findall(text)
-    return (causes[-1] if causes else text.strip().partition("\n")[0]).rstrip(". ")
+    if causes:
+        return str(causes[-1]).rstrip(". ")
+    tree = [line.rpartition("\u21b3")[2] for line in _COLOUR.sub("", text).splitlines() if "\u21b3" in line]
+    shown = ": ".join(branch.strip() for branch in tree[-2:]) or text.strip().partition("\n")[0]
+    return shown.rstrip(". ")

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from spark_jobs import planning
+from spark_jobs import planning, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline
@@ -19,9 +19,13 @@ log = logging.getLogger("dayfold")
 
 
 def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.Preview:
-    """What the next run would do, asked of the broker and the checkpoints."""
+    """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' sake."""
+    lake = Lake(pipeline.lake, pipeline.name)
+    table_health.require_readable(lake)
+    checkpoints = CheckpointLog(lake)
+    table_health.require_whole(lake, checkpoints)
     with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
-        return planning.preview(broker, pipeline, CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress)
+        return planning.preview(broker, pipeline, checkpoints.progress)
 
 
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
