@@ -99,6 +99,15 @@ def test_an_average_that_was_published_otherwise_is_found(history: World, change
     assert "by contributions it is 232.34" in told(found)
 
 
+def test_batches_out_of_order_on_the_output_are_found(history: World) -> None:
+    output = empty_output(history)
+    for message in reversed(visible(history, history.pipeline.output.topic)):
+        publish(history, output, message)
+    found = audited(history, output=output)
+    assert {one.where for one in found.differences} == {f"topic {output}"}
+    assert "of batch 1 stands after records of batch" in told(found)
+
+
 def test_records_of_others_on_the_output_are_told_and_no_difference(history: World) -> None:
     output = copied_output(history)
     message = visible(history, output)[0]
