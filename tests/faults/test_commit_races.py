@@ -4,9 +4,8 @@ This is why every commit of the job goes through the handle that was looked at b
 """
 
 import multiprocessing
-import threading
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, LostRace, append_once
 from tests import oracle
@@ -52,18 +51,19 @@ def test_two_processes_that_append_what_is_their_own_lose_no_commit(location: st
     assert DeltaTable(location).version() == 2 * commits
 
 
-def append_missing(location: str, commits: int, both: threading.Barrier, by_handle: bool, writer: int) -> None:
-    """One run after the other, each looking whether the batch is there before it appends; the other writer looks at the same time."""
+@pytest.mark.proves("C6", "F51", "F54")
+@pytest.mark.parametrize("commits", COMMITS)
+@pytest.mark.parametrize(("by_handle", "times"), [(False, 2), (True, 1)], ids=["by path", "by handle"])
+def test_two_writers_that_both_found_a_batch_missing_double_it_unless_they_compare_and_set(
+    location: str, commits: int, by_handle: bool, times: int
+) -> None:
     for batch in range(1, commits + 1):
-        table = DeltaTable(location)
-        missing = (table.transaction_version(APP) or 0) < batch
-        both.wait(60)
-        if missing and by_handle:
-            append_if_alone(table, batch, writer)
-        elif missing:
-            committed = CommitProperties(app_transactions=[Transaction(APP, batch)])
-            write_deltalake(location, row(batch, writer), mode="append", commit_properties=committed)
-        both.wait(60)
+        looked_at = [DeltaTable(location), DeltaTable(location)]
+        assert all((table.transaction_version(APP) or 0) < batch for table in looked_at)
+        for writer, table in enumerate(looked_at):
+            append_if_alone(table if by_handle else DeltaTable(location), batch, writer)
+    counted = Counter(one["batch"] for one in oracle.rows(location))
+    assert counted == dict.fromkeys(range(1, commits + 1), times)
 
 
 def append_if_alone(table: DeltaTable, batch: int, writer: int) -> None:
@@ -71,16 +71,3 @@ def append_if_alone(table: DeltaTable, batch: int, writer: int) -> None:
         append_once(table, row(batch, writer), app=APP, version=batch)
     except LostRace:
         return
-
-
-@pytest.mark.proves("C6", "F51", "F54")
-@pytest.mark.parametrize("commits", COMMITS)
-@pytest.mark.parametrize(("by_handle", "times"), [(False, 2), (True, 1)], ids=["by path", "by handle"])
-def test_two_writers_of_the_same_batches_double_them_unless_they_compare_and_set(
-    location: str, commits: int, by_handle: bool, times: int
-) -> None:
-    both = threading.Barrier(2)
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(partial(append_missing, location, commits, both, by_handle), (0, 1)))
-    counted = Counter(one["batch"] for one in oracle.rows(location))
-    assert counted == dict.fromkeys(range(1, commits + 1), times)
