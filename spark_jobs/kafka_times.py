@@ -22,9 +22,10 @@ _SETTINGS = {
     "auto.offset.reset": "error",
     "allow.auto.create.topics": "false",
     "fetch.wait.max.ms": "100",
-    # One record is looked at: nothing is fetched ahead.
-    "queued.min.messages": "1",
+    # One record of each partition is looked at: little is fetched ahead, and no partition waits a second for another's to be taken.
     "fetch.message.max.bytes": "16384",
+    "queued.max.messages.kbytes": "4096",
+    "fetch.queue.backoff.ms": "10",
 }
 _NOTHING_THERE = (KafkaError._PARTITION_EOF, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

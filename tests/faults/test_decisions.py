@@ -144,6 +144,7 @@ def test_an_adopted_topic_says_where_the_old_one_was_left_and_all_decisions_are_
     assert signed == {state: ["host", "run_id", "user"] for state in ("ABANDONED", "ADOPTED")}
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F10", "F11")
 def test_what_an_adopted_topic_held_beyond_the_last_batch_is_not_invented(world: World) -> None:
     world.send(0, *some(4))
@@ -184,6 +185,7 @@ def stop_of(world: World) -> list[str]:
     return []
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("K11")
 def test_a_decision_that_was_not_needed_changes_nothing(world: World) -> None:
     world.send(0, *some(2))

@@ -187,7 +187,9 @@ DRIFTS: dict[str, tuple[Callable[[World], None], tuple[str, str]]] = {
 
 
 @pytest.mark.proves("F12", "F32", "F33")
-@pytest.mark.parametrize("drift", DRIFTS)
+@pytest.mark.parametrize(
+    "drift", [pytest.param(name, marks=() if name == "group deleted" else pytest.mark.thorough) for name in DRIFTS]
+)
 def test_a_group_that_is_not_where_the_checkpoint_is_is_wrong_and_does_no_harm(read: World, drift: str) -> None:
     move, verdict = DRIFTS[drift]
     move(read)
@@ -200,6 +202,7 @@ def test_a_group_that_is_not_where_the_checkpoint_is_is_wrong_and_does_no_harm(r
     read.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("K22")
 def test_a_published_batch_without_its_end_is_told_and_nothing_is_wrong(read: World) -> None:
     read.send(0, *some(3))
@@ -234,7 +237,14 @@ def test_retention_that_took_unread_records_is_the_topics_fault(read: World) -> 
 
 
 @pytest.mark.proves("F10", "F11", "C2")
-@pytest.mark.parametrize("count", [1, 4, 9], ids=["shorter", "equal", "longer"])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(1, marks=pytest.mark.thorough, id="shorter"),
+        pytest.param(4, marks=pytest.mark.thorough, id="equal"),
+        pytest.param(9, id="longer"),
+    ],
+)
 def test_a_topic_created_anew_is_told_whatever_its_length_until_it_is_adopted(read: World, count: int) -> None:
     read.recreate_input(2)
     alter_input(read, {"retention.ms": str(WEEK_MS)})
@@ -248,6 +258,7 @@ def test_a_topic_created_anew_is_told_whatever_its_length_until_it_is_adopted(re
     assert status_of(read).problems == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F13")
 def test_a_partition_added_is_new_and_nothing_is_wrong(read: World) -> None:
     read.add_partitions(3)

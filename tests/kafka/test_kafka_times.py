@@ -1,5 +1,6 @@
 """Since when records wait: the time of the first record at an offset, whatever its transaction has come to."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -55,6 +56,15 @@ def test_where_there_is_no_record_there_is_no_answer_and_no_error(
     for done in admin.delete_records([TopicPartition(topic, 0, 1)]).values():
         done.result()
     assert broker.record_times(topic, {0: offset}) == {}
+
+
+def test_partitions_with_many_records_do_not_wait_for_one_another(broker: Broker, new_topic: NewTopic, writer: Writer) -> None:
+    topic = new_topic(8)
+    for number in range(8):
+        writer.send(topic, number, *("a" * 50 for _ in range(1_000)), timestamp_ms=NOON_MS)
+    begun = time.monotonic()
+    assert broker.record_times(topic, dict.fromkeys(range(8), 0)) == dict.fromkeys(range(8), NOON)
+    assert time.monotonic() - begun < 4
 
 
 def test_nobody_is_asked_about_nothing(broker: Broker) -> None:

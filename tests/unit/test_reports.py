@@ -1,0 +1,79 @@
+"""What `status` and `losses` look like: on a narrow terminal, in a pipe and as JSON."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+
+from spark_jobs.drift import Verdict
+from spark_jobs.errors import OffsetsLost
+from spark_jobs.losses import LossEntry
+from spark_jobs.reports import losses_report, losses_table, status_notes, status_report, status_table
+from spark_jobs.status import PartitionStatus, Status
+from spark_jobs.watch import UNKNOWN, Expiry, HeldBack, Retention
+
+NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
+OK, MOVED = Verdict("ok"), Verdict("moved", "group", "the group is at 1")
+
+
+def partition(
+    number: int, verdict: Verdict = OK, held: HeldBack | None = None, expiry: Expiry | None = None, high: int = 2_075_259
+) -> PartitionStatus:
+    return PartitionStatus(number, 2_000_000, 2_000_000, 0, 2_075_259, high, 75_259, held, expiry, verdict)
+
+
+def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN) -> Status:
+    problem = OffsetsLost("readings", ("partition 2: gone",))
+    done = NOW - timedelta(hours=3)
+    return Status("daily_voltage", "readings", NOW, 12, done, None, None, retention, partitions, (problem,))
+
+
+def test_offsets_are_whole_on_a_terminal_of_80_signs() -> None:
+    console = Console(width=80, color_system=None)
+    with console.capture() as shown:
+        console.print(status_table(status(partition(0), partition(1, MOVED, expiry=Expiry(1, NOW, 3.2)))))
+    assert "2,000,000  2,000,000  2,075,259  2,075,259  75,259" in shown.get()
+    assert "in 3.2 h" in shown.get()
+    assert "…" not in shown.get()
+
+
+def test_json_holds_no_infinity_and_says_what_none_means() -> None:
+    kept = Retention(math.inf)
+    report = status_report(status(partition(0, expiry=Expiry(0, None, math.inf)), partition(1, MOVED), retention=kept))
+    plain = json.loads(json.dumps(report, default=str, allow_nan=False))
+    assert plain["retention"] == {"hours": None, "forever": True, "bytes": None}
+    assert [(one["hours_left"], one["expires"]) for one in plain["partitions"]] == [(None, "never"), (None, "-")]
+    assert [(one["cause"], one["wrong"]) for one in plain["partitions"]] == [("ok", ""), ("moved", "group")]
+    assert plain["age_seconds"] == 10_800
+    assert "partition 2: gone" in plain["problems"][0]
+
+
+def test_json_says_since_when_records_are_held_back() -> None:
+    since = NOW - timedelta(hours=5)
+    (one,) = status_report(status(partition(0, held=HeldBack(0, 2_075_259, 3, since), high=2_075_262)))["partitions"]
+    assert (one["held_back"], one["held_back_since"]) == (3, since)
+
+
+def test_below_the_table_stands_a_sentence_for_all_that_needs_one() -> None:
+    held = HeldBack(2, 2_075_259, 3, NOW - timedelta(hours=5))
+    notes = status_notes(status(partition(0), partition(1, MOVED), partition(2, held=held)))
+    assert [note.split(":")[0] for note in notes] == [
+        "partition 1",
+        "held back by an open transaction",
+        "how long readings keeps its records is not known",
+    ]
+    (note,) = status_notes(status(partition(0), retention=Retention(168.0, 1_000)))
+    assert "retention.bytes=1000" in note
+    assert status_notes(status(partition(0), retention=Retention(168.0))) == ()
+
+
+def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
+    entry = LossEntry(NOW, "LOSS", "anna (airflow@edge)", "manual__1", 12, 3, 100, 250, 150, "retention")
+    console = Console(width=200, color_system=None)
+    with console.capture() as shown:
+        console.print(losses_table("daily_voltage", [entry]))
+    line = next(line for line in shown.get().splitlines() if "LOSS" in line)
+    assert line.split()[-6:] == ["12", "3", "100", "250", "150", "retention"]
+    (listed,) = losses_report([entry])["losses"]
+    assert (listed["from"], listed["to"], listed["who"]) == (100, 250, "anna (airflow@edge)")
