@@ -14,6 +14,7 @@ _COLOUR = re.compile(r"\x1b\[\d*m")
 _KAFKA = "org.apache.kafka.common.errors."
 _REFUSED = re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|Config)\w*Exception")
 _FULL = ("No space left on device", "os error 28", "Disk quota exceeded", "File too large", "os error 27")
+_UNPACKED = ("UnsatisfiedLinkError", "Could not initialize class org.xerial.snappy")
 _UNWRITABLE = (
     "Permission denied",
     "Operation not permitted",
@@ -38,6 +39,11 @@ def outage(error: BaseException) -> DayfoldError | None:
     cause = innermost_cause(text)
     if any(words in text for words in _FULL):
         return TryAgain(f"the disk is full: {cause}. Make room, then run again; nothing is lost")
+    if any(words in text for words in _UNPACKED):
+        return TryAgain(
+            "the disk is full, or its temporary folder allows no programs: Spark could not unpack a native library there. "
+            "Make room, then run again; nothing is lost"
+        )
     if any(words in text for words in _UNWRITABLE):
         return ConfigurationError(f"a file or folder cannot be made: {cause}. Make it writable, then run again; nothing is lost")
     if any(words in text for words in _UNREADABLE):
