@@ -56,7 +56,6 @@ def open_transaction_at_the_end(world: World) -> Iterator[None]:
     with world.open_transaction(0, *some(2, 17)) as producer:
         yield
         producer.commit_transaction(20)
-    world.wait_until_stable(0)
 
 
 def open_transaction_that_is_aborted(world: World) -> Iterator[None]:
@@ -66,7 +65,6 @@ def open_transaction_that_is_aborted(world: World) -> Iterator[None]:
         aborted = world.sent[before:]
         yield
         producer.abort_transaction(20)
-    world.wait_until_stable(0)
     world.sent = [one for one in world.sent if one not in aborted]
 
 

@@ -36,6 +36,8 @@ def test_a_batch_of_any_shape_survives_a_kill_and_does_not_grow(world: World, sh
         planned = ranges(world, "PLANNED")
         with sent(world, shape):
             world.run()
+    for partition in range(3):
+        world.wait_until_stable(partition)
     world.run()
     assert ranges(world, "DONE")[1] == planned[1]
     assert ranges(world, "DONE") == ranges(world, "PLANNED")
