@@ -22,10 +22,10 @@ demo: setup ## The whole pipeline on real readings: embedded Kafka, Airflow, Spa
 	@$(BIN)/dayfold demo
 
 test: lint types ## All checks and all tests, on a Kafka of their own
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup
 
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
-	@$(BIN)/pytest --faults -q
+	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
 
 faults-docs: setup ## Take the results of the last complete `make faults` into docs/
 	@$(BIN)/python -m tests.fault_docs

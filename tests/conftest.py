@@ -14,7 +14,7 @@ from spark_jobs.local.jars import fetch_jars, jar_paths
 from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
 from spark_jobs.session import build_session
-from tests.fault_report import FaultReport
+from tests import fault_report
 from tests.world import World, make_world
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("faults"):
-        config.pluginmanager.register(FaultReport(config))
+    if config.getoption("faults") and not config.getoption("collectonly"):
+        config.pluginmanager.register(fault_report)
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(fault_report.FaultReport(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,13 +7,15 @@ beside this file and from the `proves` marks of the tests.
 import json
 import os
 import platform
+import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,48 +42,63 @@ class Case:
     """One test of the suite and how it ended."""
 
     id: str
-    group: str
-    rows: tuple[str, ...]
+    group: str = ""
+    rows: tuple[str, ...] = ()
     seconds: float = 0.0
     outcome: str = "passed"
     invariant: str = ""
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write on each report what the summary needs: a worker process hands on reports, not tests."""
+    report = yield
+    report.user_properties.append(("fault", {"group": group_of(item), "rows": rows_of(item)}))
+    if report.failed:
+        error = call.excinfo.value if call.excinfo else None
+        report.user_properties.append(("invariant", error.invariant if isinstance(error, Violation) else ""))
+        again = f".venv/bin/pytest '{plain(item.nodeid)}' --thorough --seed {item.config.getoption('seed')}"
+        report.sections.append(("to repeat it", again))
+    return report
+
+
 @dataclass
 class FaultReport:
-    """The pytest plugin of `make faults`."""
+    """The pytest plugin of `make faults`, in the process that the user started."""
 
     config: pytest.Config
     cases: dict[str, Case] = field(default_factory=dict)
     done: int = 0
+    count: int = 0
     begun: float = field(default_factory=time.monotonic)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            self.cases[item.nodeid] = Case(item.nodeid, group_of(item), rows_of(item))
+        self.count = self.count or len(session.items)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        case = self.cases[item.nodeid]
-        case.seconds += call.duration
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        self.count = len(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = plain(report.nodeid)
+        case = self.cases.setdefault(name, Case(name))
+        told: dict[str, Any] = dict(report.user_properties)
+        case.group, case.rows = told["fault"]["group"], tuple(told["fault"]["rows"])
+        case.seconds += report.duration
         if report.failed:
             case.outcome = "failed"
-            error = call.excinfo.value if call.excinfo else None
-            case.invariant = error.invariant if isinstance(error, Violation) else case.invariant
-            again = f".venv/bin/pytest '{item.nodeid}' --thorough --seed {self.config.getoption('seed')}"
-            report.sections.append(("to repeat it", again))
-        return report
+            case.invariant = told["invariant"] or case.invariant
+        if report.when == "teardown":
+            self.done += 1
+            self._say_how_far(name)
 
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.done += 1
+    def _say_how_far(self, nodeid: str) -> None:
         failed = sum(case.outcome == "failed" for case in self.cases.values())
         minutes = (time.monotonic() - self.begun) / 60
-        line = f"{self.done}/{len(self.cases)} cases, {failed} failed, {minutes:.1f} min, last: {nodeid.rpartition('::')[2]}"
+        line = f"{self.done}/{self.count} cases, {failed} failed, {minutes:.1f} min, last: {nodeid.rpartition('::')[2]}"
         on_terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
-        if on_terminal or self.done % 20 == 0 or self.done == len(self.cases):
+        if on_terminal or self.done % 20 == 0 or self.done == self.count:
             print(
                 f"\r{line[:150]:150}" if on_terminal else line, file=sys.__stderr__, end="" if on_terminal else "\n", flush=True
             )
@@ -90,16 +107,21 @@ class FaultReport:
         """No dot for a passed test: the line of progress says it."""
         return (report.outcome, "", "") if report.passed else None
 
-    def pytest_sessionfinish(self) -> None:
-        REPORTS.mkdir(exist_ok=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         minutes = (time.monotonic() - self.begun) / 60
         cases = list(self.cases.values())
+        REPORTS.mkdir(exist_ok=True)
         (REPORTS / "faults.json").write_text(json.dumps([vars(case) for case in cases], indent=1))
         (REPORTS / "faults.md").write_text(summary(cases, minutes, self.config.getoption("seed")))
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line((REPORTS / "faults.md").read_text())
-        terminalreporter.write_line(f"written to {REPORTS / 'faults.md'}; `make docs` takes a complete run's results into docs/")
+        terminalreporter.write_line(
+            f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes a complete run's results into docs/"
+        )
+
+
+def plain(nodeid: str) -> str:
+    """Without the name of the worker's group that pytest-xdist hangs on it."""
+    return re.sub(r"@\w+$", "", nodeid)
 
 
 def group_of(item: pytest.Item) -> str:

@@ -24,6 +24,9 @@ from spark_jobs.submit import PROJECT
 from tests import oracle
 from tests.submitted import wait_until
 
+# One worker runs all of it: the tests look at the same starts of the demo.
+pytestmark = pytest.mark.xdist_group("demo")
+
 SCOPE = Scope(days=22, later_days=2)
 LATER = 2 * 1440
 RECORDS = 396 + 21 * 1440

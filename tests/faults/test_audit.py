@@ -17,7 +17,7 @@ from tests.faults.tampering import delete, tampered
 from tests.faults.test_crashes import AFTER_THE_PLAN
 from tests.world import World
 
-pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F97")]
+pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F97"), pytest.mark.xdist_group("audit")]
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["plain", "deep"])

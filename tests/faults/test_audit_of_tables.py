@@ -22,7 +22,7 @@ from tests.faults.tampering import (
 )
 from tests.world import World
 
-pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F96", "F97")]
+pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F96", "F97"), pytest.mark.xdist_group("audit")]
 
 TABLES = ("checkpoints", "records", "contributions", "daily_averages")
 

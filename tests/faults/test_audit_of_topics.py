@@ -16,7 +16,7 @@ from tests.faults.audited import audited, some, told
 from tests.faults.tampering import tampered, update
 from tests.world import World
 
-pytestmark = pytest.mark.group("DF")
+pytestmark = [pytest.mark.group("DF"), pytest.mark.xdist_group("audit")]
 
 
 def empty_output(world: World) -> str:

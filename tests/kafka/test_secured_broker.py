@@ -28,6 +28,8 @@ SCRAM, PLAIN = "SCRAM-SHA-512", "PLAIN"
 PEM_PAIR, KEYSTORE = 0, 1
 Login = Callable[..., KafkaSettings]
 
+pytestmark = pytest.mark.xdist_group("secured")
+
 
 @dataclass(frozen=True)
 class Secured:
