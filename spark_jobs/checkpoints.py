@@ -84,6 +84,7 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
     """The row that makes a plan binding."""
     details = {
         "rules": plan.rules.model_dump(mode="json"),
+        "output_topic_id": plan.output_topic_id,
         "output_starts": {str(number): offset for number, offset in plan.output_starts.items()},
         "table_ids": dict(plan.table_ids),
         "nonce": plan.nonce,
@@ -98,6 +99,7 @@ def plan_of(row: Checkpoint) -> Plan:
         topic_id=row.topic_id,
         ranges=row.ranges,
         rules=ParsingRules.model_validate(row.details["rules"]),
+        output_topic_id=row.details["output_topic_id"],
         output_starts={int(number): offset for number, offset in row.details["output_starts"].items()},
         table_ids=row.details["table_ids"],
         nonce=row.details["nonce"],

@@ -149,7 +149,7 @@ def ends_of(ranges: Iterable[OffsetRange]) -> dict[int, int]:
 class Plan:
     """A batch before anything is read: its ranges and all else that a rerun needs to do exactly the same again.
 
-    `output_starts` are the output topic's ends at planning time, from which a lost proof of publication can be found again;
+    `output_starts` are the ends of the output topic of that id at planning time, from which a lost proof can be found again;
     `nonce` keeps a message from forging the end of its own text.
     """
 
@@ -157,6 +157,7 @@ class Plan:
     topic_id: str
     ranges: tuple[OffsetRange, ...]
     rules: ParsingRules
+    output_topic_id: str
     output_starts: Mapping[int, int]
     table_ids: Mapping[str, str]
     nonce: str

@@ -262,13 +262,15 @@ def is_published(broker: Broker, plan: Plan, question: Question) -> bool:
 
 def _has_headers(broker: Broker, plan: Plan, question: Question) -> bool:
     """Whether a visible record with the batch's headers stands on the output topic since the batch was planned."""
-    partitions = broker.topic(question.output_topic).partitions
+    topic = broker.topic(question.output_topic)
+    # Of a topic created anew since then, everything was written since then.
+    known = plan.output_starts if topic.id == plan.output_topic_id else {}
     wanted = {("pipeline", question.pipeline.encode()), ("batch", str(plan.batch).encode())}
-    starts = {one.number: max(one.low, plan.output_starts.get(one.number, 0)) for one in partitions}
-    ends = {one.number: one.stable for one in partitions}
+    starts = {one.number: max(one.low, known.get(one.number, 0)) for one in topic.partitions}
+    ends = {one.number: one.stable for one in topic.partitions}
     if any(wanted <= set(message.headers() or []) for message in broker.scan(question.output_topic, starts, ends)):
         return True
-    aged = [one.number for one in partitions if one.low > plan.output_starts.get(one.number, 0)]
+    aged = [one.number for one in topic.partitions if one.low > known.get(one.number, 0)]
     if not aged:
         return False
     if question.answer is None:

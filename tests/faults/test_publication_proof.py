@@ -44,6 +44,20 @@ def test_a_deleted_group_before_the_commit_does_not_skip_the_publication(world: 
 
 
 @pytest.mark.proves("F32")
+@pytest.mark.parametrize("point", ["after:commit_transaction", "before:commit_transaction"])
+def test_headers_on_an_output_topic_created_anew_are_looked_for_from_its_beginning(world: World, point: str) -> None:
+    world.send(0, *some(3), *some(3, 17), *some(3, 18))
+    world.run()
+    world.send(0, *some(1))
+    assert world.run_with_fault("after:plan_commit:raise")
+    world.recreate(world.pipeline.output.topic, 3)
+    assert world.run_with_fault(f"{point}:raise")
+    world.delete_group()
+    world.run()
+    assert [(record[0], record[2]) for record in world.output()[0]] == [("2006-12-16", 2)]
+
+
+@pytest.mark.proves("F32")
 def test_a_proof_that_nobody_can_find_any_more_is_the_operators_decision(world: World) -> None:
     world.send(0, *some(3))
     world.run_with_fault("after:commit_transaction:raise")

@@ -25,7 +25,14 @@ RULES = ParsingRules(
 
 def plan(batch: int, *ranges: tuple[int, int, int]) -> Plan:
     return Plan(
-        batch, "topic-1", tuple(OffsetRange(*one) for one in ranges), RULES, {0: 7}, {"records": "id"}, "0123456789abcdef"
+        batch,
+        "topic-1",
+        tuple(OffsetRange(*one) for one in ranges),
+        RULES,
+        "topic-2",
+        {0: 7},
+        {"records": "id"},
+        "0123456789abcdef",
     )
 
 

@@ -26,7 +26,9 @@ def rules() -> ParsingRules:
 
 
 UNFINISHED = replace(
-    PROGRESS, last_batch=4, unfinished=Plan(4, "id", (OffsetRange(0, 20, 25),), rules(), output_starts={}, table_ids={}, nonce="")
+    PROGRESS,
+    last_batch=4,
+    unfinished=Plan(4, "id", (OffsetRange(0, 20, 25),), rules(), output_topic_id="out", output_starts={}, table_ids={}, nonce=""),
 )
 
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {
