@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spark_jobs import audit_report, reports
-from spark_jobs.audit import audit
+from spark_jobs import reports
+from spark_jobs.audit.reconcile import audit
+from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
@@ -117,8 +118,8 @@ def audit_command(
     pipeline = _load(config, overrides)
     with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
         found = audit(broker, pipeline, deep=deep)
-    _print(audit_report.audit_report(found), audit_report.audit_table(found), as_json)
-    for sentence in () if as_json else audit_report.audit_sentences(found):
+    _print(audit_report(found), audit_table(found), as_json)
+    for sentence in () if as_json else audit_sentences(found):
         typer.echo(sentence)
     if found.differences:
         sys.exit(DecisionNeeded.exit_code)

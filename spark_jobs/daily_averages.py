@@ -1,7 +1,7 @@
 """The job: one Kafka topic to exact daily averages, every record counted exactly once.
 
 Submitted with `spark-submit spark_jobs/daily_averages.py --config conf/pipelines/daily_voltage.yaml`. `run` tells the story;
-`planning.py` decides what a batch reads, `steps.py` holds each step with its kill windows.
+`planning.py` decides what a batch reads; `steps.py`, `steps_records.py` and `steps_averages.py` hold each step with its kill windows.
 """
 
 import argparse
@@ -19,12 +19,13 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs import decisions, planning, steps, table_health
+from spark_jobs import decisions, planning, steps, steps_averages, steps_records, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.errors import DayfoldError, DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
+from spark_jobs.job import Job, Request, now, step
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.lock import hold_lock
@@ -44,7 +45,7 @@ FOREIGN = (Py4JError, PySparkException, DeltaError, OSError)
 """What Spark and delta-rs raise; some of it is an outage that passes by itself."""
 
 
-def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
+def run(pipeline: Pipeline, request: Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
@@ -52,12 +53,12 @@ def run(pipeline: Pipeline, request: steps.Request, spark: Callable[[], "SparkSe
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
-        job = steps.Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
+        job = Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
         fault("after:checkpoints_read")
         topics = planning.look_at_topics(broker, pipeline)
         require_tables_not_behind(job, topics)
         table_health.require_whole(lake, job.checkpoints)
-        planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, steps.now())
+        planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, now())
         if request.abandon:
             decisions.abandon(job)
         done = []
@@ -78,7 +79,7 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
     return publisher
 
 
-def require_tables_not_behind(job: steps.Job, topics: planning.Topics) -> None:
+def require_tables_not_behind(job: Job, topics: planning.Topics) -> None:
     """S1: raise if the group proves a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
     try:
         planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics.input)
@@ -87,7 +88,7 @@ def require_tables_not_behind(job: steps.Job, topics: planning.Topics) -> None:
         raise
 
 
-def next_plan(job: steps.Job, topics: planning.Topics) -> Plan | None:
+def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
     """S1 and S2: the next batch, stored; None if the run's ends are reached and nothing was written."""
     decisions.settle_topic(job, topics.input)
     progress = job.checkpoints.progress
@@ -97,20 +98,20 @@ def next_plan(job: steps.Job, topics: planning.Topics) -> Plan | None:
     if total_span(ranges) == 0:
         decisions.remember_start(job, topics.input, starts)
         return None
-    return steps.commit_plan(job, planning.make_plan(job.pipeline, progress, topics, ranges, steps.now()))
+    return steps.commit_plan(job, planning.make_plan(job.pipeline, progress, topics, ranges, now()))
 
 
-def finish_batch(job: steps.Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
+def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
-    with steps.step(job, plan, "records"):
-        rows = steps.save_records(job, plan, topics.input)
-        gaps = steps.explain_gaps(job, plan, topics.input, rows)
-        steps.require_few_rejected(job, plan, rows)
-    with steps.step(job, plan, "contributions"):
-        contributions = steps.save_contributions(job, plan, sum(one.accepted for one in rows.values()))
-    with steps.step(job, plan, "averages"):
-        averages = steps.save_averages(job, plan, contributions)
-    with steps.step(job, plan, "publish"):
+    with step(job, plan, "records"):
+        rows = steps_records.save_records(job, plan, topics.input)
+        gaps = steps_records.explain_gaps(job, plan, topics.input, rows)
+        steps_records.require_few_rejected(job, plan, rows)
+    with step(job, plan, "contributions"):
+        contributions = steps_averages.save_contributions(job, plan, sum(one.accepted for one in rows.values()))
+    with step(job, plan, "averages"):
+        averages = steps_averages.save_averages(job, plan, contributions)
+    with step(job, plan, "publish"):
         published = steps.publish(job, plan, publisher, averages)
     done = steps.finish(job, plan, rows, gaps, published)
     log.info("done     batch %d: %s", plan.batch, steps.summary(done))
@@ -161,10 +162,10 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def request_of(arguments: argparse.Namespace) -> steps.Request:
+def request_of(arguments: argparse.Namespace) -> Request:
     """What the command line asks of this run."""
     published = None if arguments.published is None else arguments.published == "yes"
-    return steps.Request(arguments.run_id, arguments.accept_loss, arguments.adopt_topic, arguments.abandon, published)
+    return Request(arguments.run_id, arguments.accept_loss, arguments.adopt_topic, arguments.abandon, published)
 
 
 def main(arguments: Sequence[str]) -> int:

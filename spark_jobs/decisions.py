@@ -14,12 +14,12 @@ from spark_jobs import lake as tables
 from spark_jobs.checkpoints import Checkpoint, State
 from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
+from spark_jobs.job import Job, now
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace
 from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
 from spark_jobs.signature import signature
-from spark_jobs.steps import Job, now
 from spark_jobs.table_health import is_counted
 
 log = logging.getLogger(__name__)

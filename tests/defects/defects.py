@@ -94,7 +94,7 @@ DEFECTS = (
     ),
     Defect(
         "a day is set to what this batch adds",
-        "spark_jobs/steps.py",
+        "spark_jobs/steps_averages.py",
         (('_days(keys) & (ds.field("batch") <= plan.batch)', '_days(keys) & (ds.field("batch") == plan.batch)'),),
         ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
     ),
@@ -136,7 +136,7 @@ DEFECTS = (
     ),
     Defect(
         "gaps are believed",
-        "spark_jobs/steps.py",
+        "spark_jobs/steps_records.py",
         (("    if missing is not None:\n", "    if missing is not None and not job:\n"),),
         ("tests/faults/test_gaps.py", "-k", "nothing_explains"),
     ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.audit import Audit, audit
+from spark_jobs.audit.reconcile import Audit, audit
 from spark_jobs.broker import connect
 from spark_jobs.config import load_pipeline
 from spark_jobs.errors import TooManyRejected

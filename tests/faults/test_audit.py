@@ -9,7 +9,7 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs import cli
-from spark_jobs.audit import Audit
+from spark_jobs.audit.reconcile import Audit
 from spark_jobs.lock import hold_lock
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told
@@ -118,5 +118,5 @@ def test_a_run_at_work_is_named(new_world: NewWorld, capfd: pytest.CaptureFixtur
 
 
 def test_an_audit_needs_no_spark() -> None:
-    code = "import sys, spark_jobs.audit, spark_jobs.audit_report; sys.exit(bool({'pyspark', 'py4j'} & sys.modules.keys()))"
+    code = "import sys, spark_jobs.audit.reconcile, spark_jobs.audit.report; sys.exit(bool({'pyspark', 'py4j'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

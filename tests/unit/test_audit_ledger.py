@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.audit_ledger import Ledger, read_ledger
+from spark_jobs.audit.ledger import Ledger, read_ledger
 from spark_jobs.checkpoints import Checkpoint, Counts, State
 from spark_jobs.offsets import OffsetRange
 

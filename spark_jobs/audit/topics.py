@@ -12,8 +12,8 @@ from decimal import Decimal
 
 from confluent_kafka import Message
 
-from spark_jobs.audit_findings import Difference, difference
-from spark_jobs.audit_tables import Day, Known, Published, Revision
+from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.tables import Day, Known, Published, Revision
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
 from spark_jobs.offsets import Topic

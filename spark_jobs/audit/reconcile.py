@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from spark_jobs.audit_evidence import Evidence, read_evidence
-from spark_jobs.audit_findings import Difference, Findings, difference
-from spark_jobs.audit_rows import Mismatch, check_input, read_batch
-from spark_jobs.audit_stored import check_health
-from spark_jobs.audit_tables import (
+from spark_jobs.audit.evidence import Evidence, read_evidence
+from spark_jobs.audit.findings import Difference, Findings, difference
+from spark_jobs.audit.rows import Mismatch, check_input, read_batch
+from spark_jobs.audit.stored import check_health
+from spark_jobs.audit.tables import (
     AVERAGES,
     CONTRIBUTIONS,
     RECORDS,
@@ -30,7 +30,7 @@ from spark_jobs.audit_tables import (
     revisions_of,
     wrong_days,
 )
-from spark_jobs.audit_topics import beyond_proof, check_group, check_output, wanted_of
+from spark_jobs.audit.topics import beyond_proof, check_group, check_output, wanted_of
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Counts
 from spark_jobs.config import Pipeline

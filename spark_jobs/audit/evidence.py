@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from spark_jobs.audit_findings import Findings, difference
-from spark_jobs.audit_ledger import WHERE, Ledger
-from spark_jobs.audit_stored import record_counts, small_table, stored_ledger
-from spark_jobs.audit_tables import Found, Known, Row, without_broken
-from spark_jobs.audit_topics import Output, read_output
+from spark_jobs.audit.findings import Findings, difference
+from spark_jobs.audit.ledger import WHERE, Ledger
+from spark_jobs.audit.stored import record_counts, small_table, stored_ledger
+from spark_jobs.audit.tables import Found, Known, Row, without_broken
+from spark_jobs.audit.topics import Output, read_output
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import TryAgain

@@ -1,7 +1,7 @@
 """What an audit reads of the tables: the checkpoints as a ledger, counts of `records`, the rows of the small tables, their health.
 
 Counts come from the statistics in the table's log wherever those are exact, so nothing that grows with the input is read. Raises
-`TableDamaged` or one of `audit_findings.UNREADABLE`; what the numbers mean is decided elsewhere.
+`TableDamaged` or one of `findings.UNREADABLE`; what the numbers mean is decided elsewhere.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from spark_jobs.audit_findings import RESTORE, Difference, difference, told
-from spark_jobs.audit_ledger import Ledger, read_ledger
-from spark_jobs.audit_tables import Found, Row
+from spark_jobs.audit.findings import RESTORE, Difference, difference, told
+from spark_jobs.audit.ledger import Ledger, read_ledger
+from spark_jobs.audit.tables import Found, Row
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.errors import TableDamaged
 from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake, read_rows, require_files

@@ -12,8 +12,8 @@ from datetime import date
 from decimal import Context, Decimal
 from typing import Any
 
-from spark_jobs.audit_findings import Difference, difference
-from spark_jobs.audit_ledger import Batch, Ledger
+from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
 from spark_jobs.checkpoints import Counts
 from spark_jobs.offsets import OffsetRange

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from spark_jobs.audit_findings import Difference, difference
+from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.offsets import OffsetRange, ends_of
 

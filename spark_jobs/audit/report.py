@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from spark_jobs.audit import Audit
-from spark_jobs.audit_findings import Difference
+from spark_jobs.audit.findings import Difference
+from spark_jobs.audit.reconcile import Audit
 
 SHOWN = 20
 """Sentences per table or topic on a terminal; JSON has all."""

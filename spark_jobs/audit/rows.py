@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_jobs.audit_findings import Difference, difference
-from spark_jobs.audit_ledger import Batch
-from spark_jobs.audit_stored import query
-from spark_jobs.audit_tables import RECORDS, Row
+from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.ledger import Batch
+from spark_jobs.audit.stored import query
+from spark_jobs.audit.tables import RECORDS, Row
 from spark_jobs.broker import Broker
 from spark_jobs.offsets import OffsetRange, Topic
 

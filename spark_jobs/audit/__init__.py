@@ -1,0 +1,1 @@
+"""The operator's proof that everything stored and published agrees: `reconcile.py` tells the story."""

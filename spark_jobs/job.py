@@ -1,0 +1,66 @@
+"""What the steps of one run share: settings, clients, tables, what was asked for, and the clock."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import CheckpointLog
+from spark_jobs.config import Pipeline
+from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.lake import Lake
+from spark_jobs.offsets import Plan
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the operator asked of this run, besides the pipeline's settings."""
+
+    run_id: str
+    accept_loss: bool = False
+    adopt_topic: bool = False
+    abandon: bool = False
+    published: bool | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the steps of one run share; `seconds` collects how long each took."""
+
+    pipeline: Pipeline
+    request: Request
+    kafka: KafkaSettings
+    broker: Broker
+    lake: Lake
+    checkpoints: CheckpointLog
+    spark: Callable[[], "SparkSession"]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def java_secrets(self) -> Path:
+        """Where the Java client finds credentials; nothing of them stands in Spark's options."""
+        return self.pipeline.state / f"{self.pipeline.name}.kafka-secrets.properties"
+
+
+@contextmanager
+def step(job: Job, plan: Plan, name: str) -> Iterator[None]:
+    """Time a step of a batch, for the log and for the checkpoint's details."""
+    begun = time.monotonic()
+    yield
+    job.seconds[name] = round(time.monotonic() - begun, 3)
+    log.info("%-8s batch %d: %.1f s", name, plan.batch, job.seconds[name])
+
+
+def now() -> datetime:
+    """The clock of the run, for what is written down; never for what is decided."""
+    return datetime.now(UTC)

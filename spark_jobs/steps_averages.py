@@ -1,0 +1,129 @@
+"""S4 and S5: what a batch's records add, and the daily averages that this changes. Each says what a kill leaves behind and why the
+rerun makes that harmless.
+"""
+
+import logging
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+
+from spark_jobs import lake as tables
+from spark_jobs.averages import contributions_of, daily_averages_of
+from spark_jobs.errors import Superseded, TableDamaged, TryAgain
+from spark_jobs.faults import fault
+from spark_jobs.job import Job
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, LostRace, read_rows
+from spark_jobs.offsets import Plan
+from spark_jobs.record_files import read_records
+from spark_jobs.table_health import anew_or_back, way_back
+
+log = logging.getLogger(__name__)
+
+MERGE_ATTEMPTS = 3
+
+
+def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
+    """S4: aggregate the batch's records and append what they add, once; rows per (partition, date) of the batch.
+
+    Killed before the commit: aggregated again from `records`. After it: found and not repeated.
+    """
+    table = job.lake.open(CONTRIBUTIONS)
+    found = _contributions(table, plan)
+    if job.lake.known_batch(table) < plan.batch and not found.num_rows and accepted:
+        _append_contributions(job, plan, table)
+        found = _contributions(job.lake.open(CONTRIBUTIONS), plan)
+    counted = pc.sum(found["value_count"]).as_py() or 0
+    if accepted and not counted:
+        raise TableDamaged(
+            CONTRIBUTIONS,
+            f"its log says that batch {plan.batch} was averaged, but no row of it is there "
+            "(was the table restored, or was the batch about to be abandoned?)",
+            anew_or_back(job.lake, CONTRIBUTIONS, plan.batch),
+        )
+    if counted != accepted:
+        raise TableDamaged(
+            CONTRIBUTIONS,
+            f"batch {plan.batch} counts {counted} readings, records holds {accepted}",
+            way_back(job.lake, CONTRIBUTIONS),
+        )
+    return found
+
+
+def _append_contributions(job: Job, plan: Plan, table: DeltaTable) -> None:
+    frame = contributions_of(read_records(job.spark(), job.lake, plan.batch))
+    rows = frame.toArrow().select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
+    fault("before:contributions_commit")
+    try:
+        tables.append_once(table, rows, app=job.lake.app(CONTRIBUTIONS), version=plan.batch)
+    except LostRace:
+        log.warning("another run wrote the contributions of batch %d first; they are verified and used", plan.batch)
+    fault("after:contributions_commit")
+
+
+def _contributions(table: DeltaTable, plan: Plan) -> pa.Table:
+    return read_rows(table, where=ds.field("batch") == plan.batch)
+
+
+def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
+    """S5: set the touched daily averages to the sum of all their contributions up to this batch; the rows to publish.
+
+    Killed anywhere: repeating it sets the same values and the same revision.
+    """
+    keys = contributions.select(["partition", "date"])
+    if not keys.num_rows:
+        return tables.SCHEMAS[DAILY_AVERAGES].empty_table()
+    wanted = daily_averages_of(_all_contributions(job, plan, keys), batch=plan.batch)
+    fault("before:averages_commit")
+    _merge(job, plan, wanted)
+    fault("after:averages_commit")
+    stored = _touched(read_rows(job.lake.open(DAILY_AVERAGES), where=_days(keys)), keys)
+    _require_averages(plan, wanted, stored)
+    return stored
+
+
+def _all_contributions(job: Job, plan: Plan, keys: pa.Table) -> pa.Table:
+    rows = read_rows(job.lake.open(CONTRIBUTIONS), where=_days(keys) & (ds.field("batch") <= plan.batch))
+    return _touched(rows, keys)
+
+
+def _days(keys: pa.Table) -> ds.Expression:
+    """A range rather than a list: file statistics skip by it, and the join that follows is exact."""
+    bounds = pc.min_max(keys["date"])
+    return (ds.field("date") >= bounds["min"]) & (ds.field("date") <= bounds["max"])
+
+
+def _touched(rows: pa.Table, keys: pa.Table) -> pa.Table:
+    """Rows whose (partition, date) is among the keys."""
+    return rows.join(keys, ["partition", "date"], join_type="left semi", use_threads=False)
+
+
+def _merge(job: Job, plan: Plan, wanted: pa.Table) -> None:
+    for _ in range(MERGE_ATTEMPTS):
+        table = job.lake.open(DAILY_AVERAGES)
+        fault("before:averages_merge")
+        try:
+            tables.merge_averages(table, wanted, app=job.lake.app(DAILY_AVERAGES), version=plan.batch)
+            return
+        except LostRace as error:
+            log.warning("another run changed the daily averages meanwhile (%s); merging again", error)
+    raise TryAgain(
+        f"the daily averages of batch {plan.batch} could not be merged: another writer keeps changing the table; run again"
+    )
+
+
+def _require_averages(plan: Plan, wanted: pa.Table, stored: pa.Table) -> None:
+    newest = pc.max(stored["batch"]).as_py() if stored.num_rows else None
+    if newest is not None and newest > plan.batch:
+        raise Superseded(
+            f"the daily averages already hold batch {newest}, this run is at batch {plan.batch}; a newer run goes on"
+        )
+    order = [("partition", "ascending"), ("date", "ascending")]
+    columns = [name for name in wanted.column_names if name != "revision"]
+    if not wanted.select(columns).sort_by(order).equals(stored.select(columns).sort_by(order)):
+        raise TableDamaged(
+            DAILY_AVERAGES,
+            f"after the merge of batch {plan.batch} it does not hold the sums of contributions",
+            "Nothing was published; run again.",
+        )
