@@ -33,6 +33,8 @@ def spark_submit(world: World) -> subprocess.CompletedProcess[str]:
     return type_in("spark-submit", *job)
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F74")
 def test_spark_submit_by_hand_does_the_whole_job(world: World) -> None:
     world.send(0, reading("23/12/2006 16:52:00", "239.94"), b"no reading")
     world.send(1, reading("24/12/2006 16:52:00", "240"))

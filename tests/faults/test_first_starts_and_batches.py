@@ -171,6 +171,7 @@ def test_a_producer_that_sends_a_reading_twice_has_sent_two_readings(world: Worl
     world.assert_all_counted()
 
 
+@pytest.mark.proves("F35")
 @pytest.mark.proves("F01", "F14")
 @pytest.mark.parametrize("partitions", [1, 20])
 @pytest.mark.parametrize("kill", ["", pytest.param("after:records_commit:raise", marks=pytest.mark.thorough)])

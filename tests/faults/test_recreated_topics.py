@@ -90,6 +90,7 @@ def test_an_adoption_is_written_down_once_whatever_dies_after_it(world: World, k
     assert {batch: row[1] for (batch, _, _), row in oracle.found_contributions(world.tables).items()} == {1: 4, 2: 2}
 
 
+@pytest.mark.proves("F15")
 @pytest.mark.proves("F13")
 def test_a_partition_added_is_read_from_its_beginning(world: World) -> None:
     world.send(0, *some(2))

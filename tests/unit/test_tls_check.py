@@ -45,6 +45,8 @@ def shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
     ids=["right", "expired", "another host", "another authority"],
 )
 @pytest.mark.parametrize("from_file", [True, False])
+@pytest.mark.group("SE")
+@pytest.mark.proves("F115")
 def test_the_fault_of_a_certificate_is_named(
     tmp_path: Path, certificate: Callable[[Authority], str], fault: str | None, from_file: bool
 ) -> None:
