@@ -89,6 +89,8 @@ class FaultReport:
         if report.failed:
             case.outcome = "failed"
             case.invariant = told["invariant"] or case.invariant
+            # At once: somebody who waits for an hour should not wait for this as well.
+            print(f"\nFAILED {name}: {_reason(report)}", file=sys.__stderr__, flush=True)
         if report.when == "teardown":
             self.done += 1
             self._say_how_far(name)
@@ -117,6 +119,11 @@ class FaultReport:
         terminalreporter.write_line(
             f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes a complete run's results into docs/"
         )
+
+
+def _reason(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr).partition("\n")[0][:300]
 
 
 def plain(nodeid: str) -> str:

@@ -31,9 +31,6 @@ STORED = ("after:records_commit", "after:done_commit")
     "moment", [pytest.param(one, marks=[pytest.mark.thorough] if index else []) for index, one in enumerate(KILLS)]
 )
 def test_a_compacted_input_has_gaps_and_loses_nothing_that_is_still_there(world: World, moment: str) -> None:
-    alter_input(
-        world, {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"}
-    )
     send_keyed(world)
     assert world.run_with_fault(f"{KILLS[moment]}:raise")
     stored = len(world.sent) if KILLS[moment] in STORED else 0
@@ -55,6 +52,9 @@ def send_keyed(world: World) -> None:
 
 def compact(world: World, stored: int) -> None:
     """Let the cleaner work, then stop it. What is sent is then what a consumer still sees, and all before offset `stored`."""
+    alter_input(
+        world, {"cleanup.policy": "compact", "segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"}
+    )
     before = len(world.sent)
 
     def has_compacted() -> bool:
