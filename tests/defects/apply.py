@@ -33,7 +33,7 @@ def copy_of_project(folder: Path) -> Path:
     for name in subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines():
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if (PROJECT / name).exists():
+        if (PROJECT / name).is_file():
             shutil.copy2(PROJECT / name, target)
     for name in SHARED:
         (folder / name).symlink_to(PROJECT / name)

@@ -44,7 +44,7 @@ DEFECTS = (
                 "            self._retry(self._producer.init_transactions, FENCE_SECONDS)\n            self._producer.begin_transaction()\n",
             ),
         ),
-        ("tests/faults/test_frozen_runs.py", RUNS, "-k", "frozen_run_of_another or sleeps_while"),
+        (RUNS, "-k", "sleeps_while_another_machine_finishes"),
     ),
     Defect(
         "published without looking for the proof",
