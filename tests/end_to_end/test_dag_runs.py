@@ -81,14 +81,14 @@ def send_days(world: World, month: int, hours_ago: int = 0) -> None:
         world.send(partition, *(reading(moment, f"23{partition}.{number:03d}") for number, moment in enumerate(days)), **written)
 
 
-@pytest.mark.group("AF")
-@pytest.mark.proves("F72", "F76", "F77")
 def warnings_of_expiry(scheduler: Scheduler) -> int:
     """How many lines of the task `retention` warn; the job says the same later, in lines of its own."""
     lines = scheduler.log.read_text().splitlines()
     return sum("the oldest unread record" in line and "[warning" in line for line in lines)
 
 
+@pytest.mark.group("AF")
+@pytest.mark.proves("F72", "F76", "F77")
 def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(scheduler: Scheduler) -> None:
     world, sent = scheduler.world, len(DAYS) * PER_DAY
     alter_input(world, {"retention.ms": str(168 * 3_600_000)})
