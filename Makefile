@@ -27,7 +27,7 @@ test: lint types ## All checks and all tests, on a Kafka of their own
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
 
-faults-docs: setup ## Take the results of the last complete `make faults` into docs/
+faults-docs: setup ## Take the results of the last `make faults` into docs/
 	@$(BIN)/python -m tests.fault_docs
 
 soak: setup ## Batches with a random fault in every second one: make soak MINUTES=10 SEED=1

@@ -1,4 +1,4 @@
-"""Makes `docs/failures.md` and `docs/faults.md` of what a complete `make faults` left in `reports/`: `python -m tests.fault_docs`."""
+"""Makes `docs/failures.md` and `docs/faults.md` of what a `make faults` left in `reports/`: `python -m tests.fault_docs`."""
 
 import json
 import sys
@@ -12,10 +12,11 @@ from tests.fault_report import DOCS, REPORTS
 
 MODES = Path(__file__).parent / "faults" / "failure_modes.yaml"
 SHOWN = 3
+UNRUN = "only thorough cases, which the recorded run left out"
 
 HEAD = """# Failure modes, and the tests that prove them harmless
 
-Made by `make faults-docs` from the last complete run of `make faults` ([its summary](faults.md)); do not edit. The words are those of
+Made by `make faults-docs` from the last recorded run of `make faults` ([its summary](faults.md)); do not edit. The words are those of
 [design.md](design.md). A test stands here if it carries the row's name as a mark; its last result is the number of its cases that
 passed.
 
@@ -36,7 +37,7 @@ What every case compares with an oracle in plain Python that knows the messages 
 
 ## How to repeat
 
-`make faults` runs everything ({cases} cases). `make test` runs one case of each kind: every kill point in process with one shape of batch, real
+`make faults` runs everything; the recorded run had {cases} cases. `make test` runs one case of each kind: every kill point in process with one shape of batch, real
 kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the others differ from these only in
 seed, shape or place. Each failure prints its seed and the command that repeats it. `make soak MINUTES=10` runs batches with a random
 fault in every second one. `make defects` breaks the program on purpose, one rule at a time, and wants a test to notice.
@@ -46,7 +47,7 @@ fault in every second one. `make defects` breaks the program on purpose, one rul
 def main() -> int:
     cases = json.loads((REPORTS / "faults.json").read_text())
     modes = yaml.safe_load(MODES.read_text())
-    (DOCS / "faults.md").write_text("# The last complete run of `make faults`\n\n" + (REPORTS / "faults.md").read_text())
+    (DOCS / "faults.md").write_text("# The last recorded run of `make faults`\n\n" + (REPORTS / "faults.md").read_text())
     (DOCS / "failures.md").write_text(failures_page(modes, cases))
     unproven = [row for rows in modes.values() for row, words in rows.items() if len(words) == 2 and not proven(row, cases)]
     print(f"written; rows without a test and without a reason: {', '.join(unproven) or 'none'}")
@@ -75,7 +76,7 @@ def _line(row: str, words: list[str], cases: list[dict[str, Any]]) -> str:
     passed = sum(case["outcome"] == "passed" for case in cases)
     result = f"{passed} of {len(cases)}" if cases else ""
     what, does, *why_not = words
-    tests = _tests(case["id"] for case in cases) or f"none: {', '.join(why_not)}"
+    tests = _tests(case["id"] for case in cases) or (f"none: {why_not[0]}" if why_not else UNRUN)
     return f"| {row} | {what} | {does} | {tests} | {result} |"
 
 

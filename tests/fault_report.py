@@ -1,6 +1,6 @@
 """What `make faults` tells: a line of progress while it runs, then a summary per group and the last result of each row.
 
-The results of a complete run become `docs/faults.md`, and `docs/failures.md` is made from them, from `failure_modes.yaml`
+The results of a run become `docs/faults.md`, and `docs/failures.md` is made from them, from `failure_modes.yaml`
 beside this file and from the `proves` marks of the tests.
 """
 
@@ -95,6 +95,12 @@ class FaultReport:
             self.done += 1
             self._say_how_far(name)
 
+    def _how(self) -> str:
+        """The command, for a reader who wants the same again."""
+        chosen = self.config.getoption("markexpr")
+        only = f", only cases that are {chosen}" if chosen else ""
+        return f"`make faults`{only}, seed {self.config.getoption('seed')}"
+
     def _say_how_far(self, nodeid: str) -> None:
         failed = sum(case.outcome == "failed" for case in self.cases.values())
         minutes = (time.monotonic() - self.begun) / 60
@@ -114,10 +120,10 @@ class FaultReport:
         cases = list(self.cases.values())
         REPORTS.mkdir(exist_ok=True)
         (REPORTS / "faults.json").write_text(json.dumps([vars(case) for case in cases], indent=1))
-        (REPORTS / "faults.md").write_text(summary(cases, minutes, self.config.getoption("seed")))
+        (REPORTS / "faults.md").write_text(summary(cases, minutes, self._how()))
         terminalreporter.write_line((REPORTS / "faults.md").read_text())
         terminalreporter.write_line(
-            f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes a complete run's results into docs/"
+            f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes the results into docs/"
         )
 
 
@@ -140,15 +146,15 @@ def rows_of(item: pytest.Item) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row for marker in item.iter_markers("proves") for row in marker.args))
 
 
-def summary(cases: Iterable[Case], minutes: float, seed: int) -> str:
+def summary(cases: Iterable[Case], minutes: float, how: str) -> str:
     """The table of a run: cases, broken invariants and seconds per group."""
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         groups[case.group].append(case)
     groups = {name: groups[name] for name in GROUPS if name in groups}
     lines = [
-        f"`make faults` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, seed {seed}: {minutes:.0f} minutes.",
+        f"{how}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}: {minutes:.0f} minutes.",
         "",
         f"| group | cases | failed | {' | '.join(INVARIANTS)} | seconds |",
         f"|---|---|---|{'---|' * len(INVARIANTS)}---|",
