@@ -50,7 +50,7 @@ def main() -> int:
     (DOCS / "faults.md").write_text("# The last recorded run of `make faults`\n\n" + (REPORTS / "faults.md").read_text())
     (DOCS / "failures.md").write_text(failures_page(modes, cases))
     unproven = [row for rows in modes.values() for row, words in rows.items() if len(words) == 2 and not proven(row, cases)]
-    print(f"written; rows without a test and without a reason: {', '.join(unproven) or 'none'}")
+    print(f"written; rows without a reason that no case of this run proves: {', '.join(unproven) or 'none'}")
     return 0
 
 

@@ -113,7 +113,9 @@ class FaultReport:
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         """No dot for a passed test: the line of progress says it."""
-        return (report.outcome, "", "") if report.passed else None
+        if not report.passed:
+            return None
+        return (report.outcome, "", "") if report.when == "call" else ("", "", "")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         minutes = (time.monotonic() - self.begun) / 60
@@ -122,9 +124,7 @@ class FaultReport:
         (REPORTS / "faults.json").write_text(json.dumps([vars(case) for case in cases], indent=1))
         (REPORTS / "faults.md").write_text(summary(cases, minutes, self._how()))
         terminalreporter.write_line((REPORTS / "faults.md").read_text())
-        terminalreporter.write_line(
-            f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes the results into docs/"
-        )
+        terminalreporter.write_line(f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes the results into docs/")
 
 
 def _reason(report: pytest.TestReport) -> str:
