@@ -16,6 +16,8 @@ PROJECT = Path(__file__).parent.parent.parent
 SHARED = (".venv", "jars")
 PASSED, FAILED = 0, 1
 """What pytest ends with; anything else means that it could not run the tests."""
+LIMIT_SECONDS = 300
+"""A program that never comes to an end has failed as well."""
 
 
 def main() -> int:
@@ -66,7 +68,12 @@ def run_tests(copy: Path, defect: Defect) -> int:
     command = [str(copy / ".venv" / "bin" / "pytest"), "-x", "-q", "-p", "no:cacheprovider", *defect.caught_by]
     # The copy's modules, also in processes that the tests start, not the installed ones.
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False).returncode
+    try:
+        return subprocess.run(
+            command, cwd=copy, env=environment, capture_output=True, check=False, timeout=LIMIT_SECONDS
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return FAILED
 
 
 if __name__ == "__main__":
