@@ -10,15 +10,16 @@ from typing import Any
 
 from tests import oracle
 from tests.oracle import Decided
-from tests.violations import require, require_none
+from tests.violations import require, require_none, shown
 
 
 def check_records(found: Iterable[tuple[Any, ...]], expected: set[tuple[Any, ...]]) -> None:
     """I1 and I2: every visible record is there once, and nothing else is."""
     times = Counter(found)
     require_none("I1", {row for row, count in times.items() if count > 1}, "records are stored twice")
-    require_none("I1", expected - times.keys(), "records are missing")
-    require_none("I2", times.keys() - expected, "records were never sent")
+    never_sent = times.keys() - expected
+    require_none("I1", expected - times.keys(), f"records are missing ({len(never_sent)} were never sent: {shown(never_sent)})")
+    require_none("I2", never_sent, "records were never sent")
 
 
 def check_aggregates(what: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -29,6 +29,7 @@ class SubmittedRun:
     """One launcher with the JVM and the Python driver below it."""
 
     process: "subprocess.Popen[str]"
+    said: list[str] = field(default_factory=list, repr=False)
 
     @property
     def pid(self) -> int:
@@ -37,6 +38,7 @@ class SubmittedRun:
     def finish(self) -> tuple[int, str]:
         """Exit code and all that it said (Spark merges the driver's two outputs)."""
         output, _ = self.process.communicate(timeout=SECONDS)
+        self.said.append(output)
         return self.process.returncode, output
 
     def wait_until_frozen(self) -> None:

@@ -21,5 +21,9 @@ def require(invariant: str, holds: bool, what: str) -> None:
 
 def require_none(invariant: str, found: Collection[Any], what: str) -> None:
     """There must be nothing in `found`; the first few are shown."""
-    shown = ", ".join(map(str, sorted(found, key=str)[:SHOWN]))
-    require(invariant, not found, f"{len(found)} {what}: {shown}")
+    require(invariant, not found, f"{len(found)} {what}: {shown(found)}")
+
+
+def shown(found: Collection[Any]) -> str:
+    """The first few."""
+    return ", ".join(map(str, sorted(found, key=str)[:SHOWN]))

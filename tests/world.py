@@ -24,7 +24,7 @@ from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.submit import Submission, job_arguments, submit_command
 from tests import invariants, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
-from tests.violations import require_none
+from tests.violations import Violation, require_none
 
 RUN_NUMBERS = itertools.count(1)
 
@@ -106,8 +106,8 @@ class World:
 
     @cached_property
     def admin(self) -> AdminClient:
-        # Kept: a client that is collected ends its unfinished requests.
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+        # Kept: a client that is collected ends its unfinished requests. Silent: a broker that a test killed is no news.
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": "2"})
 
     def delete_records(self, partition: int, before: int) -> None:
         """Move the start of the input partition's log, as retention does."""
@@ -194,7 +194,19 @@ class World:
         return done
 
     def assert_exactly_once(self) -> None:
-        """Compare tables, output topic and group with the oracle; a `Violation` says which invariant is broken."""
+        """Compare tables, output topic and group with the oracle; a `Violation` says which invariant is broken.
+
+        What the runs said and wrote down goes with it, because a rare failure may not come back to be looked at.
+        """
+        try:
+            self._compare()
+        except Violation as violation:
+            said = itertools.chain.from_iterable(run.said for run in self.submitted)
+            for note in (*said, *oracle.rows(f"{self.tables}/checkpoints")):
+                violation.add_note(str(note))
+            raise
+
+    def _compare(self) -> None:
         batches = oracle.stored_batches(self.tables)
         expected = oracle.expect(self.sent, batches)
         invariants.check_records(oracle.found_records(self.tables), expected.records)
