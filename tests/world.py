@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from spark_jobs import daily_averages, faults
@@ -55,7 +55,8 @@ class World:
 
     def send(self, partition: int, *values: bytes | None, **how: Any) -> None:
         """Send messages and remember them with the offsets they got; `how` may be a `key` or a `timestamp` for all of them."""
-        producer = Producer({"bootstrap.servers": self.bootstrap})
+        # Idempotent: a message that is sent again, as to a topic that is just created, must neither be there twice nor change places.
+        producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": "true"})
         self._produce(producer, partition, values, **how)
         assert producer.flush(20) == 0
 
@@ -90,19 +91,17 @@ class World:
         yield producer
 
     def _produce(self, producer: Producer, partition: int, values: Sequence[bytes | None], **how: Any) -> None:
-        offsets: list[int] = []
+        delivered: list[Message] = []
+
+        def take(error: KafkaError | None, message: Message) -> None:
+            assert error is None, error
+            delivered.append(message)
+
         for value in values:
-            producer.produce(
-                self.pipeline.input.topic,
-                value,
-                partition=partition,
-                on_delivery=lambda error, message: offsets.append(-1 if error else int(message.offset() or 0)),
-                **{"key": b"key", **how},
-            )
+            producer.produce(self.pipeline.input.topic, value, partition=partition, on_delivery=take, **{"key": b"key", **how})
         assert producer.flush(20) == 0
-        assert len(offsets) == len(values)
-        assert -1 not in offsets
-        self.sent += [oracle.sent(partition, offset, value) for offset, value in zip(offsets, values, strict=True)]
+        assert len(delivered) == len(values)
+        self.sent += [oracle.sent(partition, int(one.offset() or 0), one.value()) for one in delivered]
 
     @cached_property
     def admin(self) -> AdminClient:
