@@ -7,7 +7,6 @@ of the output holds the facts; `test_daily_averages.py` judges them.
 import copy
 import json
 import os
-import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -121,10 +120,11 @@ def verify_facts(pipelines: str) -> dict[str, Any]:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
     from spark_jobs.lake import Lake
     from spark_jobs.offsets import OffsetRange
+    from spark_jobs.orchestration.finished import rows_of_run, summary_of
+    from spark_jobs.pipeline_files import load_pipeline_files
 
-    names = runpy.run_path(str(DAGS / "daily_averages.py"))
-    pipeline = next(iter(names["load_pipeline_files"](Path(pipelines), {}).usable.values()))
-    nothing = _outcome(lambda: names["rows_of_run"](pipeline, "second"))
+    pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))
+    nothing = _outcome(lambda: rows_of_run(pipeline, "second"))
     log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
     for batch, run_id in enumerate(["first", "second", "second"], start=1):
         ranges = (OffsetRange(0, 10 * batch, 10 * batch + 10), OffsetRange(1, 0, 0))
@@ -132,14 +132,16 @@ def verify_facts(pipelines: str) -> dict[str, Any]:
         log.append(Checkpoint(batch, "DONE", run_id, datetime(2026, 1, 1, tzinfo=UTC), "id", ranges, counts))
     return {
         "nothing": nothing,
-        "missing": _outcome(lambda: names["rows_of_run"](pipeline, "third")),
-        "second": names["summary_of"](names["rows_of_run"](pipeline, "second")),
+        "missing": _outcome(lambda: rows_of_run(pipeline, "third")),
+        "second": summary_of(rows_of_run(pipeline, "second")),
     }
 
 
 def decision_facts() -> dict[str, dict[str, Any]]:
     """How `new_records` ends for each problem, with and without the parameters that decide."""
-    names = runpy.run_path(str(DAGS / "daily_averages.py"))
+    from spark_jobs.orchestration.failures import failures_of_tasks
+    from spark_jobs.orchestration.params import require_decided
+
     lost = OffsetsLost("topic", ("partition 0: gone",))
     recreated = TopicRecreated("topic", "old", "new")
     unread = OffsetsLost("topic", ("partition 0: batch 2 was to read",), ("abandon", "accept_loss"))
@@ -147,8 +149,8 @@ def decision_facts() -> dict[str, dict[str, Any]]:
 
     def outcome(*problems: DecisionNeeded, **params: bool) -> dict[str, Any]:
         def decide() -> None:
-            with names["failures_of_tasks"]():
-                names["require_decided"](problems, {"accept_loss": False, "adopt_topic": False, **params})
+            with failures_of_tasks():
+                require_decided(problems, {"accept_loss": False, "adopt_topic": False, **params})
 
         return _outcome(decide)
 

@@ -1,0 +1,45 @@
+"""What may be asked of a run when it is triggered, by form, command line or REST alike, and what the job is told of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from spark_jobs.errors import DecisionNeeded
+
+PARAMS = {
+    "max_records_per_batch": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        title="Most records per batch",
+        description="For this run instead of the file's limits.max_records_per_batch; a larger backlog makes several batches.",
+    ),
+    "accept_loss": Param(
+        False,
+        type="boolean",
+        title="Accept lost records",
+        description="Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
+    ),
+    "adopt_topic": Param(
+        False,
+        type="boolean",
+        title="Adopt a topic created anew",
+        description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
+    ),
+}
+
+ARGUMENTS = [
+    "--run-id={{ run_id }}",
+    "{{ '--set=limits.max_records_per_batch=%d' % params.max_records_per_batch if params.max_records_per_batch }}",
+    "{{ '--accept-loss' if params.accept_loss }}",
+    "{{ '--adopt-topic' if params.adopt_topic }}",
+]
+"""Of the job, as templates; those that come out empty are left out."""
+
+
+def require_decided(problems: tuple[DecisionNeeded, ...], params: Mapping[str, Any]) -> None:
+    """Raise the first problem that the parameters of this run do not settle."""
+    for problem in problems:
+        if not problem.settled_by or not all(params.get(option) for option in problem.settled_by):
+            raise problem

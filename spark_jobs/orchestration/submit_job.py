@@ -1,0 +1,90 @@
+"""The task `submit`: the Spark job on the master that an Airflow connection names."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+
+from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.failures import failure_of, failures_of_tasks
+from spark_jobs.orchestration.params import ARGUMENTS
+from spark_jobs.signature import OPERATOR
+from spark_jobs.submit import APPLICATION, PROPERTIES, spark_conf, spark_submit
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection, Context
+
+CONNECTION = "spark_default"
+SUBMIT_TIMEOUT = timedelta(minutes=55)
+
+
+class SubmitJob(SparkSubmitOperator):
+    """`spark-submit` on the connection's master; the exit code of the job decides whether it is tried again.
+
+    Airflow's own operator falls back to the master `yarn` when it finds no connection; this one fails.
+    """
+
+    def execute(self, context: "Context") -> None:
+        operator = getattr(context.get("dag_run"), "triggering_user_name", None)
+        with failures_of_tasks():
+            self.application_args = [argument for argument in self.application_args or [] if argument]
+            self._hook = self._get_hook(operator)
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            code = self._hook._submit_sp.returncode if self._hook._submit_sp else None
+            if code is None:
+                raise
+            raise failure_of(code, str(error)) from error
+
+    def _get_hook(self, operator: str | None = None) -> SparkSubmitHook:
+        """The provider's, with the launcher and the Java that belong to this Python unless the connection names others.
+
+        `operator` is who triggered the run: the job signs decisions with it.
+        """
+        from spark_jobs.local.java import find_java
+
+        connection = require_connection(self._conn_id)
+        if "spark-binary" not in connection.extra_dejson:
+            self._spark_binary = str(spark_submit())
+        if is_driver_beside_us(connection):
+            ours = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(find_java())} | ({OPERATOR: operator} if operator else {})
+            self.env_vars = {**ours, **(self.env_vars or {})}
+        return super()._get_hook()
+
+
+def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:
+    """The task for one pipeline file."""
+    return SubmitJob(
+        task_id="submit",
+        conn_id=CONNECTION,
+        application=str(APPLICATION),
+        properties_file=str(PROPERTIES),
+        conf=spark_conf(),
+        name=f"{pipeline.name} {{{{ run_id }}}}",
+        application_args=[f"--config={config}", *ARGUMENTS],
+        execution_timeout=SUBMIT_TIMEOUT,
+    )
+
+
+def require_connection(name: str) -> "Connection":
+    """The Spark connection; one that is missing or names no master fails the task, with what to do."""
+    way_on = f'create it, for example AIRFLOW_CONN_{name.upper()}=\'{{"conn_type": "spark", "host": "local[*]"}}\''
+    try:
+        connection = BaseHook.get_connection(name)
+    except AirflowNotFoundException as error:
+        raise AirflowFailException(f"there is no Airflow connection {name}; {way_on}") from error
+    if not connection.host:
+        raise AirflowFailException(f"the Airflow connection {name} names no Spark master as its host; {way_on}")
+    return connection
+
+
+def is_driver_beside_us(connection: "Connection") -> bool:
+    """Whether the driver runs on this machine, so that paths of this machine mean something to it."""
+    on_cluster = connection.extra_dejson.get("deploy-mode") == "cluster"
+    return not on_cluster and not any(kind in f"{connection.conn_type} {connection.host}" for kind in ("yarn", "k8s"))
