@@ -24,7 +24,9 @@ class Writer:
         self.bootstrap = bootstrap
 
     def send(self, topic: str, partition: int, *values: str, timestamp_ms: int = 0) -> None:
-        _deliver(Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": "true"}), topic, partition, values, timestamp_ms)
+        _deliver(
+            Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": "true"}), topic, partition, values, timestamp_ms
+        )
 
     @contextmanager
     def transaction(self, topic: str, partition: int, *values: str, timestamp_ms: int = 0) -> Iterator[Producer]:
