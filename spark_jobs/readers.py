@@ -1,0 +1,61 @@
+"""For whoever reads a pipeline's tables, as the notebooks do: where they are, and which version of one ends with which batch.
+
+Needs the pipeline file and the tables only: no broker, no Spark, and nothing is written. What the columns mean stands in
+`docs/tables.md`.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.lake import SCHEMAS, Lake
+from spark_jobs.submit import PROJECT
+from spark_jobs.table_log import Action, TableLog
+
+
+def find_tables(pipeline_file: str | Path) -> tuple[Pipeline, dict[str, str]]:
+    """Settings of a pipeline, and the folder or URI of each of its tables by name.
+
+    A relative path starts at the project folder, so that it means the same from any notebook. `DAYFOLD__KEY__PATH` in the
+    environment overrides settings as it does for a run. `ConfigurationError` if there are no tables yet.
+    """
+    pipeline = load_pipeline(PROJECT / pipeline_file, environment=os.environ)
+    lake = Lake(pipeline.lake, pipeline.name)
+    places = {name: lake.location(name) for name in SCHEMAS}
+    missing = [name for name in places if not lake.exists(name)]
+    if missing:
+        raise ConfigurationError(
+            f"{pipeline.name} has no table {', '.join(missing)} below {pipeline.lake} yet: run the pipeline first "
+            f"(dayfold run {pipeline_file}; for the example: make demo), or name another pipeline file"
+        )
+    return pipeline, places
+
+
+def version_of_batch(pipeline: Pipeline, name: str, batch: int) -> int:
+    """The newest version of a table that holds nothing of a batch after `batch`.
+
+    `DecisionNeeded` if Delta's log does not go back so far any more (its own default is 30 days).
+    """
+    lake = Lake(pipeline.lake, pipeline.name)
+    log = TableLog(lake.location(name))
+    later = [
+        commit.version
+        for commit, actions in log.newest_first(len(log.commits))
+        if any(number > batch for number in _batches(actions, lake.app(name)))
+    ]
+    if not later:
+        return DeltaTable(lake.location(name)).version()
+    if min(later) == log.commits[0].version:
+        raise DecisionNeeded(
+            f"the log of {name} does not go back to batch {batch} any more. Contributions do: add up those with batch <= {batch}"
+        )
+    return min(later) - 1
+
+
+def _batches(actions: Iterable[Action], app: str) -> list[int]:
+    """The batch that a commit is of, if it is one of the pipeline's own."""
+    return [action["txn"]["version"] for action in actions if action.get("txn", {}).get("appId") == app]

@@ -1,0 +1,92 @@
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.lake import DAILY_AVERAGES, SCHEMAS, Lake, merge_averages, read_rows
+from spark_jobs.readers import find_tables, version_of_batch
+from spark_jobs.submit import PROJECT
+
+EXAMPLE = "conf/pipelines/daily_voltage.yaml"
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """The example, with tables of its own in which nothing is yet."""
+    monkeypatch.setenv("DAYFOLD__LAKE", str(tmp_path))
+    Lake(str(tmp_path), "daily_voltage").create_missing()
+    return find_tables(EXAMPLE)[0]
+
+
+def set_average(pipeline: Pipeline, batch: int, *days: int) -> None:
+    lake = Lake(pipeline.lake, pipeline.name)
+    rows = [
+        {
+            "partition": 0,
+            "date": date(2006, 12, day),
+            "value_sum": Decimal(batch),
+            "value_count": 1,
+            "revision": 1,
+            "batch": batch,
+        }
+        for day in days
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMAS[DAILY_AVERAGES])
+    merge_averages(lake.open(DAILY_AVERAGES), table, app=lake.app(DAILY_AVERAGES), version=batch)
+
+
+def days_at(pipeline: Pipeline, batch: int) -> dict[int, int]:
+    """The days of the version that ends with the batch, with the batch that set each."""
+    table = Lake(pipeline.lake, pipeline.name).open(DAILY_AVERAGES)
+    table.load_as_version(version_of_batch(pipeline, DAILY_AVERAGES, batch))
+    return {row["date"].day: row["batch"] for row in read_rows(table).to_pylist()}
+
+
+def test_a_relative_pipeline_file_starts_at_the_project(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, tables = find_tables(EXAMPLE)
+    assert found == pipeline
+    assert tables == {name: f"{tmp_path}/daily_voltage/{name}" for name in SCHEMAS}
+    assert find_tables(PROJECT / EXAMPLE)[1] == tables
+
+
+def test_tables_that_are_not_there_yet_are_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYFOLD__LAKE", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"daily_voltage has no table checkpoints, .* below .*: run the pipeline first"):
+        find_tables(EXAMPLE)
+
+
+def test_each_batch_has_the_version_that_ends_with_it(pipeline: Pipeline) -> None:
+    set_average(pipeline, 1, 16)
+    set_average(pipeline, 2, 16, 17)
+    set_average(pipeline, 4, 18)
+    assert days_at(pipeline, 0) == {}
+    assert days_at(pipeline, 1) == {16: 1}
+    assert days_at(pipeline, 2) == {16: 2, 17: 2}
+    assert days_at(pipeline, 3) == days_at(pipeline, 2), "batch 3 held no reading"
+    assert days_at(pipeline, 4) == days_at(pipeline, 9) == {16: 2, 17: 2, 18: 4}
+
+
+def test_a_batch_that_was_set_twice_ends_with_the_second_time(pipeline: Pipeline) -> None:
+    set_average(pipeline, 1, 16)
+    set_average(pipeline, 1, 16)
+    set_average(pipeline, 2, 17)
+    assert version_of_batch(pipeline, DAILY_AVERAGES, 1) == 2
+
+
+def test_a_log_that_does_not_go_back_so_far_is_told(pipeline: Pipeline) -> None:
+    for batch in (1, 2, 3):
+        set_average(pipeline, batch, 16)
+    log = Path(pipeline.lake, pipeline.name, DAILY_AVERAGES, "_delta_log")
+    Lake(pipeline.lake, pipeline.name).open(DAILY_AVERAGES).create_checkpoint()
+    for version in (0, 1, 2):
+        (log / f"{version:020}.json").unlink()
+    assert version_of_batch(pipeline, DAILY_AVERAGES, 3) == 3
+    with pytest.raises(DecisionNeeded, match="does not go back to batch 2 any more"):
+        version_of_batch(pipeline, DAILY_AVERAGES, 2)
