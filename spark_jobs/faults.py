@@ -10,11 +10,12 @@ import errno
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SOON_SECONDS = 0.003
+SOON_SECONDS, OUTLIVED_SECONDS = 0.003, 15.0
 
 _passed: Counter[str] = Counter()
 _thread = threading.local()
@@ -70,6 +71,8 @@ def _fail(point: str, action: str) -> None:
             threading.Timer(SOON_SECONDS, os.killpg, (0, signal.SIGKILL)).start()
         case "killparent":
             os.kill(os.getppid(), signal.SIGKILL)
+            # A large JVM takes its time to die. Who still lives after this has outlived it.
+            time.sleep(OUTLIVED_SECONDS)
         case "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         case "enospc":
