@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults faults-docs soak defects lint format types bench-floor bench-audit clean
+.PHONY: help setup demo test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: lint types ## All checks and all tests, on a Kafka of their own
 
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
+
+faults-again: setup ## Only the cases that failed in the last `make faults`, told in its summary
+	@$(BIN)/pytest --faults -q --last-failed --last-failed-no-failures none
 
 faults-docs: setup ## Take the results of the last `make faults` into docs/
 	@$(BIN)/python -m tests.fault_docs

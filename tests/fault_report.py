@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.violations import Violation
 PROJECT = Path(__file__).parent.parent
 REPORTS = PROJECT / "reports"
 DOCS = PROJECT / "docs"
+JSON, TEXT = REPORTS / "faults.json", REPORTS / "faults.md"
 INVARIANTS = tuple(f"I{number}" for number in range(1, 9))
 GROUPS = {
     "CR": "crashes",
@@ -47,6 +48,7 @@ class Case:
     seconds: float = 0.0
     outcome: str = "passed"
     invariant: str = ""
+    again: bool = False
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,11 +97,21 @@ class FaultReport:
             self.done += 1
             self._say_how_far(name)
 
-    def _how(self) -> str:
-        """The command, for a reader who wants the same again."""
+    def _head(self) -> str:
+        """What was run, when and where, for a reader who wants the same again."""
         chosen = self.config.getoption("markexpr")
         only = f", only cases that are {chosen}" if chosen else ""
-        return f"`make faults`{only}, seed {self.config.getoption('seed')}"
+        return (
+            f"`make faults`{only}, seed {self.config.getoption('seed')}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+            f"{platform.system()}, Python {platform.python_version()}: {(time.monotonic() - self.begun) / 60:.0f} minutes."
+        )
+
+    def _told_again(self) -> tuple[str, list[Case]]:
+        """The run before, with what became of those of its cases that were run again."""
+        before = {one["id"]: Case(**one) for one in json.loads(JSON.read_text())}
+        for case in self.cases.values():
+            case.again = True
+        return TEXT.read_text().partition("\n")[0], list({**before, **self.cases}.values())
 
     def _say_how_far(self, nodeid: str) -> None:
         failed = sum(case.outcome == "failed" for case in self.cases.values())
@@ -118,13 +130,12 @@ class FaultReport:
         return (report.outcome, "", "") if report.when == "call" else ("", "", "")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        minutes = (time.monotonic() - self.begun) / 60
-        cases = list(self.cases.values())
         REPORTS.mkdir(exist_ok=True)
-        (REPORTS / "faults.json").write_text(json.dumps([vars(case) for case in cases], indent=1))
-        (REPORTS / "faults.md").write_text(summary(cases, minutes, self._how()))
-        terminalreporter.write_line((REPORTS / "faults.md").read_text())
-        terminalreporter.write_line(f"written to {REPORTS / 'faults.md'}; `make faults-docs` takes the results into docs/")
+        head, cases = self._told_again() if self.config.getoption("lf") else (self._head(), list(self.cases.values()))
+        JSON.write_text(json.dumps([vars(case) for case in cases], indent=1))
+        TEXT.write_text(summary(cases, head))
+        terminalreporter.write_line(TEXT.read_text())
+        terminalreporter.write_line(f"written to {TEXT}; `make faults-docs` takes the results into docs/")
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -146,22 +157,23 @@ def rows_of(item: pytest.Item) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row for marker in item.iter_markers("proves") for row in marker.args))
 
 
-def summary(cases: Iterable[Case], minutes: float, how: str) -> str:
-    """The table of a run: cases, broken invariants and seconds per group."""
+def summary(cases: Sequence[Case], head: str) -> str:
+    """The table of a run: cases, broken invariants and seconds per group; below it what failed at first."""
     groups: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         groups[case.group].append(case)
     groups = {name: groups[name] for name in GROUPS if name in groups}
     lines = [
-        f"{how}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}: {minutes:.0f} minutes.",
+        head,
         "",
         f"| group | cases | failed | {' | '.join(INVARIANTS)} | seconds |",
         f"|---|---|---|{'---|' * len(INVARIANTS)}---|",
     ]
     everything = [case for found in groups.values() for case in found]
     lines += [_line(f"{name} {GROUPS[name]}", found) for name, found in groups.items()]
-    return "\n".join([*lines, _line("**all**", everything), ""])
+    again = [f"- {case.id}: {case.outcome}" for case in everything if case.again]
+    told = ["", "Failed in that run, and were run again after a change:", "", *again] if again else []
+    return "\n".join([*lines, _line("**all**", everything), *told, ""])
 
 
 def _line(name: str, cases: list[Case]) -> str:
