@@ -66,7 +66,7 @@ def pytest_runtest_makereport(
     return report
 
 
-@dataclass
+@dataclass(eq=False)
 class FaultReport:
     """The pytest plugin of `make faults`, in the process that the user started."""
 
