@@ -1,5 +1,7 @@
 """The SparkSession: what the job needs on top of what `spark-submit` was given."""
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,22 @@ TUNED = {
 }
 
 
+SECRET_VARIABLE = "_SPARK_AUTH_SECRET"
+"""Environment variable with the secret that a standalone cluster asks for; Spark's own daemons and executors read the same one."""
+
+
+def cluster_login(environment: Mapping[str, str]) -> dict[str, str]:
+    """Spark settings that prove to a standalone cluster who we are; none if the environment holds no secret.
+
+    Set in the process, because every argument of `spark-submit` can be seen in `ps`.
+
+    >>> cluster_login({}), sorted(cluster_login({"_SPARK_AUTH_SECRET": "x"}))
+    ({}, ['spark.authenticate', 'spark.authenticate.secret'])
+    """
+    secret = environment.get(SECRET_VARIABLE)
+    return {"spark.authenticate": "true", "spark.authenticate.secret": secret} if secret else {}
+
+
 def build_session(name: str) -> "SparkSession":
     """The session of this process: what correctness depends on is set whatever the submitter chose, the rest where nothing was."""
     from pyspark import SparkConf
@@ -32,6 +50,10 @@ def build_session(name: str) -> "SparkSession":
 
     submitted = SparkConf()
     tuned = {key: value for key, value in TUNED.items() if not submitted.contains(key)}
-    spark = SparkSession.builder.appName(f"dayfold {name}").config(map={**tuned, **REQUIRED}).getOrCreate()
+    spark = (
+        SparkSession.builder.appName(f"dayfold {name}")
+        .config(map={**tuned, **REQUIRED, **cluster_login(os.environ)})
+        .getOrCreate()
+    )
     spark.sparkContext.setLogLevel("ERROR")
     return spark

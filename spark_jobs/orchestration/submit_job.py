@@ -81,6 +81,11 @@ def require_connection(name: str) -> "Connection":
         raise AirflowFailException(f"there is no Airflow connection {name}; {way_on}") from error
     if not connection.host:
         raise AirflowFailException(f"the Airflow connection {name} names no Spark master as its host; {way_on}")
+    if connection.host.startswith("spark://") and connection.extra_dejson.get("deploy-mode") == "cluster":
+        raise AirflowFailException(
+            f"the Airflow connection {name} asks for deploy mode cluster, in which a standalone Spark master runs no Python; "
+            "take deploy-mode out of its extra: the driver then runs beside the Airflow worker"
+        )
     return connection
 
 
