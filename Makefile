@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit clean
+.PHONY: help setup demo test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ bench-floor: setup ## Time the job against a Spark that only reads the same reco
 
 bench-audit: setup ## Time `dayfold audit` on a lake of two million records
 	@$(BIN)/python -m benchmarks.audit
+
+cluster: setup ## A Spark master and a worker on loopback, until Ctrl-C: docs/docker.md
+	@$(BIN)/python -m spark_jobs.local.spark_cluster
+
+secrets: ## Random passwords and keys for docker-compose.yml into .env; NEW=1 makes all of them anew
+	@NEW=$(NEW) sh scripts/make_secrets.sh .env
 
 clean: ## Stop the embedded Kafka and remove everything made here
 	-@test ! -x $(BIN)/dayfold || $(BIN)/dayfold broker stop

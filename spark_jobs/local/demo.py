@@ -156,7 +156,7 @@ def load(demo: Demo, what: str, *, until: int) -> None:
         return
     clock = Clock()
     with demo.screen.counting(name, count) as on_sent:
-        send_missing(demo.kafka.bootstrap, demo.pipeline.input.topic, demo.readings, missing, on_sent)
+        send_missing({"bootstrap.servers": demo.kafka.bootstrap}, demo.pipeline.input.topic, demo.readings, missing, on_sent)
     clock.stop()
     demo.steps.append(Step(name, clock.seconds, count))
     demo.screen.done(name, f"{count:,} records", clock.seconds)

@@ -5,7 +5,7 @@ always the beginning of what it should hold, and its length says where to go on.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,14 +31,16 @@ _SETTINGS: dict[str, Any] = {
 
 
 def send_missing(
-    bootstrap: str, topic: str, readings: Readings, missing: Iterable[Missing], on_sent: Callable[[int], None]
+    client: Mapping[str, Any], topic: str, readings: Readings, missing: Iterable[Missing], on_sent: Callable[[int], None]
 ) -> int:
     """Send what is missing and wait until all of it is stored; how many messages that were.
+
+    `client` says where Kafka is and how to log in, in librdkafka's names.
 
     Killed meanwhile: what was stored is the beginning of each partition's rows, and the next call is asked for the rest only.
     """
     sending = _Sending(topic, on_sent)
-    settings = {"bootstrap.servers": bootstrap, "on_delivery": sending.keep_failure, **_SETTINGS}
+    settings = {**client, "on_delivery": sending.keep_failure, **_SETTINGS}
     producer = Producer(settings, logger=LibrdkafkaLog())
     for one in missing:
         for value in readings.messages(one):
