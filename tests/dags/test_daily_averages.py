@@ -113,6 +113,9 @@ def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
         "yarn": case("yarn", connection(host="yarn")),
         "no connection": case("no connection", None),
         "no master": case("no master", connection()),
+        "driver on the cluster": case(
+            "driver on the cluster", connection(host="spark://127.0.0.1:7077", extra={"deploy-mode": "cluster"})
+        ),
     }
 
 
@@ -260,6 +263,13 @@ def test_without_a_spark_master_nothing_is_started_and_the_sentence_says_what_to
     assert outcome["error"] == FAILED
     assert "AIRFLOW_CONN_SPARK_DEFAULT=" in outcome["text"]
     assert not (notes / case).exists()
+
+
+def test_a_standalone_cluster_is_not_asked_to_run_the_python_driver(facts: Facts, notes: Path) -> None:
+    outcome = facts["submit"]["driver on the cluster"]
+    assert outcome["error"] == FAILED
+    assert "take deploy-mode out of its extra" in outcome["text"]
+    assert not (notes / "driver on the cluster").exists()
 
 
 @pytest.mark.group("AF")
