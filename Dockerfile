@@ -32,10 +32,9 @@ COPY --from=build /opt/dayfold /opt/dayfold
 COPY conf conf
 COPY dags dags
 COPY docker docker
-COPY notebooks notebooks
 RUN groupadd --gid 10001 dayfold \
     && useradd --uid 10001 --gid dayfold --create-home dayfold \
-    && mkdir -p data/lake data/state /var/lib/kafka /var/lib/airflow \
+    && mkdir -p data/lake data/state notebooks /var/lib/kafka /var/lib/airflow \
     && chown -R dayfold:dayfold data notebooks /var/lib/kafka /var/lib/airflow
 USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=15s --start-period=15s CMD ["python", "-I", "docker/healthy.py"]
