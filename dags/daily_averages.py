@@ -4,7 +4,9 @@ Each run reads what arrived since the last one:
 
 1. `new_records` compares the topic with the checkpoints, without Spark; if there is nothing to do, the rest is skipped.
 2. `submit` runs the Spark job on the master of the connection `spark_default`.
-3. `verify` finds the checkpoints that this very run wrote and announces the new averages as an asset.
+3. `finished_batches` finds the checkpoints that this very run wrote and announces the new averages as an asset.
+4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records` and
+   with the consumer group; its log and its XCom have offsets, counts, rejected records and gaps.
 
 Beside them, `retention` warns in its log of unread records that expire soon and of transactions that hold records back. It never
 fails, and nothing waits for it.
@@ -28,6 +30,7 @@ from spark_jobs.orchestration.looking import look_for_new_records
 from spark_jobs.orchestration.page import page_of
 from spark_jobs.orchestration.params import PARAMS
 from spark_jobs.orchestration.submit_job import submit_job
+from spark_jobs.orchestration.verifying import verify_partitions
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
 
 
@@ -67,12 +70,19 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
         warn_early(pipeline, os.environ)
 
     @task(outlets=[averages])
-    def verify() -> Mapping[str, Any]:
-        """The batches that this run finished, counts per partition; the exit code of `submit` alone is no proof."""
+    def finished_batches() -> list[dict[str, Any]]:
+        """The partitions of the batches that this run finished; the exit code of `submit` alone is no proof."""
         return find_finished(pipeline, averages, get_current_context())
 
+    @task(map_index_template="{{ task.op_kwargs['label'] }}")
+    def verify(label: str, partitions: list[int]) -> Mapping[str, Any]:  # noqa: ARG001 - names the mapped task
+        """What was read of these partitions, compared with the table `records` and the consumer group."""
+        return verify_partitions(pipeline, str(get_current_context()["run_id"]), partitions)
+
+    finished = finished_batches()
     retention()
-    new_records() >> submit_job(pipeline, config) >> verify()
+    new_records() >> submit_job(pipeline, config) >> finished
+    verify.expand_kwargs(finished)
 
 
 for path, settings in load_pipeline_files(pipelines_folder(os.environ), os.environ).usable.items():

@@ -122,6 +122,7 @@ class Limits(Section):
 
     max_records_per_batch: int = Field(20_000_000, gt=0)
     max_rejected_fraction: float = Field(0.01, ge=0, le=1)
+    max_verify_tasks: int = Field(20, ge=1, le=1000, description="of a DAG run; more partitions are verified in groups")
     warn_retention_hours: float = Field(24, ge=0, description="warn when unread records expire within so many hours")
 
 

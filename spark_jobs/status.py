@@ -3,7 +3,7 @@
 Found without Spark and without writing anything; how it is printed is known in `reports.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -95,7 +95,7 @@ def _partitions(
     starts = planning.find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
     expiries = watch.find_expiries(broker, topic, starts, *kept)
     held = {one.partition: one for one in watch.held_back(broker, topic)}
-    group = read_group(broker, pipeline, topic)
+    group = read_group(broker, pipeline, topic.numbers)
     for one in topic.partitions:
         yield PartitionStatus(
             partition=one.number,
@@ -115,7 +115,7 @@ def _lag(partition: Partition, starts: Mapping[int, int]) -> int:
     return max(0, partition.stable - max(partition.low, starts.get(partition.number, 0)))
 
 
-def read_group(broker: Broker, pipeline: Pipeline, topic: Topic) -> dict[int, GroupOffset]:
-    """The consumer group's offsets with what they prove."""
-    committed = broker.committed(pipeline.name, topic.name, list(topic.numbers))
+def read_group(broker: Broker, pipeline: Pipeline, partitions: Sequence[int]) -> dict[int, GroupOffset]:
+    """The consumer group's offsets for these partitions of the input topic, with what they prove."""
+    committed = broker.committed(pipeline.name, pipeline.input.topic, partitions)
     return {number: GroupOffset(offset, proven_batch(metadata)) for number, (offset, metadata) in committed.items()}

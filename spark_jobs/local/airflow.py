@@ -30,11 +30,19 @@ _DATABASE, _MIGRATED = "airflow.db", "migrated"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task of a run; `seconds` is 0 for a skipped one and None for one that has not ended."""
+    """One task of a run; `seconds` is 0 for a skipped one and None for one that has not ended.
+
+    `map_index` counts the instances of a mapped task; it is -1 for any other, and for one that was never mapped.
+    """
 
     task_id: str
     state: str
     seconds: float | None
+    map_index: int = -1
+
+    @property
+    def name(self) -> str:
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class DagRunResult:
 
     @property
     def states(self) -> dict[str, str]:
-        return {task.task_id: task.state for task in self.tasks}
+        return {task.name: task.state for task in self.tasks}
 
 
 def airflow_environment(home: Path, master: str = "local[2]") -> dict[str, str]:
@@ -146,12 +154,12 @@ def _tasks(dag_id: str, run_id: str, environment: Mapping[str, str]) -> tuple[Ta
     """In the order they were started, then those that never were."""
     rows = _query(
         environment,
-        "SELECT task_id, state, start_date, end_date FROM task_instance WHERE dag_id = ? AND run_id = ?",
+        "SELECT task_id, state, start_date, end_date, map_index FROM task_instance WHERE dag_id = ? AND run_id = ?",
         dag_id,
         run_id,
     )
-    rows.sort(key=lambda row: (row[1] == "skipped", row[2] is None, row[2] or "", row[0]))
-    return tuple(TaskResult(str(name), str(state), _seconds(start, end)) for name, state, start, end in rows)
+    rows.sort(key=lambda row: (row[1] == "skipped", row[2] is None, row[2] or "", row[0], row[4]))
+    return tuple(TaskResult(str(name), str(state), _seconds(start, end), index) for name, state, start, end, index in rows)
 
 
 def _seconds(start: str | None, end: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,12 @@ def _tail(log: Path) -> str:
 def dag_step(name: str, result: DagRunResult, pipeline: Pipeline) -> Step:
     """What a run amounts to, by Airflow's times and the DONE rows it wrote."""
     read = sum(counts.read for row in done_rows(pipeline) if row.run_id == result.run_id for counts in row.counts)
-    tasks = [f"{one.task_id} {one.seconds:.1f}" for one in result.tasks if one.state == "success" and one.seconds is not None]
+    seconds: dict[str, float] = defaultdict(float)
+    for one in result.tasks:
+        if one.state == "success" and one.seconds is not None:
+            # A mapped task's instances run one after the other here, and all of them are one line of the story.
+            seconds[one.task_id] += one.seconds
+    tasks = [f"{name} {spent:.1f}" for name, spent in seconds.items()]
     return Step(name, result.seconds, read, ", ".join(tasks if started_spark(result) else [*tasks, "no Spark started"]))
 
 

@@ -1,9 +1,9 @@
-"""The task `verify`: the batches that this very run finished, by its rows in the checkpoints.
+"""The task `finished_batches`: the batches that this very run finished, by its rows in the checkpoints.
 
-The exit code of `submit` alone is no proof.
+The exit code of `submit` alone is no proof. The asset is announced here, and what `verify` is mapped over is decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from spark_jobs.orchestration.failures import failures_of_tasks
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint
 
+_COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
+
 
 def averages_asset(pipeline: Pipeline) -> Asset:
     """The table `daily_averages`, for DAGs that wait for it."""
@@ -23,16 +25,28 @@ def averages_asset(pipeline: Pipeline) -> Asset:
     return Asset(name=f"{pipeline.name}.daily_averages", uri=table if "://" in table else Path(table).as_uri())
 
 
-def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> Mapping[str, Any]:
-    """Counts per partition of the batches that this run finished, which the event of the asset carries, too."""
+def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dict[str, Any]]:
+    """The groups of partitions that `verify` is mapped over, each with its label.
+
+    What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset.
+    """
+    from spark_jobs.verification import groups_of, label_of, reads_of
+
     with failures_of_tasks():
         rows = rows_of_run(pipeline, context["run_id"])
     done = [row for row in rows if row.state == "DONE"]
     if not done:
         raise AirflowSkipException(f"{rows[-1].state} was recorded, and there was nothing to average")
     summary = summary_of(done)
+    context["ti"].xcom_push("summary", summary)
     context["outlet_events"][averages].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
-    return summary
+    groups = groups_of(reads_of(done), pipeline.limits.max_verify_tasks)
+    return [{"label": label_of(pipeline.input.topic, one), "partitions": one} for one in groups]
+
+
+def done_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
+    """The DONE rows of a run, in the order of their batches."""
+    return [row for row in rows_of_run(pipeline, run_id) if row.state == "DONE"]
 
 
 def rows_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
@@ -53,15 +67,10 @@ def rows_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
     return ours
 
 
-def summary_of(done: list["Checkpoint"]) -> dict[str, Any]:
+def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
     """What the batches of one run read, per partition, as plain values; the keys are texts as JSON wants them."""
-    partitions: dict[str, dict[str, int]] = {}
-    for row in done:
-        for one in row.ranges:
-            total = partitions.setdefault(str(one.partition), {"start": one.start, "end": one.end})
-            total["end"] = one.end
-        for counts in row.counts:
-            total = partitions[str(counts.partition)]
-            for name in ("read", "accepted", "rejected", "gaps"):
-                total[name] = total.get(name, 0) + getattr(counts, name)
-    return {"batch": done[-1].batch, "batches": len(done), "partitions": partitions}
+    from spark_jobs.verification import reads_of
+
+    rows = list(done)
+    partitions = {str(number): {name: getattr(one, name) for name in _COUNTS} for number, one in reads_of(rows).items()}
+    return {"batch": rows[-1].batch, "batches": len(rows), "partitions": partitions}

@@ -114,8 +114,8 @@ def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
     return outcome
 
 
-def verify_facts(pipelines: str) -> dict[str, Any]:
-    """What `verify` makes of checkpoints that two runs wrote, asked for the second, and for one that wrote nothing."""
+def finished_facts(pipelines: str) -> dict[str, Any]:
+    """What `finished_batches` makes of checkpoints that two runs wrote, asked for the second, and for one that wrote nothing."""
     # Not above: parsing is watched for importing these.
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
     from spark_jobs.lake import Lake
@@ -193,7 +193,7 @@ def main() -> None:
         "params": param_facts(dag, asked["params"]),
         "launcher": launcher(dag),
         "submit": submit_facts(dag, asked["submit"]),
-        "verify": verify_facts(good),
+        "finished": finished_facts(good),
         "decisions": decision_facts(),
     }
     print(json.dumps(facts))

@@ -140,7 +140,8 @@ def test_the_tasks_follow_one_another_and_try_again_with_growing_pauses(facts: F
     assert {name: task["downstream"] for name, task in tasks.items()} == {
         "new_records": ["submit"],
         "retention": [],
-        "submit": ["verify"],
+        "submit": ["finished_batches"],
+        "finished_batches": ["verify"],
         "verify": [],
     }
     for task in tasks.values():
@@ -163,13 +164,13 @@ def test_the_page_of_a_dag_says_what_an_operator_needs(facts: Facts) -> None:
     assert "airflow dags trigger hourly_current --conf '{\"max_records_per_batch\": 1000000}'" in page
 
 
-def test_only_verify_announces_the_averages(facts: Facts) -> None:
+def test_only_the_proof_by_checkpoints_announces_the_averages(facts: Facts) -> None:
     tasks = facts["good"]["dags"]["hourly_current"]["tasks"]
-    ((name, uri),) = tasks["verify"]["outlets"]
+    ((name, uri),) = tasks["finished_batches"]["outlets"]
     assert name == "hourly_current.daily_averages"
     assert uri.startswith("file:///")
     assert uri.endswith("/data/lake/hourly_current/daily_averages")
-    assert tasks["submit"]["outlets"] == tasks["new_records"]["outlets"] == []
+    assert tasks["submit"]["outlets"] == tasks["new_records"]["outlets"] == tasks["verify"]["outlets"] == []
 
 
 def test_parsing_imports_nothing_heavy_and_is_quick(facts: Facts) -> None:
@@ -276,12 +277,12 @@ def test_a_standalone_cluster_is_not_asked_to_run_the_python_driver(facts: Facts
 @pytest.mark.proves("F72")
 def test_a_run_without_a_done_row_of_its_own_is_a_failure(facts: Facts) -> None:
     for case, words in (("nothing", "there are none"), ("missing", "batch 3, DONE, by run second")):
-        assert facts["verify"][case]["error"] == FAILED
-        assert words in facts["verify"][case]["text"]
+        assert facts["finished"][case]["error"] == FAILED
+        assert words in facts["finished"][case]["text"]
 
 
-def test_verify_adds_up_the_batches_of_this_run_and_of_no_other(facts: Facts) -> None:
-    assert facts["verify"]["second"] == {
+def test_the_summary_adds_up_the_batches_of_this_run_and_of_no_other(facts: Facts) -> None:
+    assert facts["finished"]["second"] == {
         "batch": 3,
         "batches": 2,
         "partitions": {

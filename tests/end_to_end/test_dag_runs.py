@@ -20,7 +20,9 @@ from tests.world import World, reading
 
 DAYS = range(16, 21)
 PER_DAY = 20
-ALL_SUCCEEDED = dict.fromkeys(("new_records", "retention", "submit", "verify"), "success")
+UNMAPPED = ("new_records", "retention", "submit", "finished_batches")
+ALL_SUCCEEDED = dict.fromkeys((*UNMAPPED, "verify[0]", "verify[1]", "verify[2]"), "success")
+NOTHING_VERIFIED = dict.fromkeys(UNMAPPED, "success")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,17 @@ class Scheduler:
         return len(starts.read_text().splitlines()) if starts.exists() else 0
 
     def xcom(self, run: DagRunResult, task: str, key: str = "return_value") -> Any:
-        ((value,),) = self._query("SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = ?", [run.run_id, task, key])
-        return json.loads(value)
+        (value,) = self.xcoms(run, task, key)
+        return value
+
+    def xcoms(self, run: DagRunResult, task: str, key: str = "return_value") -> list[Any]:
+        """Of each instance of a mapped task, in their order."""
+        asked = "SELECT value FROM xcom WHERE run_id = ? AND task_id = ? AND key = ? ORDER BY map_index"
+        return [json.loads(value) for (value,) in self._query(asked, [run.run_id, task, key])]
+
+    def labels(self, run: DagRunResult) -> list[str]:
+        asked = "SELECT rendered_map_index FROM task_instance WHERE run_id = ? AND task_id = 'verify' ORDER BY map_index"
+        return [label for (label,) in self._query(asked, [run.run_id])]
 
     def asset_events(self, run: DagRunResult) -> list[dict[str, Any]]:
         rows = self._query("SELECT extra FROM asset_event WHERE source_run_id = ?", [run.run_id])
@@ -99,28 +110,39 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert first.succeeded
     world.assert_all_counted()
     assert scheduler.xcom(first, "new_records", "plan")["count"] == sent * world.partitions
-    summary = scheduler.xcom(first, "verify")
+    summary = scheduler.xcom(first, "finished_batches", "summary")
     one = {"start": 0, "end": sent, "read": sent, "accepted": sent, "rejected": 0, "gaps": 0}
     assert summary == {"batch": 1, "batches": 1, "partitions": {str(number): one for number in range(world.partitions)}}
     assert scheduler.asset_events(first) == [{"pipeline": world.pipeline.name, "run_id": first.run_id, **summary}]
+    topic = world.pipeline.input.topic
+    assert scheduler.labels(first) == [f"{topic}, partition {number}" for number in range(world.partitions)]
+    verified = [
+        {str(number): {"partition": number, "batches": [1], **one, "committed": sent}} for number in range(world.partitions)
+    ]
+    assert scheduler.xcoms(first, "verify") == verified
 
     second = scheduler.run()
     assert second.succeeded
-    assert second.states == ALL_SUCCEEDED | {"submit": "skipped", "verify": "skipped"}
+    assert second.states == NOTHING_VERIFIED | dict.fromkeys(("submit", "finished_batches", "verify"), "skipped")
     assert scheduler.spark_starts == 1
     assert warnings_of_expiry(scheduler) == 0
     assert scheduler.asset_events(second) == []
 
     send_days(world, month=12)
     third = scheduler.run(connection=json.dumps({"conn_type": "spark"}))
-    assert third.states == ALL_SUCCEEDED | {"submit": "failed", "verify": "upstream_failed"}
+    assert third.states == NOTHING_VERIFIED | {"submit": "failed"} | dict.fromkeys(
+        ("finished_batches", "verify"), "upstream_failed"
+    )
     assert "names no Spark master" in scheduler.log.read_text()
     assert scheduler.spark_starts == 1
 
+    scheduler.environment["DAYFOLD__LIMITS__MAX_VERIFY_TASKS"] = "2"
     fourth = scheduler.run(max_records_per_batch=sent * 2, accept_loss=True)
-    assert fourth.states == ALL_SUCCEEDED, scheduler.log.read_text()
+    assert fourth.states == NOTHING_VERIFIED | {"verify[0]": "success", "verify[1]": "success"}, scheduler.log.read_text()
+    assert scheduler.labels(fourth) == [f"{topic}, partitions 0 to 1", f"{topic}, partition 2"]
+    assert [list(one) for one in scheduler.xcoms(fourth, "verify")] == [["0", "1"], ["2"]]
     world.assert_all_counted()
-    summary = scheduler.xcom(fourth, "verify")
+    summary = scheduler.xcom(fourth, "finished_batches", "summary")
     assert (summary["batch"], summary["batches"]) == (3, 2)
     assert [(one["start"], one["end"]) for one in summary["partitions"].values()] == [(sent, 2 * sent)] * world.partitions
     assert scheduler.spark_starts == 2

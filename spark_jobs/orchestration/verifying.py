@@ -1,0 +1,84 @@
+"""The task `verify`: a few partitions of what a run read, compared with the table `records` and the consumer group."""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.failures import failures_of_tasks
+from spark_jobs.orchestration.finished import done_of_run
+
+if TYPE_CHECKING:
+    from spark_jobs.checkpoints import Counts
+    from spark_jobs.drift import GroupOffset
+    from spark_jobs.verification import PartitionRead
+
+log = logging.getLogger("dayfold")
+
+
+def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]) -> dict[str, Any]:
+    """Per partition what the run read and where the consumer group stands; fails with a sentence for each that disagrees."""
+    from spark_jobs.verification import disagreements, reads_of
+
+    with failures_of_tasks():
+        done = done_of_run(pipeline, run_id)
+        stored = stored_counts(pipeline, [row.batch for row in done], partitions)
+        group = committed_offsets(pipeline, partitions)
+    reads = {number: one for number, one in reads_of(done).items() if number in partitions}
+    for one in reads.values():
+        tell(one, group.get(one.partition))
+    wrong = [said for number, one in reads.items() for said in disagreements(one, stored[number], group.get(number))]
+    if wrong:
+        way_on = f"The batch was published all the same; `dayfold audit` of {pipeline.name} proves which place is wrong."
+        raise AirflowFailException("\n".join([*wrong, way_on]))
+    return {str(number): report(one, group.get(number)) for number, one in reads.items()}
+
+
+def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
+    """What the table `records` holds of these batches, per partition; by the statistics of its files."""
+    from spark_jobs.checkpoints import Counts
+    from spark_jobs.lake import RECORDS, Lake
+    from spark_jobs.record_files import batch_rows
+
+    table = Lake(pipeline.lake, pipeline.name).open(RECORDS)
+    found = [batch_rows(table, batch) for batch in batches]
+    totals = {}
+    for number in partitions:
+        rows = [one[number] for one in found if number in one]
+        read, accepted = sum(one.read for one in rows), sum(one.accepted for one in rows)
+        totals[number] = Counts(number, read, accepted, read - accepted, gaps=0)
+    return totals
+
+
+def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[int, "GroupOffset"]:
+    """Where the consumer group stands, for the partitions that it has an offset of."""
+    from spark_jobs.broker import connect
+    from spark_jobs.kafka_settings import load_kafka_settings
+    from spark_jobs.status import read_group
+
+    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+        return read_group(broker, pipeline, partitions)
+
+
+def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
+    """One line of the log for a partition, and a warning if its group offset is gone."""
+    batches = f"batch {one.batches[0]}" if len(one.batches) == 1 else f"batches {one.batches[0]} to {one.batches[-1]}"
+    log.info(
+        f"partition {one.partition}: {batches}, offsets {one.start} to {one.end}, {one.read} records read, {one.accepted} accepted, "
+        f"{one.rejected} rejected, {one.gaps} gaps; the group is at {'-' if group is None else group.offset}"
+    )
+    if group is None:
+        log.warning(
+            f"partition {one.partition}: the consumer group has no offset, it expired or was deleted; the checkpoint's {one.end} is "
+            "right, the next batch writes the group anew"
+        )
+
+
+def report(one: "PartitionRead", group: "GroupOffset | None") -> dict[str, Any]:
+    """The same as plain values, for the XCom; `committed` is the group's offset, null if it has none."""
+    figures = asdict(one)
+    return {**figures, "batches": list(one.batches), "committed": None if group is None else group.offset}

@@ -1,0 +1,97 @@
+"""What one run made of each partition, and whether the table `records` and the consumer group say the same.
+
+Behind the task `verify`, which looks at a few partitions at a time. Plain comparisons of what was found elsewhere; knows no client,
+no table and no clock.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from spark_jobs.checkpoints import Checkpoint, Counts
+from spark_jobs.drift import GroupOffset
+from spark_jobs.offsets import OffsetRange
+
+
+@dataclass(frozen=True)
+class PartitionRead:
+    """What the batches of one run read of a partition, by their DONE rows: offsets `[start, end)` and what became of them."""
+
+    partition: int
+    batches: tuple[int, ...]
+    start: int
+    end: int
+    read: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    gaps: int = 0
+
+
+def reads_of(done: Iterable[Checkpoint]) -> dict[int, PartitionRead]:
+    """Per partition the sum over the DONE rows of a run, which are in the order of their batches."""
+    reads: dict[int, PartitionRead] = {}
+    for row in done:
+        counted = {one.partition: one for one in row.counts}
+        for one in row.ranges:
+            before = reads.get(one.partition, PartitionRead(one.partition, (), one.start, one.end))
+            reads[one.partition] = _added(before, row.batch, one, counted[one.partition])
+    return reads
+
+
+def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Counts) -> PartitionRead:
+    return PartitionRead(
+        partition=before.partition,
+        batches=(*before.batches, batch),
+        start=before.start,
+        end=planned.end,
+        read=before.read + counts.read,
+        accepted=before.accepted + counts.accepted,
+        rejected=before.rejected + counts.rejected,
+        gaps=before.gaps + counts.gaps,
+    )
+
+
+def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None) -> Iterator[str]:
+    """A sentence for each place that says something else than the checkpoints do.
+
+    `stored` is what `records` holds of the run's batches. A group without offset has expired or was deleted: nothing is read by it, so
+    that is none. A group with the proof of a later batch has rightly gone on.
+    """
+    if (stored.accepted, stored.rejected) != (one.accepted, one.rejected):
+        yield (
+            f"partition {one.partition}: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of "
+            f"batch {_named(one.batches)}, the checkpoints counted {one.accepted} and {one.rejected}"
+        )
+    if group is None or (group.batch or 0) > one.batches[-1]:
+        return
+    if (group.offset, group.batch) != (one.end, one.batches[-1]):
+        proof = "no proof of a batch" if group.batch is None else f"the proof of batch {group.batch}"
+        yield (
+            f"partition {one.partition}: the consumer group is at offset {group.offset} with {proof}, batch {one.batches[-1]} ended at "
+            f"{one.end}: it was moved by hand, or somebody consumes with its name"
+        )
+
+
+def _named(batches: Sequence[int]) -> str:
+    return str(batches[0]) if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
+
+
+def groups_of(partitions: Iterable[int], most: int) -> list[list[int]]:
+    """Partitions in their order, in at most `most` groups of the same size; each by itself if there are no more than that.
+
+    >>> groups_of(range(3), 20)
+    [[0], [1], [2]]
+    >>> [len(one) for one in groups_of(range(1001), 20)][-2:]
+    [51, 32]
+    """
+    numbers = sorted(partitions)
+    size = max(1, -(-len(numbers) // most))
+    return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+
+def label_of(topic: str, partitions: Sequence[int]) -> str:
+    """What a group of partitions is called.
+
+    >>> label_of("readings", [3]), label_of("readings", range(50))
+    ('readings, partition 3', 'readings, partitions 0 to 49')
+    """
+    return f"{topic}, partition{'s' if len(partitions) > 1 else ''} {_named(partitions)}"

@@ -1,0 +1,74 @@
+"""What a run made of each partition, compared with what others say of it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from spark_jobs.checkpoints import Checkpoint, Counts
+from spark_jobs.drift import GroupOffset
+from spark_jobs.offsets import OffsetRange
+from spark_jobs.verification import PartitionRead, disagreements, groups_of, label_of, reads_of
+
+ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2)
+STORED = Counts(3, read=18, accepted=15, rejected=3, gaps=0)
+AGREES = GroupOffset(120, 5)
+
+
+def said(stored: Counts = STORED, group: GroupOffset | None = AGREES) -> list[str]:
+    return list(disagreements(ONE, stored, group))
+
+
+def test_the_batches_of_a_run_are_added_up_per_partition() -> None:
+    def done(batch: int, start: int, counts: Counts) -> Checkpoint:
+        ranges = (OffsetRange(3, start, start + 10),)
+        return Checkpoint(batch, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", ranges, (counts,))
+
+    rows = [done(4, 100, Counts(3, 10, 9, 1, 0)), done(5, 110, Counts(3, 8, 6, 2, 2))]
+    assert reads_of(rows) == {3: ONE}
+
+
+def test_what_agrees_is_no_disagreement() -> None:
+    assert said() == []
+
+
+@pytest.mark.parametrize("stored", [Counts(3, 17, 14, 3, 0), Counts(3, 19, 15, 4, 0), Counts(3, 18, 16, 2, 0)])
+def test_other_counts_in_the_table_are_told_with_both_figures(stored: Counts) -> None:
+    (sentence,) = said(stored)
+    assert sentence == (
+        f"partition 3: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of batch 4 to 5, "
+        "the checkpoints counted 15 and 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (GroupOffset(119, 5), "at offset 119 with the proof of batch 5"),
+        (GroupOffset(121, 5), "at offset 121 with the proof of batch 5"),
+        (GroupOffset(120, 4), "at offset 120 with the proof of batch 4"),
+        (GroupOffset(120, None), "at offset 120 with no proof of a batch"),
+    ],
+)
+def test_a_group_that_is_not_where_the_batch_ended_is_told(group: GroupOffset, words: str) -> None:
+    (sentence,) = said(group=group)
+    assert words in sentence
+    assert "batch 5 ended at 120: it was moved by hand, or somebody consumes with its name" in sentence
+
+
+@pytest.mark.parametrize("group", [None, GroupOffset(500, 6)])
+def test_a_group_that_expired_or_went_on_to_a_later_batch_is_no_disagreement(group: GroupOffset | None) -> None:
+    assert said(group=group) == []
+
+
+@pytest.mark.parametrize(("partitions", "most"), [(1, 20), (20, 20), (21, 20), (1000, 20), (1001, 20), (7, 1), (5, 3)])
+def test_there_are_never_more_groups_than_allowed_and_each_partition_is_in_one(partitions: int, most: int) -> None:
+    groups = groups_of(range(partitions), most)
+    assert len(groups) <= most
+    assert [number for one in groups for number in one] == list(range(partitions))
+    assert (len(groups) == partitions) == (partitions <= most)
+
+
+def test_a_thousand_partitions_make_twenty_groups_of_fifty() -> None:
+    groups = groups_of(range(1000), 20)
+    assert [label_of("t", groups[0]), label_of("t", groups[-1])] == ["t, partitions 0 to 49", "t, partitions 950 to 999"]
+    assert len(groups) == 20
