@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
-from spark_jobs.orchestration.params import require_decided
+from spark_jobs.orchestration.params import require_decided, require_known
 
 if TYPE_CHECKING:
     from spark_jobs.planning import Preview
@@ -20,6 +20,7 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
     from spark_jobs.reports import plan_report
 
     with failures_of_tasks():
+        require_known(context["dag_run"].conf)
         found = look_ahead(pipeline, os.environ)
         log_plan(pipeline, found)
         context["ti"].xcom_push("plan", plan_report(found))

@@ -1,11 +1,12 @@
 """What may be asked of a run when it is triggered, by form, command line or REST alike, and what the job is told of it."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Param
 
-from spark_jobs.errors import DecisionNeeded
+from spark_jobs.errors import ConfigurationError, DecisionNeeded
 
 PARAMS = {
     "max_records_per_batch": Param(
@@ -36,6 +37,15 @@ ARGUMENTS = [
     "{{ '--adopt-topic' if params.adopt_topic }}",
 ]
 """Of the job, as templates; those that come out empty are left out."""
+
+
+def require_known(conf: Mapping[str, Any] | None) -> None:
+    """Raise `ConfigurationError` for a key that is no parameter: Airflow checks the values of those it knows, and lets others pass."""
+    for key in conf or {}:
+        if key not in PARAMS:
+            close = difflib.get_close_matches(key, PARAMS, n=1, cutoff=0.5)
+            way_on = f"did you mean {close[0]}?" if close else f"known are {', '.join(PARAMS)}"
+            raise ConfigurationError(f"the parameter {key} is unknown; {way_on}")
 
 
 def require_decided(problems: tuple[DecisionNeeded, ...], params: Mapping[str, Any]) -> None:

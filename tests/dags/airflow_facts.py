@@ -1,7 +1,7 @@
 """Run as a module in a process of its own: parses the DAGs with a real Airflow and prints what it found as JSON.
 
 Airflow sets up logging, warnings and its database when it is imported, which is not to happen to the other tests. The last line
-of the output holds the facts; `test_daily_averages.py` judges them.
+of the output holds the facts; the tests beside it judge them.
 """
 
 import copy
@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,11 +34,42 @@ def parse(pipelines: str) -> DagBag:
 
 
 def parsing(pipelines: str) -> dict[str, Any]:
-    """What parsing costs once Airflow itself is imported, and what it imports."""
+    """What parsing each DAG file costs once Airflow itself is imported, what it imports, reads and touches."""
     assert SparkSubmitOperator is not None
+    touches = Touches(watched=True)
+    sys.addaudithook(touches.hear)
+    seconds = {file.name: _parse_seconds(pipelines, file) for file in sorted(DAGS.glob("*.py"))}
+    touches.watched = False
+    heavy = [name for name in HEAVY if name in sys.modules]
+    return {"seconds": seconds, "heavy": heavy, "touched": touches.found, "read": touches.read}
+
+
+def _parse_seconds(pipelines: str, file: Path) -> float:
+    os.environ["DAYFOLD_PIPELINES"] = pipelines
     started = time.process_time()
-    parse(pipelines)
-    return {"seconds": time.process_time() - started, "heavy": [name for name in HEAVY if name in sys.modules]}
+    DagBag(file)
+    return time.process_time() - started
+
+
+@dataclass
+class Touches:
+    """What the interpreter is asked for while it is watched: connections, processes, and files of tables and settings."""
+
+    watched: bool
+    found: list[str] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.watched:
+            return
+        if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.fork", "os.posix_spawn"):
+            self.found.append(f"{event} {arguments[-1]}")
+        if event in ("open", "os.scandir", "os.listdir"):
+            path = str(arguments[0])
+            if "/data/" in path or "_delta_log" in path:
+                self.found.append(f"{event} {path}")
+            elif path.endswith((".yaml", ".yml")):
+                self.read.append(Path(path).name)
 
 
 def bag_facts(pipelines: str) -> dict[str, Any]:
@@ -168,6 +200,26 @@ def decision_facts() -> dict[str, dict[str, Any]]:
     }
 
 
+def unknown_param_facts() -> dict[str, dict[str, Any]]:
+    """How `new_records` takes what a run was triggered with; Airflow itself lets unknown keys pass."""
+    from spark_jobs.orchestration.failures import failures_of_tasks
+    from spark_jobs.orchestration.params import require_known
+
+    def outcome(conf: dict[str, Any] | None) -> dict[str, Any]:
+        def look() -> None:
+            with failures_of_tasks():
+                require_known(conf)
+
+        return _outcome(look)
+
+    return {
+        "misspelt": outcome({"accept_loss": True, "accept_los": True}),
+        "strange": outcome({"colour": "red"}),
+        "known": outcome({"accept_loss": True}),
+        "none": outcome(None),
+    }
+
+
 def _outcome(do: Callable[[], object]) -> dict[str, Any]:
     try:
         do()
@@ -195,6 +247,7 @@ def main() -> None:
         "submit": submit_facts(dag, asked["submit"]),
         "finished": finished_facts(good),
         "decisions": decision_facts(),
+        "unknown params": unknown_param_facts(),
     }
     print(json.dumps(facts))
 

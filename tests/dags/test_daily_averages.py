@@ -1,137 +1,21 @@
-"""House rules of the DAGs, and how their tasks end. One process with a real Airflow finds the facts, the tests judge them."""
+"""The DAG of a pipeline: its order, its parameters, and how its tasks end."""
 
-import json
-import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.submit import APPLICATION, PROJECT
-
-Facts = Mapping[str, Any]
-
-PARSE_SECONDS = 0.3
-NO_PARAMS: Mapping[str, Any] = {"max_records_per_batch": None, "accept_loss": False, "adopt_topic": False}
-TRIED_AGAIN, FAILED = "AirflowException", "AirflowFailException"
-REFUSED = [
-    ("max_records_per_batch", "many"),
-    ("max_records_per_batch", 0),
-    ("max_records_per_batch", 1.5),
-    ("accept_loss", "yes"),
-    ("adopt_topic", 1),
-]
-ACCEPTED = [("max_records_per_batch", 5), ("max_records_per_batch", None), ("accept_loss", True), ("adopt_topic", True)]
-CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75": TRIED_AGAIN, "76": FAILED, "78": FAILED} | {
-    "137": TRIED_AGAIN,
-    "killed": TRIED_AGAIN,
-}
-
-# Stands in for Spark's launcher: notes how it was called, says what the job would say, ends as it is told to.
-LAUNCHER = f"""#!/bin/sh
-printf '%s\\n' "$@" > "$NOTES"
-printf '%s\\n' "PYSPARK_PYTHON=$PYSPARK_PYTHON" "BY=$DAYFOLD_OPERATOR" "JAVA_HOME=$JAVA_HOME" >> "$NOTES"
-echo "12:00:00 plan     batch 1"
-echo "dayfold: no Kafka broker answered" >&2
-echo "is it running?" >&2
-[ "$CODE" = killed ] && kill -{int(signal.SIGKILL)} $$
-exit "$CODE"
-"""
+from tests.dags.asked import ACCEPTED, CODES, FAILED, NO_PARAMS, REFUSED, Facts
 
 
-def connection(**fields: Any) -> str:
-    return json.dumps({"conn_type": "spark", "extra": {"spark-binary": "spark-submit"}, **fields})
-
-
-LOCAL = connection(host="local[2]")
-
-
-@pytest.fixture(scope="session")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the launcher of each case writes how it was called."""
-    return tmp_path_factory.mktemp("notes")
-
-
-@pytest.fixture(scope="session")
-def facts(tmp_path_factory: pytest.TempPathFactory, notes: Path) -> Facts:
-    folder = tmp_path_factory.mktemp("dags")
-    environment = airflow_environment(folder / "airflow")
-    launcher = folder / "bin" / "spark-submit"
-    launcher.parent.mkdir()
-    launcher.write_text(LAUNCHER)
-    launcher.chmod(0o755)
-    environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
-    asked = {
-        "good": str(pipelines(folder / "good")),
-        "broken": str(broken_pipelines(folder / "broken")),
-        "params": REFUSED + ACCEPTED,
-        "submit": submit_cases(notes),
-    }
-    command = [sys.executable, "-W", "error", "-W", "default::ResourceWarning", "-m", "tests.dags.airflow_facts"]
-    found = subprocess.run(
-        command, env=environment, cwd=PROJECT, input=json.dumps(asked), capture_output=True, text=True, check=False
-    )
-    assert found.returncode == 0, found.stderr
-    parsed: Facts = json.loads(found.stdout.splitlines()[-1])
-    return parsed
-
-
-def pipelines(folder: Path) -> Path:
-    """The shipped pipeline and a second one."""
-    folder.mkdir()
-    shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", folder)
-    text = (folder / "daily_voltage.yaml").read_text()
-    (folder / "second.yml").write_text(text.replace("name: daily_voltage", "name: hourly_current"))
-    return folder
-
-
-def broken_pipelines(folder: Path) -> Path:
-    """The same two between files with a misspelt key, with a name that is taken, and with no YAML."""
-    text = (pipelines(folder) / "daily_voltage.yaml").read_text()
-    (folder / "a_misspelt.yaml").write_text(text.replace("daily_voltage", "misspelt").replace("max_records", "max_recrods"))
-    (folder / "e_again.yaml").write_text(text)
-    (folder / "z_no_yaml.yaml").write_text("name: [")
-    return folder
-
-
-def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
-    def case(name: str, spark: str | None, code: str = "0", params: Mapping[str, Any] = NO_PARAMS) -> dict[str, Any]:
-        return {
-            "environment": {"CODE": code, "NOTES": str(notes / name), "AIRFLOW_CONN_SPARK_DEFAULT": spark},
-            "params": params,
-        }
-
-    return {
-        **{code: case(code, LOCAL, code) for code in CODES},
-        "params": case("params", LOCAL, params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True})
-        | {"user": "anna"},
-        "yarn": case("yarn", connection(host="yarn")),
-        "no connection": case("no connection", None),
-        "no master": case("no master", connection()),
-        "driver on the cluster": case(
-            "driver on the cluster", connection(host="spark://127.0.0.1:7077", extra={"deploy-mode": "cluster"})
-        ),
-    }
-
-
-def test_every_pipeline_file_becomes_a_dag_of_its_name(facts: Facts) -> None:
-    assert set(facts["good"]["dags"]) == {"daily_voltage", "hourly_current"}
-    assert facts["good"]["errors"] == {}
-
-
-@pytest.mark.group("AF")
-@pytest.mark.proves("F71")
-def test_every_dag_keeps_the_house_rules(facts: Facts) -> None:
-    for dag in facts["good"]["dags"].values():
-        assert dag["owner"] == "dayfold"
-        assert {"dayfold", "kafka", "spark"} <= set(dag["tags"])
+def test_it_runs_daily_one_run_at_a_time_and_for_an_hour_at_most(facts: Facts) -> None:
+    for name in ("daily_voltage", "hourly_current"):
+        dag = facts["good"]["dags"][name]
+        assert {"dayfold", "kafka", "spark", "delta"} <= set(dag["tags"])
         assert (dag["schedule"], dag["start_date"]) == ("@daily", "2026-01-01 00:00:00+00:00")
-        assert (dag["catchup"], dag["max_active_runs"], dag["timeout_seconds"]) == (False, 1, 3600)
+        assert (dag["max_active_runs"], dag["timeout_seconds"]) == (1, 3600)
         assert "airflow-input-topic" in dag["description"]
 
 
@@ -171,20 +55,6 @@ def test_only_the_proof_by_checkpoints_announces_the_averages(facts: Facts) -> N
     assert uri.startswith("file:///")
     assert uri.endswith("/data/lake/hourly_current/daily_averages")
     assert tasks["submit"]["outlets"] == tasks["new_records"]["outlets"] == tasks["verify"]["outlets"] == []
-
-
-def test_parsing_imports_nothing_heavy_and_is_quick(facts: Facts) -> None:
-    assert facts["parsing"]["heavy"] == []
-    assert facts["parsing"]["seconds"] < PARSE_SECONDS
-
-
-def test_a_broken_pipeline_file_takes_no_other_dag_down_and_says_what_is_wrong(facts: Facts) -> None:
-    assert set(facts["broken"]["dags"]) == {"daily_voltage", "hourly_current"}
-    assert set(facts["broken"]["errors"]) == {"pipeline_problems.py"}
-    text = facts["broken"]["errors"]["pipeline_problems.py"]
-    assert "limits.max_recrods_per_batch: unknown key; did you mean max_records_per_batch?" in text
-    assert "e_again.yaml: the name daily_voltage belongs to" in text
-    assert "z_no_yaml.yaml is not valid YAML" in text
 
 
 def test_parameters_are_described_and_refused_when_they_make_no_sense(facts: Facts) -> None:
@@ -316,3 +186,12 @@ def test_no_parameter_settles_what_must_be_done_by_hand(facts: Facts) -> None:
     abandon = decisions["an unfinished batch that must be abandoned"]
     assert abandon["error"] == decisions["nothing that a parameter settles"]["error"] == FAILED
     assert "Run again with --abandon --accept-loss (only by hand)" in abandon["text"]
+
+
+def test_a_parameter_that_nobody_knows_fails_the_run_and_names_the_nearest(facts: Facts) -> None:
+    refused = facts["unknown params"]["misspelt"]
+    assert refused["error"] == FAILED
+    assert refused["text"] == "the parameter accept_los is unknown; did you mean accept_loss?"
+    strange = facts["unknown params"]["strange"]
+    assert strange["text"] == ("the parameter colour is unknown; known are max_records_per_batch, accept_loss, adopt_topic")
+    assert facts["unknown params"]["known"]["error"] is facts["unknown params"]["none"]["error"] is None

@@ -1,0 +1,83 @@
+"""What the tests of the DAGs ask a process with a real Airflow, and the launcher that stands in for Spark's meanwhile."""
+
+import json
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spark_jobs.submit import PROJECT
+
+Facts = Mapping[str, Any]
+
+NO_PARAMS: Mapping[str, Any] = {"max_records_per_batch": None, "accept_loss": False, "adopt_topic": False}
+TRIED_AGAIN, FAILED = "AirflowException", "AirflowFailException"
+REFUSED = [
+    ("max_records_per_batch", "many"),
+    ("max_records_per_batch", 0),
+    ("max_records_per_batch", 1.5),
+    ("accept_loss", "yes"),
+    ("adopt_topic", 1),
+]
+ACCEPTED = [("max_records_per_batch", 5), ("max_records_per_batch", None), ("accept_loss", True), ("adopt_topic", True)]
+CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75": TRIED_AGAIN, "76": FAILED, "78": FAILED} | {
+    "137": TRIED_AGAIN,
+    "killed": TRIED_AGAIN,
+}
+
+# Stands in for Spark's launcher: notes how it was called, says what the job would say, ends as it is told to.
+LAUNCHER = f"""#!/bin/sh
+printf '%s\\n' "$@" > "$NOTES"
+printf '%s\\n' "PYSPARK_PYTHON=$PYSPARK_PYTHON" "BY=$DAYFOLD_OPERATOR" "JAVA_HOME=$JAVA_HOME" >> "$NOTES"
+echo "12:00:00 plan     batch 1"
+echo "dayfold: no Kafka broker answered" >&2
+echo "is it running?" >&2
+[ "$CODE" = killed ] && kill -{int(signal.SIGKILL)} $$
+exit "$CODE"
+"""
+
+
+def connection(**fields: Any) -> str:
+    return json.dumps({"conn_type": "spark", "extra": {"spark-binary": "spark-submit"}, **fields})
+
+
+LOCAL = connection(host="local[2]")
+
+
+def pipelines(folder: Path) -> Path:
+    """The shipped pipeline and a second one."""
+    folder.mkdir()
+    shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", folder)
+    text = (folder / "daily_voltage.yaml").read_text()
+    (folder / "second.yml").write_text(text.replace("name: daily_voltage", "name: hourly_current"))
+    return folder
+
+
+def broken_pipelines(folder: Path) -> Path:
+    """The same two between files with a misspelt key, with a name that is taken, and with no YAML."""
+    text = (pipelines(folder) / "daily_voltage.yaml").read_text()
+    (folder / "a_misspelt.yaml").write_text(text.replace("daily_voltage", "misspelt").replace("max_records", "max_recrods"))
+    (folder / "e_again.yaml").write_text(text)
+    (folder / "z_no_yaml.yaml").write_text("name: [")
+    return folder
+
+
+def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
+    def case(name: str, spark: str | None, code: str = "0", params: Mapping[str, Any] = NO_PARAMS) -> dict[str, Any]:
+        return {
+            "environment": {"CODE": code, "NOTES": str(notes / name), "AIRFLOW_CONN_SPARK_DEFAULT": spark},
+            "params": params,
+        }
+
+    return {
+        **{code: case(code, LOCAL, code) for code in CODES},
+        "params": case("params", LOCAL, params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True})
+        | {"user": "anna"},
+        "yarn": case("yarn", connection(host="yarn")),
+        "no connection": case("no connection", None),
+        "no master": case("no master", connection()),
+        "driver on the cluster": case(
+            "driver on the cluster", connection(host="spark://127.0.0.1:7077", extra={"deploy-mode": "cluster"})
+        ),
+    }
