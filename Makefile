@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit cluster secrets clean
+.PHONY: help setup demo airflow test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ $(INSTALLED): uv.lock pyproject.toml scripts/make_venv.sh
 
 demo: setup ## The whole pipeline on real readings: embedded Kafka, Airflow, Spark, Delta
 	@$(BIN)/dayfold demo
+
+airflow: setup ## A whole Airflow with its web UI on this machine, until Ctrl-C: make airflow PORT=8080
+	@$(BIN)/dayfold airflow $(if $(PORT),--port $(PORT))
 
 test: lint types ## All checks and all tests, on a Kafka of their own
 	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup

@@ -167,6 +167,16 @@ def demo_command() -> None:
     demo.run_demo()
 
 
+@app.command("airflow")
+def airflow_command(
+    port: Annotated[int | None, typer.Option(help="Of the web UI; the usual 8080, or a free one, if none is given.")] = None,
+) -> None:
+    """Run a whole Airflow on this machine until Ctrl-C: web UI, scheduler, the embedded Kafka, the demo's tables. No Docker."""
+    from spark_jobs.local import serving
+
+    serving.serve_airflow(port=port)
+
+
 def _load(config: Path, overrides: list[str]) -> Pipeline:
     return load_pipeline(config, overrides=overrides, environment=os.environ)
 

@@ -7,8 +7,6 @@ any time. Everything is below `data/` of the project folder.
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,8 +32,9 @@ from spark_jobs.local.demo_report import (
     save_page,
     step_sheet,
 )
+from spark_jobs.local.ground import PARTITIONS, prepare_ground, running_kafka
 from spark_jobs.local.interrupts import interrupted_once
-from spark_jobs.local.kafka_server import RunningKafka, client_file, create_topics, find_broker, start_broker, stop_broker
+from spark_jobs.local.kafka_server import RunningKafka, client_file
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import SOURCE, Missing, Readings, find_csv, missing_rows, read_readings
 from spark_jobs.local.screen import Clock, Screen
@@ -44,7 +43,6 @@ from spark_jobs.planning import preview
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT
 
-PARTITIONS = 4
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
 
 
@@ -107,39 +105,19 @@ def run_demo(project: Path = PROJECT, scope: Scope = EVERYTHING, console: Consol
         return finish(demo)
 
 
-@contextmanager
-def running_kafka(folder: Path, screen: Screen) -> Iterator[RunningKafka]:
-    """The embedded Kafka; one that was started here is stopped again if something goes wrong."""
-    was_running = find_broker(folder) is not None
-    try:
-        with screen.waiting("Kafka") as clock:
-            running = start_broker(folder)
-        screen.done("Kafka", f"{running.bootstrap}{', was running already' if was_running else ''}", clock.seconds)
-        yield running
-    except BaseException:
-        if not was_running:
-            screen.say("stopping Kafka ...", "dim")
-            stop_broker(folder)
-        raise
-
-
 def prepare(project: Path, scope: Scope, kafka: RunningKafka, screen: Screen) -> Demo:
     """Readings, topics and Airflow, all there."""
-    config, clients = project / "conf" / "pipelines" / "daily_voltage.yaml", client_file(kafka.folder)
-    settings = {"DAYFOLD__KAFKA": str(clients)}
-    pipeline = load_pipeline(config, environment=settings)
+    ground = prepare_ground(project, kafka, screen)
     with screen.waiting("readings") as clock:
         readings = _readings(scope)
     days = readings.days
     screen.done("readings", f"{readings.count:,} of {len(days):,} days, {days[0].date} to {days[-1].date}", clock.seconds)
-    create_topics(kafka.bootstrap, {pipeline.input.topic: PARTITIONS, pipeline.output.topic: PARTITIONS})
-    screen.done("topics", f"{pipeline.input.topic} and {pipeline.output.topic}, {PARTITIONS} partitions each")
-    scheduler = dag_runs.scheduler(pipeline, config, project / "data" / "airflow", settings)
+    scheduler = dag_runs.scheduler(ground.pipeline, ground.config, project / "data" / "airflow", ground.settings)
     with screen.waiting("Airflow") as clock:
         airflow.migrate(scheduler.environment)
     screen.done("Airflow", "its database is ready", clock.seconds)
-    broker = connect(load_kafka_settings(clients, {}))
-    return Demo(project, pipeline, kafka, broker, readings, scope.later_days, scheduler, screen, [])
+    broker = connect(load_kafka_settings(ground.clients, {}))
+    return Demo(project, ground.pipeline, kafka, broker, readings, scope.later_days, scheduler, screen, [])
 
 
 def _readings(scope: Scope) -> Readings:

@@ -1,0 +1,132 @@
+"""A whole Airflow on this machine without Docker: API server with the web UI, scheduler, DAG processor, triggerer. Loopback only.
+
+SQLite and the LocalExecutor, everything in the folder that `airflow.py` made. The login's password is made once, for this folder.
+"""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spark_jobs.errors import ConfigurationError, TryAgain
+from spark_jobs.local.airflow import migrate
+from spark_jobs.local.airflow_api import AirflowApi
+from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS
+from spark_jobs.local.free_ports import free_ports
+from spark_jobs.submit import PROJECT
+
+USER = "admin"
+DEFAULT_PORT = 8080
+READY_SECONDS = 180.0
+TASKS_AT_ONCE = 4
+"""The LocalExecutor starts as many workers at once, each with 100 MB, however few tasks there are."""
+_PASSWORDS = "passwords.json"
+
+
+@dataclass(frozen=True)
+class RunningAirflow:
+    """All parts at work. `logs` has one file for each of them."""
+
+    api: AirflowApi
+    logs: Path
+    parts: "subprocess.Popen[bytes]"
+
+    def wait(self) -> None:
+        """As long as it runs; `TryAgain` if a part ended by itself."""
+        self.parts.wait()
+        raise TryAgain(f"Airflow ended by itself; its logs are in {self.logs}")
+
+
+def choose_port(wanted: int | None) -> int:
+    """The wanted port, or `ConfigurationError` if it is taken; if none is wanted the usual one or, failing that, any free one."""
+    (port,) = free_ports([wanted or DEFAULT_PORT])
+    if wanted is not None and port != wanted:
+        raise ConfigurationError(f"port {wanted} on 127.0.0.1 is taken by another process; choose another one with --port")
+    return port
+
+
+def server_environment(environment: Mapping[str, str], port: int) -> dict[str, str]:
+    """The environment of all parts, from that of single commands."""
+    settings = {
+        "API__PORT": str(port),
+        "API__BASE_URL": f"http://127.0.0.1:{port}",
+        "API__WORKERS": "1",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": str(TASKS_AT_ONCE),
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(Path(environment["AIRFLOW_HOME"]) / _PASSWORDS),
+    }
+    # Tasks speak with the API server by HTTP, and a proxy of the outside knows nothing of our loopback.
+    local = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    return {**environment, **local, **{f"AIRFLOW__{name}": value for name, value in settings.items()}}
+
+
+def login_password(environment: Mapping[str, str]) -> str:
+    """The login's password; made anew if this folder has none, for nobody else's eyes."""
+    file = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    if not file.exists():
+        beside = file.with_suffix(".part")
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+            json.dump({USER: secrets.token_urlsafe(12)}, output)
+        beside.replace(file)
+    return str(json.loads(file.read_text())[USER])
+
+
+@contextmanager
+def running_airflow(
+    environment: Mapping[str, str], port: int, on_news: Callable[[str], object] = str
+) -> Iterator[RunningAirflow]:
+    """All parts, ready to use, and ended at the end; `on_news` hears what is waited for."""
+    environment = server_environment(environment, port)
+    logs = Path(environment["AIRFLOW_HOME"]) / "logs"
+    migrate(environment)
+    logs.mkdir(parents=True, exist_ok=True)
+    api = AirflowApi(environment["AIRFLOW__API__BASE_URL"], USER, login_password(environment))
+    parts = _start_parts(environment, logs)
+    try:
+        running = RunningAirflow(api, logs, parts)
+        _wait_until_ready(running, on_news)
+        yield running
+    finally:
+        _end(parts)
+
+
+def _start_parts(environment: Mapping[str, str], logs: Path) -> "subprocess.Popen[bytes]":
+    """The process that starts the others and ends them once we close its standard input, or are gone."""
+    with (logs / "parts.log").open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "spark_jobs.local.airflow_parts", str(logs)],
+            env=dict(environment),
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _wait_until_ready(running: RunningAirflow, on_news: Callable[[str], object]) -> None:
+    started, deadline = datetime.now(UTC), time.monotonic() + READY_SECONDS
+    while (part := running.api.unready(started)) is not None:
+        on_news(f"waiting for the {part}")
+        if running.parts.poll() is not None:
+            running.wait()
+        if time.monotonic() > deadline:
+            log = running.logs / f"{part}.log"
+            raise TryAgain(f"Airflow's {part} is not ready after {READY_SECONDS:.0f} s; see {log}")
+        with suppress(subprocess.TimeoutExpired):
+            running.parts.wait(0.5)
+
+
+def _end(parts: "subprocess.Popen[bytes]") -> None:
+    assert parts.stdin is not None
+    parts.stdin.close()
+    parts.wait(END_SECONDS + 3 * KILL_SECONDS)
