@@ -55,6 +55,7 @@ def _start(arguments: list[str], log: Path) -> Part:
     with log.open("wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "airflow", *arguments],
+            cwd=log.parent,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -3,7 +3,7 @@
 The exit code of `submit` alone is no proof. The asset is announced here, and what `verify` is mapped over is decided.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 
 if TYPE_CHECKING:
-    from spark_jobs.checkpoints import Checkpoint
+    from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 
 _COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
 
@@ -32,8 +32,9 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     """
     from spark_jobs.verification import groups_of, label_of, reads_of
 
+    plan = context["ti"].xcom_pull(task_ids="new_records", key="plan")
     with failures_of_tasks():
-        rows = rows_of_run(pipeline, context["run_id"])
+        rows = rows_of_run(pipeline, context["run_id"], plan)
     done = [row for row in rows if row.state == "DONE"]
     if not done:
         raise AirflowSkipException(f"{rows[-1].state} was recorded, and there was nothing to average")
@@ -49,22 +50,36 @@ def done_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
     return [row for row in rows_of_run(pipeline, run_id) if row.state == "DONE"]
 
 
-def rows_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
-    """What this run wrote into the checkpoints, plans left out; an error if it wrote nothing."""
+def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None = None) -> list["Checkpoint"]:
+    """What this run wrote into the checkpoints, its plans left out.
+
+    If it wrote nothing: a skip if another run has meanwhile read all of the `plan` that `new_records` had found, else an error.
+    """
     from spark_jobs.checkpoints import CheckpointLog
     from spark_jobs.lake import Lake
 
-    rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
-    ours = [row for row in rows if row.run_id == run_id and row.state != "PLANNED"]
-    if not ours:
-        last = (
-            f"the last row is of batch {rows[-1].batch}, {rows[-1].state}, by run {rows[-1].run_id}" if rows else "there are none"
-        )
-        raise AirflowFailException(
-            f"the checkpoints of {pipeline.name} hold no DONE row of run {run_id}, although spark-submit reported success: {last}. "
-            "Nothing is counted twice by running again: clear this run, or wait for the next one."
-        )
-    return ours
+    log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
+    ours = [row for row in log.rows if row.run_id == run_id and row.state != "PLANNED"]
+    if ours:
+        return ours
+    other = read_by_another(log, plan)
+    if other is not None:
+        raise AirflowSkipException(f"all that was new when this run began was read by run {other.run_id} in batch {other.batch}")
+    last = log.rows[-1] if log.rows else None
+    told = f"the last row is of batch {last.batch}, {last.state}, by run {last.run_id}" if last else "there are none"
+    raise AirflowFailException(
+        f"the checkpoints of {pipeline.name} hold no DONE row of run {run_id}, although spark-submit reported success: {told}. "
+        "Nothing is counted twice by running again: clear this run, or wait for the next one."
+    )
+
+
+def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Checkpoint | None":
+    """The last finished batch, if the checkpoints have come to the end of every partition of the plan."""
+    progress = log.progress
+    if plan is None or progress.unfinished is not None:
+        return None
+    is_read = all(progress.ends.get(one["partition"], 0) >= one["end"] for one in plan["partitions"])
+    return progress.last_done if is_read else None
 
 
 def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:

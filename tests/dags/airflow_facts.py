@@ -165,8 +165,15 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
     return {
         "nothing": nothing,
         "missing": _outcome(lambda: rows_of_run(pipeline, "third")),
+        "still to read": _outcome(lambda: rows_of_run(pipeline, "third", _plan(41))),
+        "read by another": _outcome(lambda: rows_of_run(pipeline, "third", _plan(40))),
         "second": summary_of(rows_of_run(pipeline, "second")),
     }
+
+
+def _plan(end: int) -> dict[str, Any]:
+    """What `new_records` had found, as far as it matters later."""
+    return {"partitions": [{"partition": 0, "end": end}, {"partition": 1, "end": 0}]}
 
 
 def decision_facts() -> dict[str, dict[str, Any]]:

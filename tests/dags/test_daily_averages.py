@@ -146,9 +146,19 @@ def test_a_standalone_cluster_is_not_asked_to_run_the_python_driver(facts: Facts
 @pytest.mark.group("AF")
 @pytest.mark.proves("F72")
 def test_a_run_without_a_done_row_of_its_own_is_a_failure(facts: Facts) -> None:
-    for case, words in (("nothing", "there are none"), ("missing", "batch 3, DONE, by run second")):
+    for case, words in (
+        ("nothing", "there are none"),
+        ("missing", "batch 3, DONE, by run second"),
+        ("still to read", "batch 3, DONE, by run second"),
+    ):
         assert facts["finished"][case]["error"] == FAILED
         assert words in facts["finished"][case]["text"]
+
+
+def test_a_run_whose_records_another_one_has_read_is_skipped_and_says_who_did(facts: Facts) -> None:
+    outcome = facts["finished"]["read by another"]
+    assert outcome["error"] == "AirflowSkipException"
+    assert outcome["text"] == "all that was new when this run began was read by run second in batch 3"
 
 
 def test_the_summary_adds_up_the_batches_of_this_run_and_of_no_other(facts: Facts) -> None:

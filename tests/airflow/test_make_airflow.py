@@ -1,0 +1,171 @@
+"""`make airflow`: the whole of it in a project folder of its own, from the first line it says to the last process it ends."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from spark_jobs.errors import PipelineBusy
+from spark_jobs.local.airflow_api import AirflowApi, Refused
+from spark_jobs.local.kafka_server import find_broker, stop_broker
+from spark_jobs.local.serving import serve_airflow
+from spark_jobs.submit import PROJECT
+from tests.airflow.rest import RemoteDag, is_alive
+from tests.submitted import wait_until
+from tests.world import World, reading
+
+# One worker runs all of it: the tests look at the same Airflow.
+pytestmark = pytest.mark.xdist_group("make airflow")
+
+START_SECONDS = 300.0
+PARTITIONS, PER_PARTITION = 4, 30
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Made:
+    """The command at work, what it has said, and how to get in."""
+
+    process: "subprocess.Popen[bytes]"
+    project: Path
+    said: str
+
+    @property
+    def dag(self) -> RemoteDag:
+        found = {name: re.search(rf"^{name} +(\S+)$", self.said, re.MULTILINE) for name in ("open", "user", "password")}
+        assert all(found.values()), self.said
+        return RemoteDag(AirflowApi(*(match[1] for match in found.values() if match)), "daily_voltage")
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """All that it has started, and all that those have."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def listening(self) -> set[tuple[str, int]]:
+        """Addresses that any of its processes listens on now."""
+        found = set()
+        for one in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                sockets = one.net_connections(kind="inet")
+                found |= {(each.laddr[0], each.laddr[1]) for each in sockets if each.status == psutil.CONN_LISTEN}
+        return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    project = tmp_path_factory.mktemp("project")
+    (project / "conf" / "pipelines").mkdir(parents=True)
+    shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", project / "conf" / "pipelines")
+    script = f"from pathlib import Path; from spark_jobs.local.serving import *; serve_airflow(Path({str(project)!r}))"
+    said = project / "said.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        ready = "Ctrl-C stops all of it"
+        wait_until(lambda: process.poll() is not None or ready in said.read_text(), "Airflow to be ready", START_SECONDS)
+        assert process.poll() is None, said.read_text()
+        yield Made(process, project, said.read_text())
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        stop_broker(project / "data" / "kafka")
+
+
+def test_it_says_where_to_go_how_to_get_in_and_that_there_is_nothing_yet(made: Made) -> None:
+    assert made.dag.api.address.startswith("http://127.0.0.1:")
+    assert made.dag.api.user == "admin"
+    assert len(made.dag.api.password) >= 16
+    assert "The demo has not been run here" in made.said
+
+
+def test_another_password_is_refused(made: Made) -> None:
+    with pytest.raises(Refused, match=r"^401"):
+        AirflowApi(made.dag.api.address, "admin", "admin").ask("GET", "/dags")
+
+
+def test_the_demo_and_it_keep_out_of_each_others_way(made: Made) -> None:
+    with pytest.raises(PipelineBusy, match="the demo is being run by run make airflow"):
+        serve_airflow(made.project)
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ({"max_records_per_batch": 0}, "0 is less than the minimum of 1"),
+        ({"max_records_per_batch": "many"}, "'many' is not of type"),
+        ({"accept_loss": "yes"}, "'yes' is not of type 'boolean'"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused_by_the_rest_api(made: Made, conf: dict[str, object], words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        made.dag.trigger(**conf)
+    assert refused.value.status == 400
+    assert words in refused.value.text
+    assert made.dag.runs("manual") == []
+
+
+@pytest.mark.group("AF")
+@pytest.mark.proves("F72")
+def test_a_triggered_run_verifies_each_partition_and_all_of_it_listens_on_loopback_only(made: Made) -> None:
+    dag, heard = made.dag, made.listening()
+    broker = find_broker(made.project / "data" / "kafka")
+    assert broker is not None
+    world = World(broker.bootstrap, made.project / "conf" / "pipelines" / "daily_voltage.yaml", PARTITIONS, lambda: None)
+    dag.switch_on()
+    for partition in range(PARTITIONS):
+        world.send(
+            partition, *(reading(f"0{1 + n % 3}/02/2007 10:{n:02d}:00", f"24{partition}.{n}") for n in range(PER_PARTITION))
+        )
+    run_id = dag.trigger(max_records_per_batch=PARTITIONS * 20)
+
+    def is_over() -> bool:
+        heard.update(made.listening())
+        return dag.state(run_id) in ("success", "failed")
+
+    wait_until(is_over, "the end of the run", START_SECONDS)
+    mapped = [f"verify[{number}]" for number in range(PARTITIONS)]
+    assert dag.states(run_id) == dict.fromkeys(["new_records", "retention", "submit", "finished_batches", *mapped], "success")
+    assert {address for address, _ in heard} <= set(LOOPBACK)
+    assert {int(dag.api.address.rpartition(":")[2]), broker.port} < {port for _, port in heard}
+    assert len({port for _, port in heard}) > 3, "Spark was not seen to listen"
+
+    topic = world.pipeline.input.topic
+    tasks = dag.tasks(run_id)
+    assert [tasks[name]["rendered_map_index"] for name in mapped] == [f"{topic}, partition {n}" for n in range(PARTITIONS)]
+    verified = dag.xcom(run_id, "verify", map_index=3)["3"]
+    assert (verified["read"], verified["accepted"], verified["rejected"], verified["gaps"]) == (
+        PER_PARTITION,
+        PER_PARTITION,
+        0,
+        0,
+    )
+    assert (verified["start"], verified["end"], verified["committed"]) == (0, PER_PARTITION, PER_PARTITION)
+    assert len(verified["batches"]) > 1
+    assert f"partition 3: batches 1 to {verified['batches'][-1]}, offsets 0 to 30, 30 records read" in dag.log(
+        run_id, "verify", 3
+    )
+    (event,) = dag.asset_events(run_id)
+    assert (event["pipeline"], event["run_id"], event["batch"]) == ("daily_voltage", run_id, verified["batches"][-1])
+    assert event["partitions"]["3"] == {name: verified[name] for name in ("start", "end", "read", "accepted", "rejected", "gaps")}
+    world.assert_all_counted()
+
+
+def test_ctrl_c_leaves_nothing_running(made: Made) -> None:
+    started = made.processes
+    assert len(started) > 5
+    made.process.send_signal(signal.SIGINT)
+    assert made.process.wait(60) == 0
+    assert not any(map(is_alive, started))
+    assert find_broker(made.project / "data" / "kafka") is None
+    assert "nothing is left running" in (made.project / "said.txt").read_text()
