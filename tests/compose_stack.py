@@ -135,7 +135,7 @@ def make_stack(folder: Path, database: str = "") -> Stack:
             "/opt/dayfold": str(PROJECT),
             "/var/lib/airflow": str(folder / "airflow"),
             "airflow-api-server:8080": f"{HOST}:{airflow}",
-            # SQLite does for one process each; the drivers of PostgreSQL are another matter.
+            # A PostgreSQL is not to be had everywhere that tests run.
             f"postgresql+psycopg2://airflow:{secrets['POSTGRES_PASSWORD']}@postgres:5432/airflow": database
             or f"sqlite:///{folder}/airflow.db",
         },
