@@ -25,6 +25,15 @@ _UNWRITABLE = (
 )
 _UNREADABLE = ("FAILED_READ_FILE", "PATH_NOT_FOUND", "Parquet error", "Object at location")
 _LOST = ("Some data may have been lost", "OffsetOutOfRange")
+_STOPPED = ("on a stopped SparkContext", "SparkContext was shut down", "SparkContext has been shutdown")
+_NOT_UNPACKED = (
+    "the disk is full, or its temporary folder allows no programs: Spark could not unpack a native library there. "
+    "Make room, then run again; nothing is lost"
+)
+_MASTER_GONE = (
+    "Spark stopped under the job: the cluster's master does not answer, ended the application, or has another secret than "
+    "_SPARK_AUTH_SECRET says. See to the master, then run again; nothing is lost"
+)
 _SILENT = (_KAFKA, "Cannot fetch record for offset", "java.util.concurrent.TimeoutException")
 
 
@@ -33,6 +42,8 @@ def outage(error: BaseException) -> DayfoldError | None:
 
     >>> type(outage(OSError("write failed: No space left on device (os error 28)"))).__name__
     'TryAgain'
+    >>> str(outage(RuntimeError("Cannot call methods on a stopped SparkContext.")))[:27]
+    'Spark stopped under the job'
     >>> outage(OSError("no such file"))
     """
     text = f"{error}\n{getattr(error, 'stackTrace', '') or ''}"
@@ -40,10 +51,7 @@ def outage(error: BaseException) -> DayfoldError | None:
     if any(words in text for words in _FULL):
         return TryAgain(f"the disk is full: {cause}. Make room, then run again; nothing is lost")
     if any(words in text for words in _UNPACKED):
-        return TryAgain(
-            "the disk is full, or its temporary folder allows no programs: Spark could not unpack a native library there. "
-            "Make room, then run again; nothing is lost"
-        )
+        return TryAgain(_NOT_UNPACKED)
     if any(words in text for words in _UNWRITABLE):
         return ConfigurationError(f"a file or folder cannot be made: {cause}. Make it writable, then run again; nothing is lost")
     if any(words in text for words in _UNREADABLE):
@@ -52,6 +60,8 @@ def outage(error: BaseException) -> DayfoldError | None:
         return ConfigurationError(f"Spark's Kafka client was refused: {cause}")
     if any(words in text for words in _LOST):
         return TryAgain("records were deleted while Spark was reading them; the next run will tell which")
+    if any(words in text for words in _STOPPED):
+        return TryAgain(_MASTER_GONE)
     if any(words in text for words in _SILENT):
         return TryAgain(f"Kafka did not answer while Spark was reading: {cause}")
     return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spark_jobs.errors import TryAgain
 from spark_jobs.local import airflow, spark_cluster
 from spark_jobs.local.spark_cluster import Cluster, start_cluster
 from spark_jobs.session import SECRET_VARIABLE
@@ -90,6 +91,16 @@ def test_a_dag_run_uses_the_cluster_that_the_connection_names(cluster: Cluster, 
     assert result.succeeded, log.read_text()
     world.assert_all_counted()
     assert executors(cluster) > before
+
+
+@pytest.mark.thorough
+def test_a_master_that_does_not_answer_is_told_in_one_sentence_and_tried_again(world: World) -> None:
+    code, output = world.submit(conf={"spark.master": "spark://127.0.0.1:1"}).finish()
+    assert code == TryAgain.exit_code, output
+    assert "dayfold: Spark stopped under the job: the cluster's master does not answer" in output
+    assert "Traceback" not in output
+    assert world.run()
+    world.assert_all_counted()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
