@@ -94,6 +94,12 @@ _PROPERTIES: Mapping[str, Mapping[str, str]] = {
 }
 
 
+MAINTAINED = "dayfold.maintained"
+"""What a commit of maintenance has in its information: the pipeline's name. delta-rs numbers no OPTIMIZE and no VACUUM, and such a
+commit must still be told from what somebody else did to the table.
+"""
+
+
 class LostRace(Exception):
     """Another run committed the same step first; what it wrote decides."""
 
@@ -140,6 +146,17 @@ class Lake:
     def known_batch(self, table: DeltaTable) -> int:
         """The last batch that an open table's log knows, 0 if none."""
         return table.transaction_version(self.app(str(table.metadata().name))) or 0
+
+    @property
+    def pruning(self) -> str:
+        """Application id that maintenance numbers the deletion of records under: never the batches' own, or an append of a batch
+        would take it for a rival.
+        """
+        return f"{self.app(RECORDS)}/pruned"
+
+    def pruned_batch(self, records: DeltaTable) -> int:
+        """The last batch whose records, and those of all before it, maintenance has deleted, 0 if none; of the open table's log."""
+        return records.transaction_version(self.pruning) or 0
 
 
 def read_rows(table: DeltaTable, columns: Iterable[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
@@ -229,6 +246,12 @@ def committing(table: DeltaTable) -> Iterator[None]:
 def committed_as(app: str, version: int) -> CommitProperties:
     """What numbers a commit in the table's transaction log."""
     return CommitProperties(app_transactions=[Transaction(app, version)])
+
+
+def maintained(lake: Lake, pruned: int | None = None) -> CommitProperties:
+    """What tells a commit of maintenance; with `pruned` it also says that records up to this batch are gone."""
+    transactions = [Transaction(lake.pruning, pruned)] if pruned else None
+    return CommitProperties(custom_metadata={MAINTAINED: lake.pipeline}, app_transactions=transactions)
 
 
 def require_schema(found: pa.Schema, wanted: pa.Schema) -> None:

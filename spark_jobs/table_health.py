@@ -13,9 +13,19 @@ from deltalake import DeltaTable, Schema
 
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, Progress
 from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
-from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake, read_rows, require_files
+from spark_jobs.lake import (
+    CHECKPOINTS,
+    CONTRIBUTIONS,
+    DAILY_AVERAGES,
+    MAINTAINED,
+    RECORDS,
+    SCHEMAS,
+    Lake,
+    read_rows,
+    require_files,
+)
 from spark_jobs.record_files import PartitionRows, batch_rows
-from spark_jobs.table_log import LOG, LogFile, TableLog
+from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 
 NEWEST = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""
@@ -138,11 +148,17 @@ def _undo(lake: Lake, name: str, log: TableLog) -> str:
 
 
 def _last_own_commit(lake: Lake, name: str, log: TableLog) -> int | None:
-    """The newest version that carries a number of ours, or the table's creation; None if that is too long ago to be told."""
+    """The newest version that a run or maintenance wrote, or the table's creation; None if that is too long ago to be told."""
     for commit, actions in log.newest_first(FAR_BACK):
-        if commit.version == 0 or any(action.get("txn", {}).get("appId") == lake.app(name) for action in actions):
+        if commit.version == 0 or any(_is_own(action, lake, name) for action in actions):
             return commit.version
     return None
+
+
+def _is_own(action: Action, lake: Lake, name: str) -> bool:
+    """Maintenance counts: what was there before it may be gone since, so nothing can be taken back to before it."""
+    number, told = action.get("txn", {}), action.get("commitInfo", {})
+    return bool(number.get("appId") == lake.app(name) or told.get(MAINTAINED) == lake.pipeline)
 
 
 def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[ConfigurationError]:

@@ -44,13 +44,13 @@ def read_evidence(broker: Broker, pipeline: Pipeline, lake: Lake, findings: Find
     if ledger is None:
         return None
     group = _group(broker, pipeline, topic, findings)
-    records = findings.attempt(RECORDS, lambda: record_counts(lake))
+    counts = findings.attempt(RECORDS, lambda: record_counts(lake))
     averages = _small_table(lake, DAILY_AVERAGES, findings)
     contributions = _small_table(lake, CONTRIBUTIONS, findings)
     output = read_output(broker, pipeline)
     later = findings.attempt(CHECKPOINTS, lambda: stored_ledger(lake)) or ledger
-    known = Known(ledger, frozenset(later.batches) - frozenset(ledger.batches))
-    return Evidence(known, topic, group, output, records, averages, contributions)
+    known = Known(ledger, frozenset(later.batches) - frozenset(ledger.batches), counts.pruned if counts else 0)
+    return Evidence(known, topic, group, output, counts.found if counts else None, averages, contributions)
 
 
 def _small_table(lake: Lake, name: str, findings: Findings) -> list[Row] | None:

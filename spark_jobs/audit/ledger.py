@@ -6,6 +6,7 @@ Plain Python; knows no table, no topic and no clock.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from spark_jobs.audit.findings import Difference, difference
@@ -20,7 +21,7 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as the log tells it; `counts` are there once it is DONE. From `truncated` on, the topic's log was cut off later
+    """One batch as the log tells it; `counts` and `done_at` are there once it is DONE. From `truncated` on, the topic's log was cut off later
     and holds other records.
     """
 
@@ -31,6 +32,7 @@ class Batch:
     counts: Mapping[int, Counts] = field(default_factory=dict)
     output_starts: Mapping[int, int] = field(default_factory=dict)
     truncated: Mapping[int, int] = field(default_factory=dict)
+    done_at: datetime | None = None
 
     @property
     def settled(self) -> bool:
@@ -137,7 +139,7 @@ def _done(ledger: Ledger, row: Checkpoint) -> None:
     counts = {one.partition: one for one in row.counts}
     for number, one in ranges.items():
         _require_sum(ledger, row.batch, one, counts.get(number, Counts(number, 0, 0, 0, 0)))
-    ledger.batches[row.batch] = replace(plan, end="DONE", ranges=ranges, counts=counts)
+    ledger.batches[row.batch] = replace(plan, end="DONE", ranges=ranges, counts=counts, done_at=row.at)
     ledger.ends |= ends_of(row.ranges)
     ledger.group, ledger.last_done, ledger.topic_id = ends_of(row.ranges), row.batch, row.topic_id
 

@@ -21,6 +21,7 @@ from spark_jobs.audit.tables import (
     CONTRIBUTIONS,
     RECORDS,
     Day,
+    Known,
     Published,
     Row,
     WrongDay,
@@ -37,6 +38,8 @@ from spark_jobs.config import Pipeline
 from spark_jobs.lake import RECORDS as RECORDS_TABLE
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
+from spark_jobs.record_files import batch_rows
+from spark_jobs.watch import in_utc
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
 
@@ -58,11 +61,14 @@ class PartitionAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit tells. `last_done` is 0 before the first batch; `owner` names a run that is going on."""
+    """What an audit tells. `last_done` is 0 before the first batch, `pruned` the batch up to which maintenance has deleted records,
+    0 if it never did; `owner` names a run that is going on.
+    """
 
     pipeline: str
     deep: bool
     last_done: int
+    pruned: int
     owner: str | None
     partitions: tuple[PartitionAudit, ...]
     differences: tuple[Difference, ...]
@@ -88,6 +94,7 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
         pipeline=pipeline.name,
         deep=deep,
         last_done=evidence.ledger.last_done if evidence else 0,
+        pruned=evidence.known.pruned if evidence else 0,
         owner=lock_owner(pipeline.lock),
         partitions=tuple(_partitions(evidence, findings.differences)) if evidence else (),
         differences=tuple(findings.differences),
@@ -104,7 +111,11 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
         contributions[row["batch"]][row["partition"], row["date"]] = row
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
     table, mismatches = lake.open(RECORDS_TABLE), []
+    # Asked anew: maintenance may have gone on since the counts were read.
+    pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
+        if batch.number <= pruned and not batch_rows(table, batch.number):
+            continue
         rows = findings.attempt(RECORDS_TABLE, partial(read_batch, table, batch, contributions[batch.number]))
         if rows is None:
             return []
@@ -173,6 +184,8 @@ def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], 
 def _take_notes(evidence: Evidence, findings: Findings) -> None:
     """What is no difference, but is not over or was not proved."""
     ledger, topic, output = evidence.ledger, evidence.input, evidence.output
+    if evidence.known.pruned:
+        findings.notes.append(_pruned_note(evidence.known))
     if ledger.open is not None:
         findings.notes.append(f"batch {ledger.open.number} is unfinished; the next run resumes it")
     if ledger.group and evidence.group == {}:
@@ -183,6 +196,12 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
         findings.notes.append(f"{topic.name} was created anew since it was read; the next run asks for a decision")
     if output.foreign:
         findings.notes.append(f"{output.topic.name} holds {output.foreign} records that are not of this pipeline")
+
+
+def _pruned_note(known: Known) -> str:
+    last = known.ledger.batches.get(known.pruned)
+    when = f" (done {in_utc(last.done_at)})" if last and last.done_at else ""
+    return f"records up to batch {known.pruned}{when} were pruned by maintenance; contributions and averages still count them"
 
 
 def _partitions(evidence: Evidence, differences: Iterable[Difference]) -> Iterator[PartitionAudit]:

@@ -5,6 +5,7 @@ Counts come from the statistics in the table's log wherever those are exact, so 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
@@ -41,13 +42,22 @@ def stored_ledger(lake: Lake) -> Ledger:
     return read_ledger(sequences, rows, lake.known_batch(table))
 
 
-def record_counts(lake: Lake) -> dict[tuple[int, int], Found]:
-    """Rows of `records` per batch and partition."""
+@dataclass(frozen=True)
+class RecordCounts:
+    """One version of `records`: what it holds per batch and partition, and the batch up to which it was pruned, 0 if never."""
+
+    found: Mapping[tuple[int, int], Found]
+    pruned: int
+
+
+def record_counts(lake: Lake) -> RecordCounts:
+    """Rows of `records`, counted."""
     table = lake.open(RECORDS)
     require_files(lake, RECORDS, table, 0)
     files = pa.table(table.get_add_actions(flatten=True))
     rows = _counted_by_statistics(files) if _are_exact(files) else _counted_by_query(table)
-    return {(row["batch"], row["partition"]): Found(row["read"], row["accepted"], row["first"], row["last"]) for row in rows}
+    found = {(row["batch"], row["partition"]): Found(row["read"], row["accepted"], row["first"], row["last"]) for row in rows}
+    return RecordCounts(found, lake.pruned_batch(table))
 
 
 def _are_exact(files: pa.Table) -> bool:

@@ -38,10 +38,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Known:
-    """Which batches may have rows: those of the ledger, and what a run that is at work has added to the log meanwhile."""
+    """Which batches may have rows: those of the ledger, and what a run that is at work has added to the log meanwhile.
+
+    Up to `pruned` maintenance has deleted the records, and numbered the commit that did it: their absence is no loss.
+    """
 
     ledger: Ledger
     newer: frozenset[int]
+    pruned: int = 0
 
     def stranger(self, batch: int) -> str | None:
         """Why nothing of this batch may be anywhere, or None."""
@@ -56,10 +60,14 @@ class Known:
 
 
 def check_records(known: Known, found: Mapping[tuple[int, int], Found]) -> Iterator[Difference]:
-    """I1 and I2 by counts: each finished batch has exactly its records, inside its ranges, and there is nothing else."""
+    """I1 and I2 by counts: each finished batch has exactly its records, inside its ranges, and there is nothing else.
+
+    A batch that was pruned has none at all; one of which only some are there is damaged all the same.
+    """
     yield from _strangers(known, RECORDS, {key: one.read for key, one in found.items()}, "records")
+    there = {number for number, _ in found}
     for batch in known.ledger.batches.values():
-        if batch.end == "ABANDONED":
+        if batch.end == "ABANDONED" or (batch.number <= known.pruned and batch.number not in there):
             continue
         for number in sorted(batch.ranges.keys() | {partition for number, partition in found if number == batch.number}):
             yield from _records_of(batch, number, found.get((batch.number, number)))
