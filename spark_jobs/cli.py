@@ -27,6 +27,8 @@ from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
 from spark_jobs.local.java import find_java
 from spark_jobs.losses import losses_in
+from spark_jobs.maintenance.maintain import maintain, preview
+from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outlook import look_ahead
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
@@ -139,6 +141,19 @@ def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = 
     pipeline = _load(config, overrides)
     entries = losses_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
     _print(reports.losses_report(entries), reports.losses_table(pipeline.name, entries), as_json)
+
+
+@app.command("maintain")
+def maintain_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""
+    pipeline = _load(config, overrides)
+    found = (preview if dry_run else maintain)(pipeline, now=datetime.now(UTC))
+    _print(maintenance_report(found), maintenance_table(found), as_json)
 
 
 @broker_app.command("start")

@@ -23,6 +23,9 @@ ENVIRONMENT_PREFIX = "DAYFOLD__"
 MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
 """What fits the tables' `decimal(18,6)`; sums of 10^14 such values fit `decimal(38,6)`."""
 
+MIN_VACUUM_HOURS = 168
+"""Delta's own default, a week. A file that is younger may still be read by somebody, or be about to be committed."""
+
 
 def _known_zone(name: str) -> str:
     try:
@@ -126,6 +129,17 @@ class Limits(Section):
     warn_retention_hours: float = Field(24, ge=0, description="warn when unread records expire within so many hours")
 
 
+class MaintenanceSettings(Section):
+    """What maintenance may remove."""
+
+    keep_records_days: int | None = Field(
+        None, ge=1, le=36_500, description="none: records are kept for ever; averages always are"
+    )
+    vacuum_after_hours: int = Field(
+        MIN_VACUUM_HOURS, ge=MIN_VACUUM_HOURS, description="age of files that no table needs any more"
+    )
+
+
 class Pipeline(Section):
     """All settings of one pipeline; its name is also the lock, the transactional id, the consumer group and the DAG id."""
 
@@ -136,6 +150,7 @@ class Pipeline(Section):
     input: InputSettings
     output: OutputSettings
     limits: Limits = Limits()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @model_validator(mode="after")
     def _two_topics(self) -> Self:

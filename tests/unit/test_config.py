@@ -47,6 +47,7 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "UTC",
         "round",
     )
+    assert (pipeline.maintenance.keep_records_days, pipeline.maintenance.vacuum_after_hours) == (None, 168)
 
 
 def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(tmp_path: Path) -> None:
@@ -78,6 +79,8 @@ def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
         ("name=Not A Name", "name:"),
         ("input.start=whenever", "input.start"),
         ("input.topic.x=1", "topic is a value, not a section"),
+        ("maintenance.keep_records_days=0", "greater than or equal to 1 (got 0)"),
+        ("maintenance.vacuum_after_hours=24", "greater than or equal to 168 (got 24)"),
         ("nonsense", "expected key.path=value"),
     ],
 )

@@ -1,0 +1,107 @@
+"""Finished batches in the tables of a pipeline, written by the program's own hands but without Kafka and Spark.
+
+For tests of what is done with tables between runs; a batch's readings are all of one day.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from spark_jobs import lake as tables
+from spark_jobs.averages import daily_averages_of
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, planned
+from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake, read_rows
+from spark_jobs.offsets import OffsetRange, Plan
+
+FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
+"""When batch 1 was done; each later one a day after the one before."""
+
+SIZE = 5
+"""Records of a batch on each of its two partitions, the first of them rejected."""
+
+SETTINGS = """
+name: p
+kafka: kafka.properties
+lake: lake
+state: state
+input:
+  topic: a
+  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
+  value: {field: voltage}
+output: {topic: b}
+"""
+
+
+def done_at(batch: int) -> datetime:
+    return FIRST_DONE + timedelta(days=batch - 1)
+
+
+def stored_pipeline(folder: Path, batches: int, *overrides: str) -> Pipeline:
+    """A pipeline below the folder with so many finished batches; 0: it has no tables yet."""
+    config = folder / "p.yaml"
+    config.write_text(SETTINGS)
+    pipeline = load_pipeline(config, overrides=overrides)
+    for batch in range(1, batches + 1):
+        plan_batch(pipeline, batch)
+        finish_batch(pipeline, batch)
+    return pipeline
+
+
+def lake_of(pipeline: Pipeline) -> Lake:
+    return Lake(pipeline.lake, pipeline.name)
+
+
+def plan_batch(pipeline: Pipeline, batch: int) -> None:
+    """The plan alone: an unfinished batch."""
+    lake, log = lake_of(pipeline), CheckpointLog(lake_of(pipeline))
+    log.create()
+    rules, nothing = pipeline.parsing_rules(done_at(batch)), {0: 0, 1: 0}
+    log.append(
+        planned(Plan(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce"), "run", done_at(batch))
+    )
+
+
+def finish_batch(pipeline: Pipeline, batch: int) -> None:
+    """Records in a file per partition, contributions, averages, and the row that says so."""
+    lake = lake_of(pipeline)
+    for one in ranges(batch):
+        version = tables.committed_as(lake.app(RECORDS), batch)
+        write_deltalake(lake.open(RECORDS), records(batch, one), mode="append", commit_properties=version)
+    added = pa.Table.from_pylist([contribution(batch, one.partition) for one in ranges(batch)], schema=SCHEMAS[CONTRIBUTIONS])
+    tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
+    averages = daily_averages_of(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
+    tables.merge_averages(lake.open(DAILY_AVERAGES), averages, app=lake.app(DAILY_AVERAGES), version=batch)
+    counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
+    details = {"published": 2}
+    CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", done_at(batch), "topic id", ranges(batch), counts, details))
+
+
+def ranges(batch: int) -> tuple[OffsetRange, ...]:
+    return tuple(OffsetRange(partition, (batch - 1) * SIZE, batch * SIZE) for partition in range(2))
+
+
+def records(batch: int, one: OffsetRange) -> pa.Table:
+    return pa.Table.from_pylist([record(batch, one, offset) for offset in range(one.start, one.end)], schema=SCHEMAS[RECORDS])
+
+
+def record(batch: int, one: OffsetRange, offset: int) -> Mapping[str, object]:
+    place = {"partition": one.partition, "offset": offset, "kafka_timestamp": done_at(batch), "batch": batch}
+    if offset == one.start:
+        return {**place, "rejected_because": "EMPTY", "raw": b""}
+    return {**place, "event_time": done_at(batch), "date": DAY, "value": Decimal(offset)}
+
+
+DAY = date(2026, 1, 1)
+
+
+def contribution(batch: int, partition: int) -> Mapping[str, object]:
+    values = [Decimal(offset) for offset in range((batch - 1) * SIZE + 1, batch * SIZE)]
+    return {
+        **{"batch": batch, "partition": partition, "date": DAY, "value_sum": sum(values), "value_count": len(values)},
+        **{"value_min": values[0], "value_max": values[-1]},
+    }
