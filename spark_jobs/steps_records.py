@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from spark_jobs import gaps
 from spark_jobs import lake as tables
-from spark_jobs.errors import TableDamaged, TooManyRejected
+from spark_jobs.errors import TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
 from spark_jobs.lake import RECORDS, LostRace, read_rows
@@ -23,6 +24,8 @@ from spark_jobs.records import records_of
 from spark_jobs.table_health import anew_or_back
 
 log = logging.getLogger(__name__)
+
+COMMIT_ATTEMPTS = 3
 
 
 def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]:
@@ -42,7 +45,11 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]
     if known < plan.batch:
         require_still_there(plan, topic)
         _append_records(job, plan, table)
-    rows = batch_rows(job.lake.open(RECORDS), plan.batch)
+    table = job.lake.open(RECORDS)
+    if job.lake.pruned_batch(table) >= plan.batch:
+        # Of a run that slept for so long that the batch was finished without it and is old by now.
+        job.checkpoints.require_newest()
+    rows = batch_rows(table, plan.batch)
     _require_rows_in_ranges(plan, rows)
     return rows
 
@@ -55,11 +62,25 @@ def _append_records(job: Job, plan: Plan, table: DeltaTable) -> None:
     fault("before:records_files")
     files = write_files(frame, job.lake, plan.batch)
     fault("before:records_commit")
-    try:
-        tables.add_files(table, files, app=job.lake.app(RECORDS), version=plan.batch)
-    except LostRace:
-        log.warning("another run wrote the records of batch %d first; they are verified and used", plan.batch)
+    _commit_records(job, plan, table, files)
     fault("after:records_commit")
+
+
+def _commit_records(job: Job, plan: Plan, table: DeltaTable, files: list[AddAction]) -> None:
+    """Once more where the race was lost to a commit that wrote no batch: maintenance on another machine, somebody's DELETE."""
+    for _ in range(COMMIT_ATTEMPTS):
+        try:
+            tables.add_files(table, files, app=job.lake.app(RECORDS), version=plan.batch)
+            return
+        except LostRace as error:
+            table = job.lake.open(RECORDS)
+            if job.lake.known_batch(table) >= plan.batch:
+                log.warning("another run wrote the records of batch %d first; they are verified and used", plan.batch)
+                return
+            log.warning("another writer changed records meanwhile (%s); committing again", error)
+    raise TryAgain(
+        f"the records of batch {plan.batch} could not be committed: another writer keeps changing the table; run again"
+    )
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:

@@ -140,4 +140,33 @@ DEFECTS = (
         (("    if missing is not None:\n", "    if missing is not None and not job:\n"),),
         ("tests/faults/test_gaps.py", "-k", "nothing_explains"),
     ),
+    Defect(
+        "whoever changed records meanwhile is taken for a run that wrote the batch",
+        "spark_jobs/steps_records.py",
+        (("            if job.lake.known_batch(table) >= plan.batch:\n", "            if table:\n"),),
+        ("tests/faults/test_maintenance.py", "-k", "middle_of_a_run and before:records_commit"),
+    ),
+    Defect(
+        "the newest batch may be pruned",
+        "spark_jobs/maintenance/retention.py",
+        (('if row.state == "DONE"][:-1]', 'if row.state == "DONE"]'),),
+        ("tests/unit/test_retention.py", "-k", "never_the_newest"),
+    ),
+    Defect(
+        "a pruning leaves no number",
+        "spark_jobs/lake.py",
+        (
+            (
+                "    transactions = [Transaction(lake.pruning, pruned)] if pruned else None\n",
+                "    transactions = [] if pruned else None\n",
+            ),
+        ),
+        ("tests/unit/test_maintenance.py", "-k", "outlives_the_commits"),
+    ),
+    Defect(
+        "files that a frozen run may still commit are vacuumed",
+        "spark_jobs/maintenance/maintain.py",
+        (("full=work.unfinished is None)", "full=True)"),),
+        ("tests/unit/test_maintenance.py", "-k", "frozen_run_may_still_commit"),
+    ),
 )
