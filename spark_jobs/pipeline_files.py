@@ -45,7 +45,17 @@ def load_pipeline_files(folder: Path, environment: Mapping[str, str]) -> Pipelin
 
 
 def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> None:
-    """Two pipelines of one name would share lock, checkpoints and consumer group."""
+    """Two pipelines of one name would share lock, checkpoints and consumer group, two DAGs of one name cannot be."""
     for other, pipeline in usable.items():
         if pipeline.name == name:
             raise ConfigurationError(f"{path}: the name {name} belongs to {other} already; give this pipeline another one")
+        if maintenance_name(name) == pipeline.name or maintenance_name(pipeline.name) == name:
+            raise ConfigurationError(
+                f"{path}: the names {name} and {pipeline.name} (of {other}) are those of a pipeline and of its maintenance DAG; "
+                "give this pipeline another one"
+            )
+
+
+def maintenance_name(pipeline: str) -> str:
+    """The id of the DAG that maintains a pipeline's tables."""
+    return f"{pipeline}_maintenance"

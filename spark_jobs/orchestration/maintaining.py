@@ -1,0 +1,53 @@
+"""The task `maintain`: maintenance of the tables in the worker's own process, its effect in the log and as the task's result."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param
+
+from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.failures import failures_of_tasks
+from spark_jobs.orchestration.log_tables import log_table
+
+PARAMS = {
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Dry run",
+        description="Say in the log and in the XCom what maintenance would do, and do nothing.",
+    )
+}
+
+TASK: dict[str, Any] = {"retries": 9, "execution_timeout": timedelta(hours=2)}
+"""A run that holds the lock may take most of an hour: nine tries more, at most ten minutes apart, are more patient than that."""
+
+_FACTS = """
+| | |
+|---|---|
+| tables | `{pipeline.lake}/{pipeline.name}/` |
+| records are kept | {kept} |
+| unneeded files are kept | {pipeline.maintenance.vacuum_after_hours} hours |
+| settings | `{config}` |
+
+By hand: `dayfold maintain {config}`, with `--dry-run` to see what it would do. Afterwards `dayfold audit {config}` proves that
+everything still agrees, and says up to which batch records were deleted.
+"""
+
+
+def maintain_tables(pipeline: Pipeline, context: Any) -> dict[str, Any]:
+    """What `dayfold maintain --json` prints."""
+    from spark_jobs.maintenance.maintain import maintain, preview
+    from spark_jobs.maintenance.report import maintenance_report, maintenance_table
+
+    with failures_of_tasks():
+        found = (preview if context["params"]["dry_run"] else maintain)(pipeline, now=datetime.now(UTC))
+    log_table(maintenance_table(found))
+    return maintenance_report(found)
+
+
+def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
+    """The DAG's `doc_md`: its story and the facts of this pipeline."""
+    days = pipeline.maintenance.keep_records_days
+    kept = "for ever" if days is None else f"{days} days after their batch was done (`maintenance.keep_records_days`)"
+    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config, kept=kept)}"
