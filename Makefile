@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test faults faults-again faults-docs soak defects lint format types bench-floor bench-audit cluster secrets clean
+.PHONY: help setup demo airflow test faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench-floor bench-audit cluster secrets clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Python packages, Java and jars: whatever is missing
 	@$(BIN)/python -m spark_jobs.local.setup
@@ -41,6 +41,12 @@ soak: setup ## Batches with a random fault in every second one: make soak MINUTE
 
 defects: setup ## Break the program on purpose, one rule at a time; each time a test must fail
 	@$(BIN)/python -m tests.defects.apply
+
+notebooks: setup ## JupyterLab on the tables: on loopback only, and with a token
+	@$(BIN)/python -m spark_jobs.local.notebooks
+
+notebooks-refresh: demo ## Execute the notebooks on the demo's tables and store their outputs anew
+	@$(BIN)/python -m spark_jobs.local.notebooks refresh
 
 lint: setup ## Rules and formatting of the code, changing nothing
 	@$(BIN)/ruff check
