@@ -32,6 +32,7 @@ COPY --from=build /opt/dayfold /opt/dayfold
 COPY conf conf
 COPY dags dags
 COPY docker docker
+COPY notebooks notebooks
 RUN groupadd --gid 10001 dayfold \
     && useradd --uid 10001 --gid dayfold --create-home dayfold \
     && mkdir -p data/lake data/state notebooks /var/lib/kafka /var/lib/airflow \
