@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench-floor bench-audit cluster secrets clean
+.PHONY: help setup demo airflow test test-long faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench-floor bench-audit cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ airflow: setup ## A whole Airflow with its web UI on this machine, until Ctrl-C:
 
 test: lint types ## All checks and all tests, on a Kafka of their own
 	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup
+
+test-long: setup ## What `make test` leaves out: a whole Airflow, the commands of the containers, a Spark cluster, notebooks
+	@$(BIN)/pytest --thorough -m thorough tests/airflow tests/dags tests/end_to_end
 
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup

@@ -23,7 +23,7 @@ from tests.submitted import wait_until
 from tests.world import World, reading
 
 # One worker runs all of it: the tests look at the same Airflow.
-pytestmark = pytest.mark.xdist_group("make airflow")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("make airflow")]
 
 START_SECONDS = 300.0
 PARTITIONS, PER_PARTITION = 4, 30

@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.end()
 
 
-pytestmark = pytest.mark.xdist_group("compose")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("compose")]
 
 
 @dataclass(frozen=True)

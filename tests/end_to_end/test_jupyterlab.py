@@ -17,6 +17,8 @@ import pytest
 from spark_jobs.submit import PROJECT
 from tests.submitted import wait_until
 
+pytestmark = pytest.mark.thorough
+
 # What a user may have set for other servers: no token, every interface.
 CARELESS = "c.IdentityProvider.token = ''\nc.ServerApp.ip = '0.0.0.0'\n"
 

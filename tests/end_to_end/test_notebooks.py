@@ -23,7 +23,7 @@ from tests.tables_page import described_columns, python_blocks
 from tests.world import World, make_world, reading
 
 # One worker runs all of it: the tests look at the same lake and the same executions.
-pytestmark = pytest.mark.xdist_group("notebooks")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("notebooks")]
 
 NOTEBOOKS = PROJECT / "notebooks"
 ZONE = "Asia/Kolkata"

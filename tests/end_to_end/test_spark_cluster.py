@@ -19,7 +19,7 @@ from tests.submitted import wait_until
 from tests.world import World, reading
 
 # One worker process of pytest has the cluster, and not two of them one each.
-pytestmark = pytest.mark.xdist_group("spark_cluster")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("spark_cluster")]
 
 APPLICATIONS = "app-*"
 
