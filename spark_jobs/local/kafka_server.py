@@ -81,9 +81,19 @@ def start_broker(folder: Path) -> RunningKafka:
     At the port that `conf/kafka.properties` names if that is free, else at another one. `client_file` of the folder always
     names the right one.
     """
-    running = start_kafka(folder, port=DEFAULT_PORT if free_ports([DEFAULT_PORT]) == [DEFAULT_PORT] else None)
+    try:
+        running = start_kafka(folder, port=DEFAULT_PORT if _is_free(DEFAULT_PORT) else None)
+    except (TryAgain, ConfigurationError):
+        if _is_free(DEFAULT_PORT):
+            raise
+        # Somebody took the port after it was seen to be free, for example the broker of another folder.
+        running = start_kafka(folder)
     client_file(folder).write_text(f"bootstrap.servers={running.bootstrap}\n")
     return running
+
+
+def _is_free(port: int) -> bool:
+    return free_ports([port]) == [port]
 
 
 def client_file(folder: Path) -> Path:

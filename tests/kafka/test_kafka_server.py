@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.errors import ConfigurationError, TryAgain
+from spark_jobs.local import kafka_server
+from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import (
     BrokerOptions,
     RunningKafka,
@@ -33,6 +36,20 @@ IMPORTS = "import sys, pathlib; from spark_jobs.local.kafka_server import start_
 def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "broker"
     stop_broker(tmp_path / "broker")
+
+
+def test_two_brokers_that_start_at_once_take_two_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both see the usual port free before either has it."""
+    monkeypatch.setattr(kafka_server, "DEFAULT_PORT", free_ports([None])[0])
+    folders = [tmp_path / "one", tmp_path / "other"]
+    try:
+        with ThreadPoolExecutor() as pool:
+            ports = [running.port for running in pool.map(kafka_server.start_broker, folders)]
+        assert len(set(ports)) == 2
+        assert kafka_server.DEFAULT_PORT in ports
+    finally:
+        for one in folders:
+            stop_broker(one)
 
 
 def send(bootstrap: str, topic: str, *values: bytes) -> None:
