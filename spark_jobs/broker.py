@@ -186,14 +186,18 @@ class Broker:
         found = self._offsets(topic, dict.fromkeys(partitions, OffsetSpec.for_timestamp(milliseconds)), COMMITTED)
         return {number: offset if offset >= 0 else ends[number] for number, offset in found.items()}
 
-    def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, tuple[int, str]]:
+    def committed(
+        self, group: str, topic: str, partitions: Sequence[int], *, seconds: float | None = None
+    ) -> dict[int, tuple[int, str]]:
         """Offset and metadata the group has committed, for those partitions that have any.
 
-        Offsets inside an open transaction are waited for, never overlooked: `TryAgain` if it outlasts the timeout.
+        Offsets inside an open transaction are waited for, never overlooked: `TransactionOpen` if it outlasts `seconds`
+        (default: the client's timeout).
         `ConfigurationError` at once without permission on the group.
         """
         request = Request("Describe", "group", group, topic)
-        return kafka_group.committed(self._connection.settings, request, partitions, timeout_seconds=self._timeout_seconds)
+        patience = self._timeout_seconds if seconds is None else seconds
+        return kafka_group.committed(self._connection.settings, request, partitions, timeout_seconds=patience)
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""

@@ -21,6 +21,10 @@ class GroupOffset:
     batch: int | None
 
 
+IN_TRANSACTION = GroupOffset(-1, None)
+"""Stands for offsets that are part of an open transaction, so that nobody knows them before it ends."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of a partition: `cause` in one word, which side is `wrong` (none: empty), and a sentence unless all is well."""
@@ -44,6 +48,8 @@ def judge(
     losses = () if progress.is_first_run else find_losses(reading, [partition])
     if losses:
         return _lost(losses[0])
+    if group is IN_TRANSACTION:
+        return _publishing(progress)
     stored = progress.ends.get(partition.number, reading.get(partition.number))
     if stored is None:
         return _never_read(progress, partition, group)
@@ -66,6 +72,14 @@ def _recreated(progress: Progress, topic: Topic, partition: Partition) -> Verdic
         "topic",
         f"the topic is another one: its id was {progress.topic_id} and is {topic.id}, so the stored offset "
         f"{'-' if stored is None else stored} says nothing about it; go on with --adopt-topic",
+    )
+
+
+def _publishing(progress: Progress) -> Verdict:
+    batch = progress.unfinished.batch if progress.unfinished else progress.last_batch
+    return Verdict(
+        "publishing",
+        sentence=f"the transaction of batch {batch} is open: a run is publishing it, or died there; then the next run ends it and publishes again",
     )
 
 

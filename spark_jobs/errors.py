@@ -49,6 +49,10 @@ class TryAgain(DayfoldError):
     exit_code = 75
 
 
+class TransactionOpen(TryAgain):
+    """Offsets that are part of a transaction are not known before it ends."""
+
+
 class Superseded(DayfoldError):
     """A newer run took over; this one must not write any more."""
 

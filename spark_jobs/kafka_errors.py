@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import tls_check
-from spark_jobs.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, Superseded, TransactionOpen, TryAgain
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 
@@ -115,9 +115,9 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
 
 
-def open_transaction(request: Request) -> TryAgain:
+def open_transaction(request: Request) -> TransactionOpen:
     """The group's offsets are not known before a transaction ends."""
-    return TryAgain(
+    return TransactionOpen(
         f"group {request.name}: its offsets of {request.topic} are part of an open transaction; run again when it has ended"
     )
 

@@ -25,8 +25,8 @@ def committed(
 ) -> dict[int, tuple[int, str]]:
     """Offset and metadata that group `request.name` has committed for `request.topic`, for the partitions that have any.
 
-    Raises `ConfigurationError` without permission on the group, `TryAgain` if a transaction that holds such offsets stays open
-    for `timeout_seconds` or nobody answers.
+    Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets stays
+    open for `timeout_seconds`, `TryAgain` if nobody answers.
     """
     wanted = [TopicPartition(request.topic, number) for number in partitions]
     if not wanted:

@@ -7,6 +7,7 @@ per run, at the same isolation level that the reader uses.
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,12 +15,15 @@ from spark_jobs import watch
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, go_on
+from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, TransactionOpen, go_on
 from spark_jobs.lake import RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.publication import proven_batch
 
 log = logging.getLogger(__name__)
+
+PUBLISHING_SECONDS = 3.0
+"""How long an onlooker waits for the end of an unfinished batch's transaction: for that of a run that lives."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,11 @@ def require_still_there(plan: Plan, topic: Topic) -> None:
         raise OffsetsLost(topic.name, gone, ("abandon", "accept_loss"))
 
 
-def require_tables_not_behind(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
+def require_tables_not_behind(
+    broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, *, seconds: float | None = None
+) -> None:
     """Raise if the consumer group proves a batch that the checkpoints have never heard of."""
-    committed = broker.committed(pipeline.name, topic.name, list(topic.numbers))
+    committed = broker.committed(pipeline.name, topic.name, list(topic.numbers), seconds=seconds)
     proven = max((proven_batch(metadata) or 0 for _, metadata in committed.values()), default=0)
     if proven > progress.last_batch:
         raise DecisionNeeded(
@@ -210,7 +216,7 @@ def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic:
 
 
 def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
-    yield from _raised(lambda: require_tables_not_behind(broker, pipeline, progress, topic))
+    yield from _raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topic))
     plan = progress.unfinished
     if plan is not None and not are_records_stored(pipeline, plan):
         hindered = list(_raised(lambda: require_still_there(plan, topic)))
@@ -220,6 +226,15 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Top
     following = after_unfinished(progress)
     recreated = list(_raised(lambda: require_same_topic(following, topic)))
     yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(following, topic)))
+
+
+def _require_tables_not_behind_yet(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
+    """Before the fence: an unfinished batch may have left its transaction open. The run ends it, and only then asks for good."""
+    if progress.unfinished is None:
+        require_tables_not_behind(broker, pipeline, progress, topic)
+        return
+    with suppress(TransactionOpen):
+        require_tables_not_behind(broker, pipeline, progress, topic, seconds=PUBLISHING_SECONDS)
 
 
 def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:

@@ -1,13 +1,18 @@
 """The transaction ends without the run: its time is over, another producer takes its name, or its records are not delivered."""
 
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from spark_jobs.broker import LATEST
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.broker import LATEST, connect
+from spark_jobs.errors import ConfigurationError, TransactionOpen
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.outlook import look_ahead
+from spark_jobs.status import read_status
 from tests.faults.network import Network, attempt, prove_harmless, prove_whole, send_some
 from tests.submitted import wait_until
 from tests.watcher import watching
@@ -97,6 +102,30 @@ def test_a_crash_inside_a_transaction_holds_readers_back_only_until_the_next_run
         assert proxied_world.run_with_fault(f"{point}:raise")
         assert watcher.visible_batches() == set()
         prove_whole(proxied_world)
+
+
+@pytest.mark.proves("F31")
+def test_a_transaction_that_a_dead_run_left_open_is_work_for_the_next_run_and_not_a_reason_to_wait(proxied_world: World) -> None:
+    """Whoever looks ahead holds no fence: only the run itself can end the transaction."""
+    send_some(proxied_world, 1)
+    assert proxied_world.run_with_fault("before:commit_transaction:raise")
+    pipeline = proxied_world.pipeline
+    found = look_ahead(pipeline, {})
+    assert (found.unfinished, found.problems, found.has_work(pipeline)) == (True, (), True)
+    with connect(load_kafka_settings(pipeline.kafka, {})) as broker:
+        status = read_status(broker, pipeline, now=datetime.now(UTC))
+    assert {one.verdict.cause for one in status.partitions} == {"publishing"}
+    prove_whole(proxied_world)
+
+
+@pytest.mark.proves("F31")
+def test_a_transaction_of_tables_that_know_nothing_of_it_is_waited_for(proxied_world: World) -> None:
+    """Without an unfinished batch the group may prove batches that an older copy of the tables has never heard of."""
+    send_some(proxied_world, 1)
+    assert proxied_world.run_with_fault("before:commit_transaction:raise")
+    shutil.rmtree(proxied_world.tables)
+    with pytest.raises(TransactionOpen):
+        look_ahead(proxied_world.pipeline, {})
 
 
 @pytest.mark.thorough
