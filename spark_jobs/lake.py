@@ -20,6 +20,7 @@ from deltalake.transaction import AddAction
 from spark_jobs.durability import sync_commits
 from spark_jobs.errors import TableDamaged
 from spark_jobs.outages import innermost_cause
+from spark_jobs.table_log import TableLog
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
 
@@ -240,7 +241,17 @@ def committing(table: DeltaTable) -> Iterator[None]:
         yield
     except CommitFailedError as error:
         raise LostRace(str(error)) from error
+    except DeltaError as error:
+        if _is_left_behind(table.table_uri, since):
+            raise LostRace(f"the log of version {since} was cleaned up meanwhile") from error
+        raise
     sync_commits(table.table_uri, since)
+
+
+def _is_left_behind(location: str, version: int) -> bool:
+    """Whether the table has gone on for so long that its log no longer tells what came after `version`."""
+    commits = {commit.version for commit in TableLog(location).commits}
+    return max(commits, default=version) > version and version + 1 not in commits
 
 
 def committed_as(app: str, version: int) -> CommitProperties:

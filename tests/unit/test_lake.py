@@ -20,6 +20,7 @@ from spark_jobs.lake import (
     read_rows,
     require_schema,
 )
+from spark_jobs.table_log import TableLog
 
 DAY = date(2006, 12, 16)
 
@@ -112,6 +113,20 @@ def test_a_later_batch_raises_the_revision_once(lake: Lake) -> None:
 
 @pytest.mark.group("DF")
 @pytest.mark.proves("C4")
+def test_a_writer_that_slept_until_the_log_was_cleaned_up_is_told_and_writes_nothing(lake: Lake) -> None:
+    table = lake.open(CONTRIBUTIONS)
+    for batch in (1, 2, 3):
+        append_once(lake.open(CONTRIBUTIONS), contribution(batch), app=lake.app(CONTRIBUTIONS), version=batch)
+    lake.open(CONTRIBUTIONS).create_checkpoint()
+    commits = TableLog(lake.location(CONTRIBUTIONS)).commits
+    for commit in commits[:-1]:
+        (Path(lake.location(CONTRIBUTIONS)) / commit.path).unlink()
+    with pytest.raises(LostRace, match="cleaned up"):
+        append_once(table, contribution(1), app=lake.app(CONTRIBUTIONS), version=1)
+    assert sorted(read_rows(lake.open(CONTRIBUTIONS))["batch"].to_pylist()) == [1, 2, 3]
+    assert [commit.version for commit in TableLog(lake.location(CONTRIBUTIONS)).commits] == [3]
+
+
 def test_an_older_batch_cannot_put_old_sums_back(lake: Lake) -> None:
     row = merged(lake, (1, 10), (2, 15), (1, 10))
     assert (row["value_sum"], row["revision"], row["batch"]) == (15, 2, 2)
