@@ -24,6 +24,7 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset, find_finished
 from spark_jobs.orchestration.looking import look_for_new_records
@@ -46,6 +47,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
         max_active_runs=1,
         dagrun_timeout=timedelta(minutes=60),
         default_args=DEFAULTS,
+        on_failure_callback=alerts_of(pipeline),
         params=PARAMS,
         tags={"dayfold", "kafka", "spark", "delta"},
     ) as dag:

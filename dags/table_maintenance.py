@@ -20,6 +20,7 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.maintaining import PARAMS, TASK, maintain_tables, page_of
 from spark_jobs.pipeline_files import load_pipeline_files, maintenance_name, pipelines_folder
@@ -38,6 +39,7 @@ def maintenance_dag(config: Path, pipeline: Pipeline) -> DAG:
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=4),
         default_args=DEFAULTS | TASK,
+        on_failure_callback=alerts_of(pipeline),
         params=PARAMS,
         tags={"dayfold", "delta", "maintenance"},
     ) as dag:

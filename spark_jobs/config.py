@@ -44,9 +44,20 @@ def _known_format(pattern: str) -> str:
     return pattern
 
 
+def _like(pattern: str, expected: str) -> AfterValidator:
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return AfterValidator(checked)
+
+
 Instant = Annotated[datetime, AfterValidator(_in_utc)]
 TimeZone = Annotated[str, BeforeValidator(str), AfterValidator(_known_zone)]
 TimeFormat = Annotated[str, AfterValidator(_known_format)]
+MailAddress = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
+Connection = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]
 
 
@@ -140,6 +151,14 @@ class MaintenanceSettings(Section):
     )
 
 
+class AlertSettings(Section):
+    """Whom Airflow tells that a run has failed; nobody unless it is said here."""
+
+    mail_to: tuple[MailAddress, ...] = ()
+    mail_connection: Connection = "smtp_default"
+    webhook_connection: Connection | None = Field(None, description="messages are posted to its address")
+
+
 class Pipeline(Section):
     """All settings of one pipeline; its name is also the lock, the transactional id, the consumer group and the DAG id."""
 
@@ -151,6 +170,7 @@ class Pipeline(Section):
     output: OutputSettings
     limits: Limits = Limits()
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _two_topics(self) -> Self:

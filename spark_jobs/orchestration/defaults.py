@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from spark_jobs.orchestration.alerts import leave_failure
+
 DEFAULTS: dict[str, Any] = {
     "owner": "dayfold",
     "retries": 3,
@@ -10,4 +12,5 @@ DEFAULTS: dict[str, Any] = {
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(minutes=5),
+    "on_failure_callback": leave_failure,
 }

@@ -24,7 +24,10 @@ from airflow.sdk.exceptions import AirflowException, ParamValidationError
 from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
-HEAVY = ("pyspark", "delta", "deltalake", "confluent_kafka", "pyarrow", "pandas")
+HEAVY = (
+    *("pyspark", "delta", "deltalake", "confluent_kafka", "pyarrow", "pandas"),
+    *("airflow.providers.smtp.notifications", "airflow.providers.http.notifications"),
+)
 
 
 def parse(pipelines: str) -> DagBag:
@@ -83,6 +86,7 @@ def bag_facts(pipelines: str) -> dict[str, Any]:
 
 def dag_facts(dag: DAG) -> dict[str, Any]:
     """The settings the house has rules for."""
+    alerts: Any = dag.on_failure_callback or []
     return {
         "owner": dag.owner,
         "tags": sorted(dag.tags),
@@ -93,6 +97,7 @@ def dag_facts(dag: DAG) -> dict[str, Any]:
         "timeout_seconds": _seconds(dag.dagrun_timeout),
         "description": dag.description,
         "doc": dag.doc_md,
+        "alerts": len(alerts),
         "params": {name: dag.params.get_param(name).dump() for name in dag.params},
         "tasks": {one.task_id: task_facts(one) for one in dag.tasks},
     }

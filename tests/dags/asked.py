@@ -46,11 +46,12 @@ LOCAL = connection(host="local[2]")
 
 
 def pipelines(folder: Path) -> Path:
-    """The shipped pipeline and a second one."""
+    """The shipped pipeline and a second one, of which somebody wants to hear when it fails."""
     folder.mkdir()
     shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", folder)
     text = (folder / "daily_voltage.yaml").read_text()
-    (folder / "second.yml").write_text(text.replace("name: daily_voltage", "name: hourly_current"))
+    alerts = "alerts: {mail_to: [night@example.org], webhook_connection: alerts_webhook}\n"
+    (folder / "second.yml").write_text(text.replace("name: daily_voltage", "name: hourly_current") + alerts)
     return folder
 
 

@@ -34,6 +34,11 @@ def test_every_task_has_an_owner_retries_with_pauses_and_a_timeout_below_its_dag
             assert 0 < task["timeout_seconds"] < dag["timeout_seconds"], (name, task_id)
 
 
+def test_a_failed_run_is_told_where_the_pipeline_file_says_and_to_nobody_else(facts: Facts) -> None:
+    told = {name: dag["alerts"] for name, dag in facts["good"]["dags"].items()}
+    assert told == {"daily_voltage": 0, "daily_voltage_maintenance": 0, "hourly_current": 2, "hourly_current_maintenance": 2}
+
+
 def test_every_parameter_is_described_and_has_a_default(facts: Facts) -> None:
     for name, dag in facts["good"]["dags"].items():
         for key, param in dag["params"].items():

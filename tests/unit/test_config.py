@@ -48,6 +48,8 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "round",
     )
     assert (pipeline.maintenance.keep_records_days, pipeline.maintenance.vacuum_after_hours) == (None, 168)
+    assert (pipeline.alerts.mail_to, pipeline.alerts.mail_connection) == ((), "smtp_default")
+    assert pipeline.alerts.webhook_connection is None
 
 
 def test_the_environment_overrides_the_file_and_the_command_line_overrides_both(tmp_path: Path) -> None:
@@ -81,6 +83,11 @@ def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
         ("input.topic.x=1", "topic is a value, not a section"),
         ("maintenance.keep_records_days=0", "greater than or equal to 1 (got 0)"),
         ("maintenance.vacuum_after_hours=24", "greater than or equal to 168 (got 24)"),
+        ("alerts.mail_to=[night]", "alerts.mail_to.0: expected a mail address (got 'night')"),
+        (
+            "alerts.webhook_connection=http://127.0.0.1/hook",
+            "alerts.webhook_connection: expected the id of an Airflow connection;",
+        ),
         ("nonsense", "expected key.path=value"),
     ],
 )
