@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-long faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench-floor bench-audit cluster secrets clean
+.PHONY: help setup demo airflow test test-long faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,8 +62,18 @@ format: setup ## Mend what can be mended by itself
 types: setup ## Static types
 	@$(BIN)/mypy
 
-bench-floor: setup ## Time the job against a Spark that only reads the same records
-	@$(BIN)/python -m benchmarks.floor
+bench: setup ## Time ours beside the alternatives: make bench WORKS="small two_million" REPEATS=3 (see benchmarks/works.py)
+	@$(BIN)/python -m benchmarks $(WORKS) --repeats $(or $(REPEATS),3)
+
+bench-small: setup ## Every contestant with next to no records: whether it is right, not how fast
+	@$(BIN)/python -m benchmarks two_million --tiny --repeats 1
+	@$(BIN)/python -m benchmarks small --tiny --repeats 1 --contestants ours tutorial polars
+
+bench-docs: setup ## Take the results of the last `make bench` into docs/
+	@$(BIN)/python -m benchmarks.report
+
+flink: setup ## Flink in an environment of its own (.flink, 0.7 GB), for `make bench`
+	@sh scripts/make_flink.sh .flink $(BIN)/python
 
 bench-audit: setup ## Time `dayfold audit` on a lake of two million records
 	@$(BIN)/python -m benchmarks.audit
@@ -76,6 +86,6 @@ secrets: ## Random passwords and keys for docker-compose.yml into .env; NEW=1 ma
 
 clean: ## Stop the embedded Kafka and remove everything made here
 	-@test ! -x $(BIN)/dayfold || $(BIN)/dayfold broker stop
-	@find . -path ./$(VENV) -prune -o -type d -name __pycache__ -print0 | xargs -0 rm -rf
-	@rm -rf $(VENV) jars data reports airflow spark-warehouse metastore_db derby.log
+	@find . \( -path ./$(VENV) -o -path ./.flink \) -prune -o -type d -name __pycache__ -print0 | xargs -0 rm -rf
+	@rm -rf $(VENV) .flink jars data reports airflow spark-warehouse metastore_db derby.log
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,101 +1,91 @@
 """Time the operator's proof: `make bench-audit`.
 
-Runs the real pipeline over a backlog and an increment (as `make bench-floor` does, on a broker and tables of its own), then times
-`dayfold audit` as a process, plain and with `--deep`, and what memory it took. Prints a table and writes `data/bench/audit.json`.
+The job reads two million readings and an increment, on a broker and tables of its own; then `dayfold audit` is timed as a process, plain and
+with `--deep`. Prints a table and writes `data/bench/audit.json`.
 """
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
-import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.floor import FOLDER, Bench
-from spark_jobs.local.kafka_server import start_kafka
+from benchmarks.contestants import ours
+from benchmarks.loads import Shape, load_of, split
+from benchmarks.measure import Measurement, run_measured
+from benchmarks.session import Session, Topic
+from benchmarks.works import INCREMENT_DAYS
+from spark_jobs.local.kafka_server import create_topics, start_kafka
+from spark_jobs.local.screen import Screen
+from spark_jobs.submit import PROJECT
 
-LOOK_SECONDS = 0.02
+FOLDER = PROJECT / "data" / "bench" / "audit"
 
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds of each audit from start to exit, and the most memory that one of them held."""
+    """The runs of one kind of audit."""
 
     how: str
     records: int
-    seconds: list[float]
-    peak_mib: int
+    runs: list[Measurement]
+
+    def row(self) -> tuple[str, ...]:
+        """As in the table."""
+        seconds = [run.seconds for run in self.runs]
+        spread = f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
+        processor, memory = median(run.cpu_seconds for run in self.runs), max(run.python_bytes for run in self.runs)
+        return self.how, f"{self.records:,}", spread, f"{processor:.1f}", f"{memory // 2**20} MiB"
 
 
-def measure(config: Path, records: int, runs: int, flags: list[str]) -> Result:
-    """Audits of a pipeline that must pass."""
+def prepare(session: Session) -> tuple[Path, int]:
+    """Tables of two batches; the pipeline's file and how many records there are."""
+    topic = Topic("audited", Shape().partitions)
+    create_topics(session.bootstrap, {topic.name: topic.partitions})
+    place = session.place(ours.EVERYTHING, topic)
+    history, increments = split(load_of(Shape()), 1, INCREMENT_DAYS)
+    for number, portion in enumerate([*history, *increments]):
+        topic.send(session.bootstrap, portion, session.screen)
+        if objection := session.run(ours.EVERYTHING, place, topic, number).objection:
+            sys.exit(objection)
+    return ours.write_config(place), topic.oracle.count
+
+
+def measure(session: Session, config: Path, flags: list[str]) -> Measurement:
+    """One audit, which must pass."""
+    log = session.folder / "audit.log"
     command = [str(Path(sys.executable).parent / "dayfold"), "audit", str(config), "--json", *flags]
-    timed = [_timed(command) for _ in range(runs)]
-    return Result(" ".join(["audit", *flags]), records, [one[0] for one in timed], max(one[1] for one in timed))
-
-
-def _timed(command: list[str]) -> tuple[float, int]:
-    begun, peak = time.monotonic(), 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            peak = max(peak, _resident(watched))
-            try:
-                process.wait(LOOK_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
-        seconds = round(time.monotonic() - begun, 2)
-        assert process.stdout is not None
-        report = json.load(process.stdout)
-    if process.returncode or not report["passed"]:
-        sys.exit(f"exit code {process.returncode}: {report['differences']}")
-    return seconds, peak // 2**20
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def report(results: list[Result]) -> Table:
-    """Medians, for a terminal."""
-    table = Table(title=f"start to exit, {os.cpu_count()} cores", title_justify="left")
-    for name in ("command", "records", "seconds", "peak memory"):
-        table.add_column(name, justify="right")
-    for one in results:
-        seconds = f"{median(one.seconds):.1f} ({min(one.seconds):.1f} to {max(one.seconds):.1f})"
-        table.add_row(one.how, f"{one.records:,}", seconds, f"{one.peak_mib} MiB")
-    return table
+    measured = run_measured(command, session.environment, log)
+    if measured.exit_code or not json.loads(log.read_text())["passed"]:
+        sys.exit(f"exit code {measured.exit_code}: {log.read_text()}")
+    return measured
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time dayfold audit on a lake that the pipeline has made.")
-    parser.add_argument("--records", type=int, default=2_000_000, help="size of the backlog (default 2 million)")
-    parser.add_argument("--increment", type=int, default=5_760, help="records of a second batch (default 5760)")
+    parser = argparse.ArgumentParser(description="Time dayfold audit on tables that the job has made.")
     parser.add_argument("--runs", type=int, default=3, help="audits of each kind (default 3)")
     asked = parser.parse_args()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    with ExitStack() as stack:
-        bench = Bench(stack.enter_context(start_kafka(FOLDER / "kafka", tied_to_us=True)).bootstrap)
-        config = bench.pipeline("bench_audit")
-        for count in (asked.records, asked.increment):
-            bench.send(count)
-            bench.ours(config)
-        results = [measure(config, len(bench.sent), asked.runs, flags) for flags in ([], ["--deep"])]
-    (FOLDER / "audit.json").write_text(json.dumps([asdict(one) for one in results], indent=2))
-    Console().print(report(results))
+    screen = Screen(Console())
+    with start_kafka(FOLDER / "kafka", tied_to_us=True) as running:
+        session = Session(running.bootstrap, FOLDER, screen)
+        config, records = prepare(session)
+        kinds: list[list[str]] = [[], ["--deep"]]
+        results = [
+            Result(" ".join(["audit", *flags]), records, [measure(session, config, flags) for _ in range(asked.runs)])
+            for flags in kinds
+        ]
+    (FOLDER.parent / "audit.json").write_text(json.dumps([asdict(one) for one in results], indent=1))
+    table = Table("command", "records", "seconds", "processor, s", "most memory")
+    for one in results:
+        table.add_row(*one.row())
+    screen.console.print(table)
 
 
 if __name__ == "__main__":

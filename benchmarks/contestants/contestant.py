@@ -1,0 +1,56 @@
+"""What the benchmark has to know of a contestant: how a user starts it, and where its results are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks.oracle import Averages
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one contestant works: topics, and a folder of its own that holds all it keeps from one run to the next.
+
+    `idle`: there is nothing new on the topic. `records`: how many there are. `batch`: at most so many at once, where it can be told so.
+    """
+
+    name: str
+    bootstrap: str
+    topic: str
+    output: str
+    partitions: int
+    folder: Path
+    records: int = 0
+    idle: bool = False
+    batch: int | None = None
+    starts: Mapping[int, int] = field(default_factory=dict)
+
+    def with_nothing_new(self) -> "Place":
+        return replace(self, idle=True)
+
+
+def nothing_missing() -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of the tables.
+
+    `averages` reads what it has stored; a floor has none, it prints `records N` instead or what `counted` reads from its log.
+    `exact`: its averages must be the exact ones. `records` counts its table of records, by which it is known to hold all. `steps` are the
+    seconds of each step of each batch. `goes_on`: it reads only what is new since its last run.
+    """
+
+    name: str
+    title: str
+    delivers: str
+    command: Callable[[Place], list[str]]
+    averages: Callable[[Place], Averages] | None = None
+    counted: Callable[[str], int] | None = None
+    exact: bool = True
+    publishes: bool = False
+    records: Callable[[Place], int] | None = None
+    steps: Callable[[Place], list[dict[str, float]]] | None = None
+    goes_on: bool = True
+    missing: Callable[[], str | None] = nothing_missing

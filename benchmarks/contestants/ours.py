@@ -1,0 +1,99 @@
+"""Ours, as its users run it: `spark-submit` of the job, and `dayfold run` where nothing is new, which is what tells so without a JVM."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from benchmarks.contestants.contestant import Contestant, Place
+from benchmarks.contestants.results import delta_averages, delta_records
+from spark_jobs.config import load_pipeline
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.submit import job_arguments, submit_command
+
+CONFIG = "pipeline.yaml"
+RECORDS_OFF = "records=off"
+"""The setting for those who want averages only."""
+
+
+def write_config(place: Place) -> Path:
+    """The pipeline file of a place, written once."""
+    path = place.folder / CONFIG
+    kafka = place.folder / "kafka.properties"
+    kafka.write_text(f"bootstrap.servers={place.bootstrap}\n")
+    settings = {
+        "name": place.name,
+        "kafka": str(kafka),
+        "lake": str(place.folder),
+        "state": str(place.folder / "state"),
+        "input": {
+            "topic": place.topic,
+            "time": {"field": "datetime", "format": "dd/MM/yyyy HH:mm:ss"},
+            "value": {"field": "voltage"},
+        },
+        "output": {"topic": place.output},
+    }
+    path.write_text(json.dumps(settings, indent=1))
+    return path
+
+
+def _command(place: Place, *overrides: str) -> list[str]:
+    config = write_config(place)
+    limits = [f"limits.max_records_per_batch={place.batch}"] if place.batch else []
+    asked = [*overrides, *limits]
+    if place.idle:
+        return [
+            str(Path(sys.executable).parent / "dayfold"),
+            "run",
+            str(config),
+            *(part for one in asked for part in ("--set", one)),
+        ]
+    return submit_command(job_arguments(config, "benchmark", asked, []))
+
+
+def maintain_command(place: Place) -> list[str]:
+    """What keeps the tables small, once a week by its own DAG."""
+    return [str(Path(sys.executable).parent / "dayfold"), "maintain", str(write_config(place))]
+
+
+def steps(place: Place) -> list[dict[str, float]]:
+    """Seconds of each step of each batch, in order, as its checkpoints tell them."""
+    table = DeltaTable(str(place.folder / place.name / "checkpoints")).to_pyarrow_dataset()
+    rows = table.to_table(["batch", "state", "details"], use_threads=False).to_pylist()
+    done = sorted((row["batch"], row["details"]) for row in rows if row["state"] == "DONE")
+    return [json.loads(details)["seconds"] for _, details in done]
+
+
+def _has_no_setting_for_averages_only() -> str | None:
+    example = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
+    try:
+        load_pipeline(example, overrides=[RECORDS_OFF])
+    except ConfigurationError:
+        return f"there is no setting {RECORDS_OFF} yet"
+    return None
+
+
+EVERYTHING = Contestant(
+    "ours",
+    "Dayfold",
+    "records, exact averages, output topic; exactly once",
+    _command,
+    averages=lambda place: delta_averages(place.folder / place.name / "daily_averages", "value_count"),
+    records=lambda place: delta_records(place.folder / place.name / "records"),
+    publishes=True,
+    steps=steps,
+)
+
+MAINTAINED = replace(EVERYTHING, name="ours_maintained", title="Dayfold, after `dayfold maintain`")
+
+AVERAGES_ONLY = Contestant(
+    "ours_averages",
+    "Dayfold, records: off",
+    "exact averages, output topic; exactly once",
+    lambda place: _command(place, RECORDS_OFF),
+    averages=EVERYTHING.averages,
+    publishes=True,
+    missing=_has_no_setting_for_averages_only,
+)

@@ -1,0 +1,87 @@
+"""The goals, each a ratio of medians in one session, and what came of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.results import Results, memory, seconds
+from benchmarks.session import Run
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`ratio` is none where one of the two was not measured; `floor`: at least `limit` instead of at most."""
+
+    work: str
+    limit: float
+    ratio: Callable[[Results], float | None]
+    floor: bool = False
+    remark: str = ""
+
+    def verdict(self, results: Results) -> str:
+        """Met, missed, or not measured."""
+        ratio = self.ratio(results)
+        if ratio is None:
+            return "not measured"
+        return "met" if (ratio >= self.limit if self.floor else ratio <= self.limit) else "missed"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a ratio: a contestant in a work."""
+
+    work: str
+    contestant: str
+    idle: bool = False
+
+
+def ratio(of: Side, to: Side, what: Callable[[Run], float] = seconds) -> Callable[[Results], float | None]:
+    """The first's median divided by the second's."""
+
+    def divided(results: Results) -> float | None:
+        sides = [_median(results, side, what) for side in (of, to)]
+        return None if None in sides or not sides[1] else sides[0] / sides[1]  # type: ignore[operator]
+
+    return divided
+
+
+def _median(results: Results, side: Side, what: Callable[[Run], float]) -> float | None:
+    work = results.works.get(side.work)
+    spread = work.spread(side.contestant, what, side.idle) if work else None
+    return spread.middle if spread else None
+
+
+def rate(run: Run) -> float:
+    """Records per second."""
+    return run.records / run.measured.seconds
+
+
+def kept_bytes(run: Run) -> float:
+    return run.kept.bytes
+
+
+OURS, TWO = "ours", "two_million"
+
+GOALS = (
+    Goal(
+        "nothing new, against availableNow (a)", 0.1, ratio(Side("small", OURS, True), Side("small", "streaming_averages", True))
+    ),
+    Goal("5,760 records, against availableNow (a)", 0.4, ratio(Side("small", OURS), Side("small", "streaming_averages"))),
+    Goal("2 million, against (b)", 0.6, ratio(Side(TWO, OURS), Side(TWO, "streaming_everything"))),
+    Goal("2 million, against (a), all deliverables", 0.9, ratio(Side(TWO, OURS), Side(TWO, "streaming_averages"))),
+    Goal("2 million, against (a), `records: off`", 0.6, ratio(Side(TWO, "ours_averages"), Side(TWO, "streaming_averages"))),
+    Goal("2 million, against Flink SQL, `records: off`", 0.9, ratio(Side(TWO, "ours_averages"), Side(TWO, "flink"))),
+    Goal(
+        "20 million: records per second against the raw Java consumer",
+        0.25,
+        ratio(Side("twenty_million", OURS), Side("twenty_million", "java_reading"), rate),
+        floor=True,
+    ),
+    Goal(
+        "20 million with 1 GiB driver heap: peak memory against 2 million",
+        1.2,
+        ratio(Side("twenty_million", OURS), Side(TWO, OURS), memory),
+    ),
+    Goal("run 1,000 against run 10", 1.2, ratio(Side("run_1000", OURS), Side("run_10", OURS))),
+    Goal("512 partitions against 4", 1.5, ratio(Side("partitions_512", OURS), Side(TWO, OURS))),
+    Goal("2 million, against the tutorial pipeline", 0.2, ratio(Side(TWO, OURS), Side(TWO, "tutorial"))),
+)

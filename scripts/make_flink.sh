@@ -1,0 +1,8 @@
+#!/bin/sh
+# Makes the virtual environment $1 hold exactly the packages of benchmarks/flink-requirements.txt, for the Python $2. Of its own, because Flink
+# wants other versions of what Spark and Airflow share. Uses the uv that stands beside that Python, or the one on PATH.
+set -eu
+
+uv=$(command -v "$(dirname "$2")/uv" || command -v uv)
+"$uv" venv --quiet --allow-existing --python "$2" "$1"
+"$uv" pip sync --quiet --python "$1/bin/python" benchmarks/flink-requirements.txt
