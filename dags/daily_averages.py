@@ -8,8 +8,8 @@ Each run reads what arrived since the last one:
 4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records` and
    with the consumer group; its log and its XCom have offsets, counts, rejected records and gaps.
 
-Beside them, `retention` warns in its log of unread records that expire soon and of transactions that hold records back. It never
-fails, and nothing waits for it.
+Beside them, `retention` warns in its log of unread records that expire soon, of transactions that hold records back and of a consumer
+group that was moved. It never fails, and nothing waits for it.
 
 A run that was killed is finished by the next one, with exactly the same records. Dates of a run mean nothing to the job: to catch
 up, trigger it once. Two runs at a time do no harm, the second one fails and is tried again.

@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs import decisions, planning, steps, steps_averages, steps_records, table_health
+from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_records, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
@@ -59,6 +59,7 @@ def run(pipeline: Pipeline, request: Request, spark: Callable[[], "SparkSession"
         require_tables_not_behind(job, topics)
         table_health.require_whole(lake, job.checkpoints)
         planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, now())
+        group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
         if request.abandon:
             decisions.abandon(job)
         done = []

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from spark_jobs import planning, table_health
+from spark_jobs import group_drift, planning, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline
@@ -33,6 +33,8 @@ def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
     try:
         progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
         with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
-            planning.warn_early(broker, pipeline, progress, broker.topic(pipeline.input.topic), datetime.now(UTC))
+            topic = broker.topic(pipeline.input.topic)
+            planning.warn_early(broker, pipeline, progress, topic, datetime.now(UTC))
+            group_drift.warn_of_group(broker, pipeline, progress, topic)
     except DayfoldError as error:
-        log.warning("whether unread records expire soon is not known: %s", error)
+        log.warning("whether unread records expire soon, or the consumer group was moved, is not known: %s", error)

@@ -3,7 +3,7 @@
 Found without Spark and without writing anything; how it is printed is known in `reports.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +12,11 @@ from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import CheckpointLog, Progress
 from spark_jobs.config import Pipeline
 from spark_jobs.drift import IN_TRANSACTION, GroupOffset, Verdict, judge
-from spark_jobs.errors import DecisionNeeded, TransactionOpen
+from spark_jobs.errors import DecisionNeeded
+from spark_jobs.group_drift import look_at_group
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
 from spark_jobs.offsets import Partition, Topic
-from spark_jobs.publication import proven_batch
 from spark_jobs.watch import Expiry, HeldBack, Retention
 
 
@@ -95,7 +95,7 @@ def _partitions(
     starts = planning.find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
     expiries = watch.find_expiries(broker, topic, starts, *kept)
     held = {one.partition: one for one in watch.held_back(broker, topic)}
-    group = _group(broker, pipeline, progress, topic)
+    group = look_at_group(broker, pipeline, progress, topic)
     for one in topic.partitions:
         yield PartitionStatus(
             partition=one.number,
@@ -115,23 +115,5 @@ def _lag(partition: Partition, starts: Mapping[int, int]) -> int:
     return max(0, partition.stable - max(partition.low, starts.get(partition.number, 0)))
 
 
-def _group(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Mapping[int, GroupOffset]:
-    """The group, which is `IN_TRANSACTION` while an unfinished batch's transaction is open, be it a dead run's."""
-    if progress.unfinished is None:
-        return read_group(broker, pipeline, topic.numbers)
-    try:
-        return read_group(broker, pipeline, topic.numbers, seconds=planning.PUBLISHING_SECONDS)
-    except TransactionOpen:
-        return dict.fromkeys(topic.numbers, IN_TRANSACTION)
-
-
 def _offset_of(group: GroupOffset | None) -> int | None:
     return None if group is None or group is IN_TRANSACTION else group.offset
-
-
-def read_group(
-    broker: Broker, pipeline: Pipeline, partitions: Sequence[int], *, seconds: float | None = None
-) -> dict[int, GroupOffset]:
-    """The consumer group's offsets for these partitions of the input topic, with what they prove."""
-    committed = broker.committed(pipeline.name, pipeline.input.topic, partitions, seconds=seconds)
-    return {number: GroupOffset(offset, proven_batch(metadata)) for number, (offset, metadata) in committed.items()}

@@ -178,11 +178,11 @@ def move_on(world: World) -> None:
     set_group(world, 0, 6)
 
 
-DRIFTS: dict[str, tuple[Callable[[World], None], tuple[str, str]]] = {
-    "nothing": (lambda _: None, ("ok", "")),
-    "group moved back": (partial(set_group, partition=0, offset=1), ("moved", "group")),
-    "group moved on": (move_on, ("moved", "group")),
-    "group deleted": (World.delete_group, ("expired", "group")),
+DRIFTS: dict[str, tuple[Callable[[World], None], tuple[str, str], str]] = {
+    "nothing": (lambda _: None, ("ok", ""), ""),
+    "group moved back": (partial(set_group, partition=0, offset=1), ("moved", "group"), "partition 0: the group is at 1, behind"),
+    "group moved on": (move_on, ("moved", "group"), "partition 0: the group is at 6, ahead of"),
+    "group deleted": (World.delete_group, ("expired", "group"), "partition 1: the group has no offset"),
 }
 
 
@@ -190,14 +190,17 @@ DRIFTS: dict[str, tuple[Callable[[World], None], tuple[str, str]]] = {
 @pytest.mark.parametrize(
     "drift", [pytest.param(name, marks=() if name == "group deleted" else pytest.mark.thorough) for name in DRIFTS]
 )
-def test_a_group_that_is_not_where_the_checkpoint_is_is_wrong_and_does_no_harm(read: World, drift: str) -> None:
-    move, verdict = DRIFTS[drift]
+def test_a_group_that_is_not_where_the_checkpoint_is_is_wrong_and_does_no_harm(
+    read: World, drift: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    move, verdict, warning = DRIFTS[drift]
     move(read)
     assert verdicts(read)[0] == verdict
     assert status_of(read).problems == ()
     read.send(0, *some(2))
     read.send(1, *some(1))
     read.run()
+    assert ("the group" in caplog.text, warning in caplog.text) == (drift != "nothing", True)
     assert verdicts(read) == [("ok", ""), ("ok", "")]
     read.assert_all_counted()
 
