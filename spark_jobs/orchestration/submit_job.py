@@ -69,6 +69,8 @@ def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:
         name=f"{pipeline.name} {{{{ run_id }}}}",
         application_args=[f"--config={config}", *ARGUMENTS],
         execution_timeout=SUBMIT_TIMEOUT,
+        # Backfills heed no max_active_runs: their runs wait here for one another instead of wearing out their tries at the lock.
+        max_active_tis_per_dag=1,
     )
 
 

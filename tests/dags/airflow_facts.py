@@ -111,6 +111,7 @@ def task_facts(task: Any) -> dict[str, Any]:
         "backoff": task.retry_exponential_backoff,
         "retry_seconds": [_seconds(task.retry_delay), _seconds(task.max_retry_delay)],
         "timeout_seconds": _seconds(task.execution_timeout),
+        "at_once": task.max_active_tis_per_dag,
         "downstream": sorted(task.downstream_task_ids),
         "outlets": [[asset.name, asset.uri] for asset in task.outlets],
     }

@@ -33,6 +33,10 @@ def test_the_tasks_follow_one_another_and_try_again_with_growing_pauses(facts: F
         assert 0 < task["timeout_seconds"] < 3600
 
 
+def test_runs_of_a_backfill_submit_one_after_the_other(facts: Facts) -> None:
+    assert facts["good"]["dags"]["daily_voltage"]["tasks"]["submit"]["at_once"] == 1
+
+
 def test_the_page_of_a_dag_says_what_an_operator_needs(facts: Facts) -> None:
     page = facts["good"]["dags"]["hourly_current"]["doc"]
     for words in (
