@@ -29,7 +29,7 @@ from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset, find_finished
 from spark_jobs.orchestration.looking import look_for_new_records
 from spark_jobs.orchestration.page import page_of
-from spark_jobs.orchestration.params import PARAMS
+from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
 from spark_jobs.orchestration.verifying import verify_partitions
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
@@ -48,7 +48,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
         dagrun_timeout=timedelta(minutes=60),
         default_args=DEFAULTS,
         on_failure_callback=alerts_of(pipeline),
-        params=PARAMS,
+        params=params_of(pipeline),
         tags={"dayfold", "kafka", "spark", "delta"},
     ) as dag:
         add_tasks(config, pipeline)

@@ -49,13 +49,22 @@ def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> N
     for other, pipeline in usable.items():
         if pipeline.name == name:
             raise ConfigurationError(f"{path}: the name {name} belongs to {other} already; give this pipeline another one")
-        if maintenance_name(name) == pipeline.name or maintenance_name(pipeline.name) == name:
+        if pipeline.name in _beside(name) or name in _beside(pipeline.name):
             raise ConfigurationError(
-                f"{path}: the names {name} and {pipeline.name} (of {other}) are those of a pipeline and of its maintenance DAG; "
+                f"{path}: the names {name} and {pipeline.name} (of {other}) are those of a pipeline and of a DAG beside it; "
                 "give this pipeline another one"
             )
+
+
+def _beside(pipeline: str) -> tuple[str, ...]:
+    return (maintenance_name(pipeline), fresh_name(pipeline))
 
 
 def maintenance_name(pipeline: str) -> str:
     """The id of the DAG that maintains a pipeline's tables."""
     return f"{pipeline}_maintenance"
+
+
+def fresh_name(pipeline: str) -> str:
+    """The id of the DAG that waits for a pipeline's averages."""
+    return f"{pipeline}_fresh_averages"

@@ -23,14 +23,16 @@ TASK: dict[str, Any] = {"retries": 9, "execution_timeout": timedelta(hours=2)}
 """A run that holds the lock may take most of an hour: nine tries more, at most ten minutes apart, are more patient than that."""
 
 _FACTS = """
-| | |
-|---|---|
-| tables | `{pipeline.lake}/{pipeline.name}/` |
-| records are kept | {kept} |
-| unneeded files are kept | {pipeline.maintenance.vacuum_after_hours} hours |
-| settings | `{config}` |
+### This pipeline
 
-By hand: `dayfold maintain {config}`, with `--dry-run` to see what it would do. Afterwards `dayfold audit {config}` proves that
+- tables of [{pipeline.name}](dags/{pipeline.name}): `{pipeline.lake}/{pipeline.name}/`
+- records are kept {kept}
+- unneeded files are kept {pipeline.maintenance.vacuum_after_hours} hours
+- settings: `{config}`
+
+### By hand
+
+`dayfold maintain {config}`, with `--dry-run` to see what it would do. Afterwards `dayfold audit {config}` proves that
 everything still agrees, and says up to which batch records were deleted.
 """
 

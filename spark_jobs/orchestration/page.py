@@ -3,21 +3,29 @@
 from pathlib import Path
 
 from spark_jobs.config import Pipeline
+from spark_jobs.pipeline_files import fresh_name, maintenance_name
 
 _FACTS = """
-| | |
-|---|---|
-| reads | `{pipeline.input.topic}` |
-| publishes to | `{pipeline.output.topic}`, to the partition number a record was read from |
-| tables | `{pipeline.lake}/{pipeline.name}/` |
-| settings | `{config}` |
+### This pipeline
 
-**Parameters.** *Trigger* asks for them, or `airflow dags trigger {pipeline.name} --conf '{{"max_records_per_batch": 1000000}}'`.
+- reads `{pipeline.input.topic}`
+- publishes to `{pipeline.output.topic}`, to the partition number a record was read from
+- keeps its tables in `{pipeline.lake}/{pipeline.name}/`
+- has its settings in `{config}`
+- beside it: [what a run made fresh](dags/{fresh}), [maintenance of its tables](dags/{maintenance}), [assets](assets)
 
-**Where it runs.** The connection `spark_default` names the Spark master, for example
+### Parameters
+
+*Trigger* asks for them, or `airflow dags trigger {pipeline.name} --conf '{{"max_records_per_batch": 1000000}}'`.
+
+### Where it runs
+
+The connection `spark_default` names the Spark master, for example
 `AIRFLOW_CONN_SPARK_DEFAULT='{{"conn_type": "spark", "host": "local[*]"}}'`; the driver runs beside the Airflow worker (client mode).
 
-**When `submit` fails**, its log ends with the reason. The exit code of the job decides what happens next:
+### When `submit` fails
+
+Its log ends with the reason. The exit code of the job decides what happens next:
 
 | exit code | meaning | tried again |
 |---|---|---|
@@ -33,4 +41,5 @@ _FACTS = """
 
 def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
-    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config)}"
+    fresh, maintenance = fresh_name(pipeline.name), maintenance_name(pipeline.name)
+    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config, fresh=fresh, maintenance=maintenance)}"

@@ -6,29 +6,43 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from spark_jobs.config import Limits, Pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
 
-PARAMS = {
-    "max_records_per_batch": Param(
+NAMES = ("max_records_per_batch", "accept_loss", "adopt_topic")
+"""Of all parameters, in the order of the form."""
+
+
+def params_of(pipeline: Pipeline) -> dict[str, Param]:
+    """The parameters of a pipeline's DAG; their descriptions name the values that hold where nothing is asked."""
+    return dict(zip(NAMES, (_max_records(pipeline.limits), _ACCEPT_LOSS, _ADOPT_TOPIC), strict=True))
+
+
+def _max_records(limits: Limits) -> Param:
+    return Param(
         None,
         type=["null", "integer"],
-        minimum=1,
+        # With `minimum` the form of Airflow turns a 0 into that minimum without a word; this bound it leaves to the server, which refuses.
+        exclusiveMinimum=0,
         title="Most records per batch",
-        description="For this run instead of the file's limits.max_records_per_batch; a larger backlog makes several batches.",
-    ),
-    "accept_loss": Param(
-        False,
-        type="boolean",
-        title="Accept lost records",
-        description="Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
-    ),
-    "adopt_topic": Param(
-        False,
-        type="boolean",
-        title="Adopt a topic created anew",
-        description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
-    ),
-}
+        description=f"Of this run; a larger backlog makes several batches. Empty: {limits.max_records_per_batch:,}, as the pipeline "
+        "file has it in limits.max_records_per_batch.",
+    )
+
+
+_ACCEPT_LOSS = Param(
+    False,
+    type="boolean",
+    title="Accept lost records",
+    description="Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
+)
+
+_ADOPT_TOPIC = Param(
+    False,
+    type="boolean",
+    title="Adopt a topic created anew",
+    description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
+)
 
 ARGUMENTS = [
     "--run-id={{ run_id }}",
@@ -42,9 +56,9 @@ ARGUMENTS = [
 def require_known(conf: Mapping[str, Any] | None) -> None:
     """Raise `ConfigurationError` for a key that is no parameter: Airflow checks the values of those it knows, and lets others pass."""
     for key in conf or {}:
-        if key not in PARAMS:
-            close = difflib.get_close_matches(key, PARAMS, n=1, cutoff=0.5)
-            way_on = f"did you mean {close[0]}?" if close else f"known are {', '.join(PARAMS)}"
+        if key not in NAMES:
+            close = difflib.get_close_matches(key, NAMES, n=1, cutoff=0.5)
+            way_on = f"did you mean {close[0]}?" if close else f"known are {', '.join(NAMES)}"
             raise ConfigurationError(f"the parameter {key} is unknown; {way_on}")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
 
 from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
@@ -39,6 +39,7 @@ def parse(pipelines: str) -> DagBag:
 def parsing(pipelines: str) -> dict[str, Any]:
     """What parsing each DAG file costs once Airflow itself is imported, what it imports, reads and touches."""
     assert SparkSubmitOperator is not None
+    assert task.python is not None
     touches = Touches(watched=True)
     sys.addaudithook(touches.hear)
     seconds = {file.name: _parse_seconds(pipelines, file) for file in sorted(DAGS.glob("*.py"))}
@@ -90,7 +91,7 @@ def dag_facts(dag: DAG) -> dict[str, Any]:
     return {
         "owner": dag.owner,
         "tags": sorted(dag.tags),
-        "schedule": dag.schedule,
+        "schedule": str(dag.schedule),
         "start_date": str(dag.start_date),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,

@@ -1,0 +1,58 @@
+"""Which daily averages some finished batches changed, and what they are now. Two small tables by delta-rs: no Spark, no broker.
+
+For whoever works on after a run, as the DAG that waits for the asset does. Knows no Airflow.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from spark_jobs.checkpoints import Checkpoint
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, Lake, read_rows
+
+_DAY = ("partition", "date")
+_COLUMNS = (*_DAY, "average", "value_count", "revision", "batch")
+
+
+@dataclass(frozen=True)
+class FreshAverages:
+    """The averages that `batches` changed. `rows` has one row per partition and date, the newest day first, with the columns
+    partition, date, average, value_count, revision, and batch, which is the last one that touched the row.
+    """
+
+    batches: tuple[int, ...]
+    rows: pa.Table
+
+    @property
+    def changed_since(self) -> int:
+        """Rows that a batch other than these has touched since: they hold its readings, too."""
+        return sum(batch not in self.batches for batch in self.rows["batch"].to_pylist())
+
+    def newest(self, count: int) -> list[dict[str, Any]]:
+        """So many rows as plain values: dates in ISO form, averages as exact texts."""
+        rows = self.rows.slice(0, count).to_pylist()
+        return [{**row, "date": row["date"].isoformat(), "average": str(row["average"])} for row in rows]
+
+
+def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
+    """The rows of `daily_averages` of each (partition, date) that these batches contributed to, as the newest version has them.
+
+    A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be read.
+    """
+    touched = read_rows(lake.open(CONTRIBUTIONS), _DAY, ds.field("batch").isin(sorted(batches)))
+    days = touched.group_by(list(_DAY), use_threads=False).aggregate([])
+    averages = read_rows(lake.open(DAILY_AVERAGES), _COLUMNS, ds.field("date").isin(days["date"].unique()))
+    rows = averages.join(days, list(_DAY), join_type="inner", use_threads=False)
+    return FreshAverages(tuple(sorted(batches)), rows.sort_by([("date", "descending"), ("partition", "ascending")]))
+
+
+def batches_of_runs(rows: Iterable[Checkpoint]) -> dict[str, set[int]]:
+    """The finished batches of each run, by the rows of the checkpoints; a run without any is not there."""
+    found: dict[str, set[int]] = {}
+    for row in rows:
+        if row.state == "DONE":
+            found.setdefault(row.run_id, set()).add(row.batch)
+    return found
