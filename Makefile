@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-long faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
+.PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ airflow: setup ## A whole Airflow with its web UI on this machine, until Ctrl-C:
 test: lint types ## All checks and all tests, on a Kafka of their own
 	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup
 
-test-long: setup ## What `make test` leaves out: a whole Airflow, the commands of the containers, a Spark cluster, notebooks
+test-long: setup browser ## What `make test` leaves out: a whole Airflow and its pages, the commands of the containers, a Spark cluster, notebooks
 	@$(BIN)/pytest --thorough -m thorough tests/airflow tests/dags tests/end_to_end
+
+browser: ## Chromium and its driver for the tests of Airflow's pages: whatever is missing
+	@sh scripts/find_browser.sh
 
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup

@@ -23,11 +23,14 @@ class RemoteDag:
 
     def switch_on(self) -> str:
         """Unpause it; the id of the scheduled run that this makes, once it is over."""
-        self.api.ask("PATCH", f"/dags/{self.dag_id}", {"is_paused": False})
+        self.unpause()
         wait_until(lambda: bool(self.runs("scheduled")), f"a scheduled run of {self.dag_id}", RUN_SECONDS)
         (run_id,) = self.runs("scheduled")
         assert self.wait(run_id) == "success"
         return run_id
+
+    def unpause(self) -> None:
+        self.api.ask("PATCH", f"/dags/{self.dag_id}", {"is_paused": False})
 
     def trigger(self, **conf: Any) -> str:
         """Trigger it by hand with these parameters; the id of the run. `Refused` if they make no sense."""

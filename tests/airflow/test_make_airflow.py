@@ -102,7 +102,7 @@ def test_the_demo_and_it_keep_out_of_each_others_way(made: Made) -> None:
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        ({"max_records_per_batch": 0}, "0 is less than the minimum of 1"),
+        ({"max_records_per_batch": 0}, "0 is less than or equal to the minimum of 0"),
         ({"max_records_per_batch": "many"}, "'many' is not of type"),
         ({"accept_loss": "yes"}, "'yes' is not of type 'boolean'"),
     ],
