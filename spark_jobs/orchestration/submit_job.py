@@ -3,7 +3,7 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -12,11 +12,13 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failure_of, failures_of_tasks
+from spark_jobs.orchestration.lineage import lineage_of
 from spark_jobs.orchestration.params import ARGUMENTS
 from spark_jobs.signature import OPERATOR
 from spark_jobs.submit import APPLICATION, PROPERTIES, spark_conf, spark_submit
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Connection, Context
 
 CONNECTION = "spark_default"
@@ -28,6 +30,13 @@ class SubmitJob(SparkSubmitOperator):
 
     Airflow's own operator falls back to the master `yarn` when it finds no connection; this one fails.
     """
+
+    def __init__(self, *, pipeline: Pipeline, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.pipeline = pipeline
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> "OperatorLineage[Any, Any]":  # noqa: ARG002 - the provider's
+        return lineage_of(self.pipeline)
 
     def execute(self, context: "Context") -> None:
         operator = getattr(context.get("dag_run"), "triggering_user_name", None)
@@ -61,6 +70,7 @@ class SubmitJob(SparkSubmitOperator):
 def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:
     """The task for one pipeline file."""
     return SubmitJob(
+        pipeline=pipeline,
         task_id="submit",
         conn_id=CONNECTION,
         application=str(APPLICATION),
