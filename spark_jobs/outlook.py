@@ -28,6 +28,15 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
         return planning.preview(broker, pipeline, checkpoints.progress)
 
 
+def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
+    """How many offsets a run would read now, asked of the broker and the checkpoints."""
+    progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+        topic = broker.topic(pipeline.input.topic)
+        starts = planning.find_starts(broker, pipeline, progress, topic)
+    return sum(max(0, one.stable - starts[one.number]) for one in topic.partitions)
+
+
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
     """Log what an operator should hear before anything goes wrong; that it cannot be found out is such a warning, too."""
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, SOCK_DGRAM, socket
 from threading import Thread
 from typing import Any
 
@@ -91,3 +92,42 @@ def web_server() -> Iterator[WebServer]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@dataclass
+class StatsD:
+    """`lines` are all metrics that came, in StatsD's own words: `name:value|kind`."""
+
+    port: int
+    lines: list[str] = field(default_factory=list)
+
+    def values(self, name: str) -> list[tuple[float, str]]:
+        """Value and kind of each time the metric came."""
+        found = [line.partition(":")[2].split("|") for line in self.lines if line.partition(":")[0] == name]
+        return [(float(value), kind) for value, kind, *_ in found]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Airflow's settings that send everything here."""
+        settings = {"STATSD_ON": "True", "STATSD_HOST": HOST, "STATSD_PORT": str(self.port)}
+        return {f"AIRFLOW__METRICS__{name}": value for name, value in settings.items()}
+
+
+@contextmanager
+def statsd() -> Iterator[StatsD]:
+    with socket(AF_INET, SOCK_DGRAM) as listener:
+        listener.bind((HOST, 0))
+        found = StatsD(listener.getsockname()[1])
+
+        def listen() -> None:
+            while packet := listener.recv(65535):
+                found.lines.extend(packet.decode().splitlines())
+
+        thread = Thread(target=listen, daemon=True)
+        thread.start()
+        try:
+            yield found
+        finally:
+            with socket(AF_INET, SOCK_DGRAM) as end:
+                end.sendto(b"", (HOST, found.port))
+            thread.join()

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
+from spark_jobs.orchestration.metrics import send_figures
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog
@@ -41,6 +42,7 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     summary = summary_of(done)
     context["ti"].xcom_push("summary", summary)
     context["outlet_events"][averages].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
+    send_figures(pipeline, done)
     groups = groups_of(reads_of(done), pipeline.limits.max_verify_tasks)
     return [{"label": label_of(pipeline.input.topic, one), "partitions": one} for one in groups]
 

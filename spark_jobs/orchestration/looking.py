@@ -6,6 +6,7 @@ from typing import Any
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
+from spark_jobs.orchestration.metrics import send_lag_before
 from spark_jobs.orchestration.params import require_decided, require_known
 
 
@@ -19,5 +20,6 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
         found = look_ahead(pipeline, os.environ)
         log_table(plan_table(pipeline.name, found))
         context["ti"].xcom_push("plan", plan_report(found))
+        send_lag_before(pipeline, found.count)
         require_decided(found.problems, context["params"])
     return found.has_work(pipeline)

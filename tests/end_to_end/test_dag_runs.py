@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from spark_jobs.local.airflow import DagRunResult
 from spark_jobs.submit import spark_submit
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input
+from tests.listeners import StatsD, WebServer, statsd, web_server
 from tests.world import World, reading
 
 DAYS = range(16, 21)
@@ -27,11 +28,16 @@ NOTHING_VERIFIED = dict.fromkeys(UNMAPPED, "success")
 
 @dataclass(frozen=True)
 class Scheduler:
-    """An Airflow whose only pipeline is the world's. Every start of Spark leaves a line in the file `starts`."""
+    """An Airflow whose only pipeline is the world's. Every start of Spark leaves a line in the file `starts`.
+
+    Metrics and lineage are switched on, and heard.
+    """
 
     world: World
     environment: dict[str, str]
     folder: Path
+    metrics: StatsD
+    lineage: WebServer
 
     def run(self, *, connection: str | None = None, **params: Any) -> DagRunResult:
         """One DAG run; without a `connection` on two cores of this machine, by Spark's own launcher inside one that counts."""
@@ -47,6 +53,15 @@ class Scheduler:
     def spark_starts(self) -> int:
         starts = self.folder / "starts"
         return len(starts.read_text().splitlines()) if starts.exists() else 0
+
+    def stop_telling(self) -> int:
+        """Metrics and lineage are off from now on; how much of them was heard until now."""
+        del self.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"], self.environment["AIRFLOW__METRICS__STATSD_ON"]
+        return self.heard
+
+    @property
+    def heard(self) -> int:
+        return len(self.metrics.lines) + len(self.lineage.posts)
 
     def xcom(self, run: DagRunResult, task: str, key: str = "return_value") -> Any:
         (value,) = self.xcoms(run, task, key)
@@ -72,7 +87,7 @@ class Scheduler:
 
 
 @pytest.fixture
-def scheduler(new_world: NewWorld, tmp_path: Path) -> Scheduler:
+def scheduler(new_world: NewWorld, tmp_path: Path) -> Iterator[Scheduler]:
     world = new_world()
     launcher = tmp_path / "bin" / "spark-submit"
     launcher.parent.mkdir()
@@ -82,7 +97,10 @@ def scheduler(new_world: NewWorld, tmp_path: Path) -> Scheduler:
     environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
     environment["DAYFOLD_PIPELINES"] = str(world.config.parent)
     airflow.migrate(environment)
-    return Scheduler(world, environment, tmp_path)
+    with statsd() as metrics, web_server() as lineage:
+        transport = {"type": "http", "url": lineage.address, "endpoint": "api/v1/lineage"}
+        heard = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport), "NO_PROXY": "127.0.0.1"}
+        yield Scheduler(world, environment | metrics.environment | heard, tmp_path, metrics, lineage)
 
 
 def send_days(world: World, month: int, hours_ago: int = 0) -> None:
@@ -98,6 +116,30 @@ def warnings_of_expiry(scheduler: Scheduler) -> int:
     return sum("the oldest unread record" in line and "[warning" in line for line in lines)
 
 
+def assert_measured(scheduler: Scheduler, **figures: int) -> None:
+    """These metrics came once each, and seconds for each step of the one batch."""
+    for name, value in figures.items():
+        kind = "g" if name.startswith("lag") else "c"
+        assert scheduler.metrics.values(f"airflow.dayfold.{scheduler.world.pipeline.name}.{name}") == [(value, kind)], name
+    for step in ("records", "contributions", "averages", "publish"):
+        ((milliseconds, kind),) = scheduler.metrics.values(f"airflow.dayfold.{scheduler.world.pipeline.name}.step.{step}")
+        assert (milliseconds > 0, kind) == (True, "ms"), step
+
+
+def assert_lineage_told(scheduler: Scheduler, run: DagRunResult) -> None:
+    """One event says that this run's job read the input topic and wrote the tables and the output topic."""
+    world, name = scheduler.world, scheduler.world.pipeline.name
+    events = [body for body in scheduler.lineage.bodies if body["job"]["name"] == f"{name}.submit"]
+    (event,) = [one for one in events if one["eventType"] == "COMPLETE"]
+    cluster = f"kafka://{world.bootstrap}"
+    assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [(cluster, world.pipeline.input.topic)]
+    tables = [("file", f"{world.tables}/{table}") for table in ("checkpoints", "records", "contributions", "daily_averages")]
+    outputs = [(one["namespace"], one["name"]) for one in event["outputs"]]
+    assert outputs == [(cluster, world.pipeline.output.topic), *tables]
+    assert {one["facets"]["storage"]["storageLayer"] for one in event["outputs"][1:]} == {"delta"}
+    assert event["run"]["facets"]["airflow"]["dagRun"]["run_id"] == run.run_id
+
+
 @pytest.mark.group("AF")
 @pytest.mark.proves("F72", "F76", "F77")
 def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(scheduler: Scheduler) -> None:
@@ -109,7 +151,8 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert warnings_of_expiry(scheduler) == world.partitions
     assert first.succeeded
     world.assert_all_counted()
-    assert scheduler.xcom(first, "new_records", "plan")["count"] == sent * world.partitions
+    everything = sent * world.partitions
+    assert scheduler.xcom(first, "new_records", "plan")["count"] == everything
     summary = scheduler.xcom(first, "finished_batches", "summary")
     one = {"start": 0, "end": sent, "read": sent, "accepted": sent, "rejected": 0, "gaps": 0}
     assert summary == {"batch": 1, "batches": 1, "partitions": {str(number): one for number in range(world.partitions)}}
@@ -120,6 +163,9 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
         {str(number): {"partition": number, "batches": [1], **one, "committed": sent}} for number in range(world.partitions)
     ]
     assert scheduler.xcoms(first, "verify") == verified
+    counts = {"batches": 1, "records_read": everything, "records_accepted": everything, "records_rejected": 0, "gaps": 0}
+    assert_measured(scheduler, lag_before=everything, lag_after=0, **counts)
+    assert_lineage_told(scheduler, first)
 
     second = scheduler.run()
     assert second.succeeded
@@ -127,6 +173,8 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert scheduler.spark_starts == 1
     assert warnings_of_expiry(scheduler) == 0
     assert scheduler.asset_events(second) == []
+    assert scheduler.metrics.values(f"airflow.dayfold.{world.pipeline.name}.lag_before") == [(everything, "g"), (0, "g")]
+    heard = scheduler.stop_telling()
 
     send_days(world, month=12)
     third = scheduler.run(connection=json.dumps({"conn_type": "spark"}))
@@ -146,3 +194,4 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert (summary["batch"], summary["batches"]) == (3, 2)
     assert [(one["start"], one["end"]) for one in summary["partitions"].values()] == [(sent, 2 * sent)] * world.partitions
     assert scheduler.spark_starts == 2
+    assert scheduler.heard == heard
