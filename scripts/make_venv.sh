@@ -72,4 +72,5 @@ if [ ! -t 2 ]; then
 fi
 # An environment that is there keeps its Python.
 is_suitable "$venv/bin/python" || export UV_PYTHON="$python"
-"$uv" sync $quiet --frozen --all-extras
+# The extra `lineage` slows every task of Airflow, so only the dev group brings it in, for the tests.
+"$uv" sync $quiet --frozen --all-extras --no-extra lineage

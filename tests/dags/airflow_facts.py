@@ -26,7 +26,7 @@ from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 HEAVY = (
     *("pyspark", "delta", "deltalake", "confluent_kafka", "pyarrow", "pandas"),
-    *("airflow.providers.smtp.notifications", "airflow.providers.http.notifications", "openlineage"),
+    *("airflow.providers.smtp.notifications", "airflow.providers.http.notifications"),
 )
 
 
