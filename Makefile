@@ -69,7 +69,8 @@ bench: setup ## Time ours beside the alternatives: make bench WORKS="small two_m
 	@$(BIN)/python -m benchmarks $(WORKS) --repeats $(or $(REPEATS),3)
 
 bench-small: setup ## Every contestant with next to no records: whether it is right, not how fast
-	@$(BIN)/python -m benchmarks two_million --tiny --repeats 1
+	@$(BIN)/python -m benchmarks two_million --tiny --repeats 1 --contestants ours ours_averages streaming_averages \
+	  streaming_everything tutorial polars flink java_reading librdkafka_reading spark_reading
 	@$(BIN)/python -m benchmarks small --tiny --repeats 1 --contestants ours tutorial polars
 
 bench-docs: setup ## Take the results of the last `make bench` into docs/

@@ -19,7 +19,7 @@ from benchmarks.contestants import ours
 from benchmarks.loads import Shape, load_of, split
 from benchmarks.measure import Measurement, run_measured
 from benchmarks.session import Session, Topic
-from benchmarks.works import INCREMENT_DAYS
+from benchmarks.works import INCREMENT_DAYS, WORKS
 from spark_jobs.local.kafka_server import create_topics, start_kafka
 from spark_jobs.local.screen import Screen
 from spark_jobs.submit import PROJECT
@@ -47,7 +47,7 @@ def prepare(session: Session) -> tuple[Path, int]:
     """Tables of two batches; the pipeline's file and how many records there are."""
     topic = Topic("audited", Shape().partitions)
     create_topics(session.bootstrap, {topic.name: topic.partitions})
-    place = session.place(ours.EVERYTHING, topic)
+    place = session.place(ours.EVERYTHING, topic, WORKS["two_million"])
     history, increments = split(load_of(Shape()), 1, INCREMENT_DAYS)
     for number, portion in enumerate([*history, *increments]):
         topic.send(session.bootstrap, portion, session.screen)

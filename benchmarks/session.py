@@ -60,7 +60,7 @@ class Session:
         self.environment = {**os.environ, **java, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
         self.environment.pop("PYSPARK_SUBMIT_ARGS", None)
 
-    def place(self, contestant: Contestant, topic: "Topic", batch: int | None = None) -> Place:
+    def place(self, contestant: Contestant, topic: "Topic", work: Work) -> Place:
         """A folder and an output topic that nobody has used."""
         self.places += 1
         name = f"{contestant.name}_{self.places}"
@@ -68,7 +68,17 @@ class Session:
         folder.mkdir(parents=True)
         output = f"{name}-out"
         create_topics(self.bootstrap, {output: topic.partitions})
-        return Place(name, self.bootstrap, topic.name, output, topic.partitions, folder, topic.oracle.count, batch=batch)
+        return Place(
+            name,
+            self.bootstrap,
+            topic.name,
+            output,
+            topic.partitions,
+            folder,
+            topic.oracle.count,
+            batch=work.batch,
+            cores=work.cores,
+        )
 
     def leave(self, place: Place) -> None:
         """Give back the disk."""
@@ -86,13 +96,17 @@ class Session:
         load, log = os.getloadavg()[0], self.folder / f"{place.name}.log"
         fresh = topic.oracle.count - sum(place.starts.values())
         with self.screen.waiting(contestant.title):
-            measured = run_measured(contestant.command(place), self.environment, log)
+            measured = run_measured(self._pinned(contestant.command(place), place), self.environment, log)
         objection = _objection(contestant, place, topic, measured, log)
         told = f"{fresh:,} records" if objection is None else f"NOT COUNTED: {objection}"
         self.screen.done(contestant.title, "nothing new" if place.idle and objection is None else told, measured.seconds)
         steps = contestant.steps(place) if place.batch and contestant.steps and objection is None else []
         kept = kept_in(place.folder)
         return Run(contestant.name, number, place.idle, 0 if place.idle else fresh, load, measured, kept, objection, steps)
+
+    def _pinned(self, command: list[str], place: Place) -> list[str]:
+        """On the first so many cores; the broker keeps them all."""
+        return command if place.cores is None else ["taskset", "--cpu-list", f"0-{place.cores - 1}", *command]
 
 
 @dataclass
@@ -122,7 +136,9 @@ def _objection(contestant: Contestant, place: Place, topic: Topic, measured: Mea
     said = log.read_text(errors="replace")
     if measured.exit_code or measured.left_behind:
         left = " and left processes behind" if measured.left_behind else ""
-        return f"exit code {measured.exit_code}{left}; {log} ends with: " + " / ".join(said.strip().splitlines()[-LOG_LINES:])
+        return f"exit code {measured.exit_code}{left}; {log.name} ends with: " + " / ".join(
+            said.strip().splitlines()[-LOG_LINES:]
+        )
     try:
         return _wrong(contestant, place, topic, said)
     except (OSError, ValueError, LookupError) as error:
@@ -168,7 +184,7 @@ def _at_once(session: Session, work: Work, topic: Topic, contestants: Sequence[C
     runs = []
     for number in range(repeats):
         for contestant in rotated(contestants, number):
-            place = session.place(contestant, topic)
+            place = session.place(contestant, topic, work)
             runs.append(session.run(contestant, place, topic, number + 1))
             session.leave(place)
     return runs
@@ -180,7 +196,7 @@ def _in_increments(session: Session, work: Work, topic: Topic, contestants: Sequ
     for portion in history if work.records is None else newest_records(history, work.records):
         topic.send(session.bootstrap, portion, session.screen)
     taking_part = [one for one in contestants if one.goes_on]
-    places = {one.name: session.place(one, topic, work.batch) for one in taking_part}
+    places = {one.name: session.place(one, topic, work) for one in taking_part}
     runs = _read_history(session, topic, taking_part, places) if topic.oracle.count else []
     taking_part = _still_right(taking_part, runs)
     for number, increment in enumerate(increments, start=1):

@@ -32,7 +32,7 @@ class Work:
     With them (0: as many as repeats are asked for) everyone first reads the history, which is not timed; then an increment is sent and
     everyone reads it, and so on: each keeps what it has. `idle`: after each increment everyone is run again, with nothing new.
     `maintained`: after half of them `dayfold maintain` is run, and ours goes on under another name; there are twice as many increments then.
-    `records`: at most so many, before the increments. `batch`: the history is read in batches of so many, in one process.
+    `records`: at most so many, before the increments. `batch`: the history is read in batches of so many, in one process. `cores`: contestants get so many only.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Work:
     batch: int | None = None
     idle: bool = False
     maintained: bool = False
+    cores: int | None = None
 
 
 WORKS = {
@@ -64,6 +65,15 @@ WORKS = {
         Work("partitions_1", "two million records on 1 partition", ("ours", "streaming_averages"), Shape(partitions=1)),
         Work("partitions_64", "two million records on 64 partitions", ("ours", "streaming_averages"), Shape(partitions=64)),
         Work("partitions_512", "two million records on 512 partitions", ("ours", "streaming_averages"), Shape(partitions=512)),
+        Work("one_core", "two million records, contestants on one core", ("ours", "streaming_averages", "polars"), cores=1),
+        Work(
+            "one_core_twenty_million",
+            "twenty million records, contestants on one core",
+            ("ours", "polars"),
+            Shape(copies=MOST_COPIES),
+            records=20_000_000,
+            cores=1,
+        ),
         Work(
             "skew",
             "two million records, nine of ten on one of 4 partitions",
@@ -113,6 +123,7 @@ WORKS = {
 
 SETS = {
     "goals": ("small", "two_million", "partitions_512", "twenty_million"),
+    "cores": ("one_core", "one_core_twenty_million"),
     "rest": ("partitions_1", "partitions_64", "skew", "many_days", "wide", "hundred"),
     "thousand": ("run_1000", "run_10"),
 }

@@ -12,6 +12,7 @@ class Place:
     """Where one contestant works: topics, and a folder of its own that holds all it keeps from one run to the next.
 
     `idle`: there is nothing new on the topic. `records`: how many there are. `batch`: at most so many at once, where it can be told so.
+    `cores`: on so many only.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Place:
     records: int = 0
     idle: bool = False
     batch: int | None = None
+    cores: int | None = None
     starts: Mapping[int, int] = field(default_factory=dict)
 
     def with_nothing_new(self) -> "Place":
