@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from benchmarks.results import Results, memory, seconds
 from benchmarks.session import Run
 
+MISSED = "missed"
+
 
 @dataclass(frozen=True)
 class Goal:
-    """`ratio` is none where one of the two was not measured; `floor`: at least `limit` instead of at most."""
+    """`ratio` is none where one of the two was not measured; `floor`: at least `limit` instead of at most.
+
+    `remark` is the measured reason and the next idea, told where the goal is missed.
+    """
 
     work: str
     limit: float
@@ -22,7 +27,7 @@ class Goal:
         ratio = self.ratio(results)
         if ratio is None:
             return "not measured"
-        return "met" if (ratio >= self.limit if self.floor else ratio <= self.limit) else "missed"
+        return "met" if (ratio >= self.limit if self.floor else ratio <= self.limit) else MISSED
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,6 @@ def _median(results: Results, side: Side, what: Callable[[Run], float]) -> float
 def rate(run: Run) -> float:
     """Records per second."""
     return run.records / run.measured.seconds
-
-
-def kept_bytes(run: Run) -> float:
-    return run.kept.bytes
 
 
 OURS, TWO = "ours", "two_million"

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks import plots
 from benchmarks.contestants.catalogue import CONTESTANTS
-from benchmarks.goals import GOALS, Goal, rate
+from benchmarks.goals import GOALS, MISSED, Goal, rate
 from benchmarks.results import Measured, Results, Spread, seconds
 from benchmarks.works import WORKS
 from spark_jobs.submit import PROJECT
@@ -34,7 +34,11 @@ def page(results: Results, drawn: list[str]) -> Iterator[str]:
     """Lines of the page."""
     works = [results.works[name] for name in WORKS if name in results.works]
     yield from _machines(works)
-    yield from ["", "| goal: ratio of medians | at most | measured | |", "|---|---|---|---|"]
+    yield from [
+        "",
+        "| goal: ratio of medians | at most | measured | | where missed: why, and what next |",
+        "|---|---|---|---|---|",
+    ]
     yield from (_goal_row(goal, results) for goal in GOALS)
     yield from (f"\n![{name}](benchmark/{name}.png)" for name in drawn)
     for work in works:
@@ -55,7 +59,9 @@ def _machines(works: list[Measured]) -> Iterator[str]:
 def _goal_row(goal: Goal, results: Results) -> str:
     ratio = goal.ratio(results)
     limit = f"at least {goal.limit}" if goal.floor else str(goal.limit)
-    return f"| {goal.work} | {limit} | {'' if ratio is None else f'{ratio:.2f}'} | {goal.verdict(results)} |"
+    verdict = goal.verdict(results)
+    why = goal.remark if verdict == MISSED else ""
+    return f"| {goal.work} | {limit} | {'' if ratio is None else f'{ratio:.2f}'} | {verdict} | {why} |"
 
 
 def _work_lines(work: Measured, idle: bool) -> Iterator[str]:

@@ -94,15 +94,16 @@ class Session:
         """One run, measured and checked against what was sent."""
         os.sync()
         load, log = os.getloadavg()[0], self.folder / f"{place.name}.log"
-        fresh = topic.oracle.count - sum(place.starts.values())
         with self.screen.waiting(contestant.title):
             measured = run_measured(self._pinned(contestant.command(place), place), self.environment, log)
         objection = _objection(contestant, place, topic, measured, log)
-        told = f"{fresh:,} records" if objection is None else f"NOT COUNTED: {objection}"
-        self.screen.done(contestant.title, "nothing new" if place.idle and objection is None else told, measured.seconds)
+        if objection is None:
+            self.screen.done(contestant.title, f"{place.fresh:,} records" if not place.idle else "nothing new", measured.seconds)
+        else:
+            self.screen.say(f"✗ {contestant.title}: not counted: {objection}", style="red")
         steps = contestant.steps(place) if place.batch and contestant.steps and objection is None else []
         kept = kept_in(place.folder)
-        return Run(contestant.name, number, place.idle, 0 if place.idle else fresh, load, measured, kept, objection, steps)
+        return Run(contestant.name, number, place.idle, place.fresh, load, measured, kept, objection, steps)
 
     def _pinned(self, command: list[str], place: Place) -> list[str]:
         """On the first so many cores; the broker keeps them all."""
@@ -183,6 +184,7 @@ def _at_once(session: Session, work: Work, topic: Topic, contestants: Sequence[C
         topic.send(session.bootstrap, portion, session.screen)
     runs = []
     for number in range(repeats):
+        session.screen.say(f"  round {number + 1} of {repeats}")
         for contestant in rotated(contestants, number):
             place = session.place(contestant, topic, work)
             runs.append(session.run(contestant, place, topic, number + 1))
@@ -202,10 +204,11 @@ def _in_increments(session: Session, work: Work, topic: Topic, contestants: Sequ
     for number, increment in enumerate(increments, start=1):
         if work.maintained and 2 * (number - 1) == len(increments):
             taking_part = _maintained(session, places)
+        session.screen.say(f"  increment {number} of {len(increments)}")
         starts = topic.ends()
         topic.send(session.bootstrap, increment, session.screen)
         for idle in (False, True) if work.idle else (False,):
-            now = _places_now(places, topic.ends() if idle else starts, idle)
+            now = _places_now(places, topic, topic.ends() if idle else starts)
             asked = [one for one in rotated(taking_part, number) if not idle or one.counted is None]
             runs += [session.run(one, now[one.name], topic, number) for one in asked]
             taking_part = _still_right(taking_part, runs)
@@ -214,8 +217,9 @@ def _in_increments(session: Session, work: Work, topic: Topic, contestants: Sequ
     return runs
 
 
-def _places_now(places: dict[str, Place], starts: dict[int, int], idle: bool) -> dict[str, Place]:
-    return {name: replace(place, starts=starts, batch=None, idle=idle) for name, place in places.items()}
+def _places_now(places: dict[str, Place], topic: Topic, starts: dict[int, int]) -> dict[str, Place]:
+    records = topic.oracle.count
+    return {name: replace(place, records=records, starts=starts, batch=None) for name, place in places.items()}
 
 
 def _read_history(session: Session, topic: Topic, contestants: Sequence[Contestant], places: dict[str, Place]) -> list[Run]:

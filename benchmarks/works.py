@@ -12,6 +12,7 @@ INCREMENT = INCREMENT_DAYS * 1440
 ALL = (
     "ours",
     "ours_averages",
+    "ours_by_hand",
     "streaming_averages",
     "streaming_averages_tuned",
     "streaming_everything",

@@ -87,6 +87,7 @@ CONTESTANTS = {
     for one in (
         ours.EVERYTHING,
         ours.AVERAGES_ONLY,
+        ours.BY_HAND,
         ours.MAINTAINED,
         Contestant(
             "streaming_averages",

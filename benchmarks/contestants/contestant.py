@@ -1,7 +1,7 @@
 """What the benchmark has to know of a contestant: how a user starts it, and where its results are."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.oracle import Averages
@@ -11,7 +11,7 @@ from benchmarks.oracle import Averages
 class Place:
     """Where one contestant works: topics, and a folder of its own that holds all it keeps from one run to the next.
 
-    `idle`: there is nothing new on the topic. `records`: how many there are. `batch`: at most so many at once, where it can be told so.
+    `records` are on the topic, and `starts` is what was read before. `batch`: at most so many at once, where it can be told so.
     `cores`: on so many only.
     """
 
@@ -22,13 +22,19 @@ class Place:
     partitions: int
     folder: Path
     records: int = 0
-    idle: bool = False
     batch: int | None = None
     cores: int | None = None
     starts: Mapping[int, int] = field(default_factory=dict)
 
-    def with_nothing_new(self) -> "Place":
-        return replace(self, idle=True)
+    @property
+    def fresh(self) -> int:
+        """Records that were not read yet."""
+        return self.records - sum(self.starts.values())
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is new."""
+        return self.fresh == 0
 
 
 def nothing_missing() -> str | None:

@@ -1,4 +1,6 @@
-"""Ours, as its users run it: `spark-submit` of the job, and `dayfold run` where nothing is new, which is what tells so without a JVM."""
+"""Ours, as its users run it: `spark-submit` of the job as the DAG does it, and `dayfold run` where nothing is new, which is what tells so
+without a JVM. By hand it is always `dayfold run`, which looks ahead before it submits.
+"""
 
 import json
 import sys
@@ -43,14 +45,16 @@ def _command(place: Place, *overrides: str) -> list[str]:
     config = write_config(place)
     limits = [f"limits.max_records_per_batch={place.batch}"] if place.batch else []
     asked = [*overrides, *limits]
-    if place.idle:
-        return [
-            str(Path(sys.executable).parent / "dayfold"),
-            "run",
-            str(config),
-            *(part for one in asked for part in ("--set", one)),
-        ]
-    return submit_command(job_arguments(config, "benchmark", asked, []))
+    return _by_hand(config, asked) if place.idle else submit_command(job_arguments(config, "benchmark", asked, []))
+
+
+def _by_hand(config: Path, overrides: list[str]) -> list[str]:
+    return [
+        str(Path(sys.executable).parent / "dayfold"),
+        "run",
+        str(config),
+        *(part for one in overrides for part in ("--set", one)),
+    ]
 
 
 def maintain_command(place: Place) -> list[str]:
@@ -84,6 +88,10 @@ EVERYTHING = Contestant(
     records=lambda place: delta_records(place.folder / place.name / "records"),
     publishes=True,
     steps=steps,
+)
+
+BY_HAND = replace(
+    EVERYTHING, name="ours_by_hand", title="Dayfold, `dayfold run`", command=lambda place: _by_hand(write_config(place), [])
 )
 
 MAINTAINED = replace(EVERYTHING, name="ours_maintained", title="Dayfold, after `dayfold maintain`")

@@ -60,6 +60,7 @@ def test_the_page_tells_who_was_wrong_and_who_was_not_there(results: Results) ->
     assert "Without Flink SQL, bounded: Flink is not installed." in page
     assert "| Dayfold | 11.0 (10.0 to 19.0) | 1.00 |" in page
     assert "| librdkafka, Polars, delta-rs |" not in page
+    assert "| nothing new, against availableNow (a) | 0.1 | 0.20 | missed |" in page
 
 
 def test_results_are_the_same_when_read_back(results: Results) -> None:
