@@ -22,7 +22,7 @@ def run_one(folder: Path, script: str, stored: str, cores: int | None = None) ->
     readings = Readings(pa.array(["2006-12-16 10:00:00"]), pa.array(["240.0"]))
     topic = Topic("readings", 1)
     topic.oracle.add(Portion(readings, (Missing(readings.days[0], 0, 0),)))
-    place = Place("one_1", "127.0.0.1:1", topic.name, "averages", 1, folder / "place", cores=cores)
+    place = Place("one_1", "127.0.0.1:1", topic.name, "averages", 1, folder / "place", records=1, cores=cores)
     place.folder.mkdir()
     averages = place.folder / "averages.csv"
     contestant = Contestant(
