@@ -32,6 +32,7 @@ from spark_jobs.orchestration.page import page_of
 from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
 from spark_jobs.orchestration.verifying import verify_partitions
+from spark_jobs.orchestration.waking import schedule_of
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
 
 
@@ -41,7 +42,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
         dag_id=pipeline.name,
         description=f"Daily averages of {pipeline.input.topic}, exactly once",
         doc_md=page_of(__doc__, pipeline, config),
-        schedule="@daily",
+        schedule=schedule_of(pipeline),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,

@@ -10,14 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.message_formats import time_pattern
+from spark_jobs.setting_types import Connection, Instant, MailAddress, Name, TimeFormat, TimeZone
 
 ENVIRONMENT_PREFIX = "DAYFOLD__"
 MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
@@ -25,40 +24,6 @@ MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
 
 MIN_VACUUM_HOURS = 168
 """Delta's own default, a week. A file that is younger may still be read by somebody, or be about to be committed."""
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{name!r} is no time zone of the IANA database, for example UTC or Europe/Paris") from None
-    return name
-
-
-def _in_utc(value: datetime) -> datetime:
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _known_format(pattern: str) -> str:
-    time_pattern(pattern)
-    return pattern
-
-
-def _like(pattern: str, expected: str) -> AfterValidator:
-    def checked(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"expected {expected}")
-        return text
-
-    return AfterValidator(checked)
-
-
-Instant = Annotated[datetime, AfterValidator(_in_utc)]
-TimeZone = Annotated[str, BeforeValidator(str), AfterValidator(_known_zone)]
-TimeFormat = Annotated[str, AfterValidator(_known_format)]
-MailAddress = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
-Connection = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]
 
 
 class Section(BaseModel):
@@ -159,6 +124,14 @@ class AlertSettings(Section):
     webhook_connection: Connection | None = Field(None, description="messages are posted to its address")
 
 
+class AirflowSettings(Section):
+    """What starts a run beside the daily schedule."""
+
+    messages_connection: Connection | None = Field(
+        None, description="Airflow's connection to Kafka by which messages start a run; none: they do not"
+    )
+
+
 class Pipeline(Section):
     """All settings of one pipeline; its name is also the lock, the transactional id, the consumer group and the DAG id."""
 
@@ -171,6 +144,7 @@ class Pipeline(Section):
     limits: Limits = Limits()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     alerts: AlertSettings = AlertSettings()
+    airflow: AirflowSettings = AirflowSettings()
 
     @model_validator(mode="after")
     def _two_topics(self) -> Self:

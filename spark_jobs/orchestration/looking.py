@@ -8,6 +8,7 @@ from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_lag_before
 from spark_jobs.orchestration.params import require_decided, require_known
+from spark_jobs.orchestration.waking import require_fit
 
 
 def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
@@ -17,6 +18,8 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
 
     with failures_of_tasks():
         require_known(context["dag_run"].conf)
+        if pipeline.airflow.messages_connection:
+            require_fit(pipeline.name, pipeline.airflow.messages_connection)
         found = look_ahead(pipeline, os.environ)
         log_table(plan_table(pipeline.name, found))
         context["ti"].xcom_push("plan", plan_report(found))

@@ -251,6 +251,9 @@ def main() -> None:
     asked = json.loads(sys.stdin.read())
     good, broken = asked["good"], asked["broken"]
     measured = parsing(good)
+    # Not above: it imports what parsing is watched for.
+    from tests.dags.waking_facts import waking_facts
+
     dag = parse(good).dags["daily_voltage"]
     facts = {
         "parsing": measured,
@@ -262,6 +265,7 @@ def main() -> None:
         "finished": finished_facts(good),
         "decisions": decision_facts(),
         "unknown params": unknown_param_facts(),
+        "waking": waking_facts(asked["woken"]),
     }
     print(json.dumps(facts))
 

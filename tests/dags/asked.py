@@ -55,6 +55,14 @@ def pipelines(folder: Path) -> Path:
     return folder
 
 
+def woken_pipelines(folder: Path) -> Path:
+    """The shipped pipeline, started by messages as well."""
+    folder.mkdir()
+    text = (PROJECT / "conf" / "pipelines" / "daily_voltage.yaml").read_text()
+    (folder / "daily_voltage.yaml").write_text(f"{text}airflow: {{messages_connection: kafka_default}}\n")
+    return folder
+
+
 def broken_pipelines(folder: Path) -> Path:
     """The same two between files with a misspelt key, with a name that is taken, and with no YAML."""
     text = (pipelines(folder) / "daily_voltage.yaml").read_text()

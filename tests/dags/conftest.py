@@ -9,7 +9,7 @@ import pytest
 
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.submit import PROJECT
-from tests.dags.asked import ACCEPTED, LAUNCHER, REFUSED, Facts, broken_pipelines, pipelines, submit_cases
+from tests.dags.asked import ACCEPTED, LAUNCHER, REFUSED, Facts, broken_pipelines, pipelines, submit_cases, woken_pipelines
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory, notes: Path) -> Facts:
     environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
     asked = {
         "good": str(pipelines(folder / "good")),
+        "woken": str(woken_pipelines(folder / "woken")),
         "broken": str(broken_pipelines(folder / "broken")),
         "params": REFUSED + ACCEPTED,
         "submit": submit_cases(notes),
