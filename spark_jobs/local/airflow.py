@@ -71,7 +71,8 @@ def airflow_environment(home: Path, master: str = "local[2]") -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__PLUGINS_FOLDER": str(home / "plugins"),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / _DATABASE}",
+        # A command may write while all parts of Airflow do: after the default of 5 s it gives up with a stack trace.
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / _DATABASE}?timeout=60",
         "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
         "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),

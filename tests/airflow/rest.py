@@ -1,7 +1,9 @@
 """A DAG of a running Airflow, as a client of its REST API sees it, and whether a process of it still lives."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -11,7 +13,7 @@ from spark_jobs.local.airflow_api import AirflowApi
 from tests.submitted import wait_until
 
 FINAL = ("success", "failed")
-RUN_SECONDS = 300.0
+RUN_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,14 @@ class RemoteDag:
     def switch_on(self) -> str:
         """Unpause it; the id of the scheduled run that this makes, once it is over."""
         self.unpause()
+        run_id = self.scheduled_run()
+        assert self.wait(run_id) == "success"
+        return run_id
+
+    def scheduled_run(self) -> str:
+        """The id of the only scheduled run, once there is one."""
         wait_until(lambda: bool(self.runs("scheduled")), f"a scheduled run of {self.dag_id}", RUN_SECONDS)
         (run_id,) = self.runs("scheduled")
-        assert self.wait(run_id) == "success"
         return run_id
 
     def unpause(self) -> None:
@@ -49,6 +56,14 @@ class RemoteDag:
         wait_until(lambda: self.state(run_id) in FINAL, f"the end of {self.dag_id}, {run_id}", seconds)
         return self.state(run_id)
 
+    def started(self, run_id: str) -> str:
+        """When the run began, or began again."""
+        return str(self.api.ask("GET", self._path(run_id))["start_date"])
+
+    def next_run_after(self) -> datetime:
+        """When the next scheduled run is due."""
+        return datetime.fromisoformat(self.api.ask("GET", f"/dags/{self.dag_id}")["next_dagrun_run_after"])
+
     def tasks(self, run_id: str) -> dict[str, dict[str, Any]]:
         found = self.api.ask("GET", f"{self._path(run_id)}/taskInstances?limit=100")["task_instances"]
         return {one["task_id"] if one["map_index"] < 0 else f"{one['task_id']}[{one['map_index']}]": one for one in found}
@@ -63,10 +78,10 @@ class RemoteDag:
         return json.loads(value) if isinstance(value, str) else value
 
     def log(self, run_id: str, task: str, map_index: int = -1, try_number: int = 1) -> str:
-        """What the task said, one line for each event."""
+        """What the task said, one line for each event, and what an error in it said."""
         asked = urlencode({"map_index": map_index, "full_content": "true"})
         answer = self.api.ask("GET", f"{self._path(run_id)}/taskInstances/{task}/logs/{try_number}?{asked}")
-        return "\n".join(str(one["event"] if isinstance(one, dict) else one) for one in answer["content"])
+        return "\n".join(line for one in answer["content"] for line in _lines(one))
 
     def clear(self, run_id: str, *tasks: str) -> None:
         """Have these tasks of a run, or all of them, run again."""
@@ -83,6 +98,15 @@ class RemoteDag:
 
     def _path(self, run_id: str) -> str:
         return f"/dags/{self.dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _lines(entry: Any) -> Iterator[str]:
+    """Of an entry of a log, which is text or has an event and the causes of an error one by one."""
+    if not isinstance(entry, dict):
+        yield str(entry)
+        return
+    yield str(entry["event"])
+    yield from (str(one["exc_value"]) for one in entry.get("error_detail") or [])
 
 
 def is_alive(process: psutil.Process) -> bool:

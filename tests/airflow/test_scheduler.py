@@ -1,133 +1,142 @@
-"""What befalls a run of the real scheduler: the tables and the output equal the oracle afterwards."""
+"""What users of Airflow do to a DAG of the real scheduler: afterwards the tables and the output equal the oracle."""
 
-import json
-import os
-import signal
-from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-import psutil
 import pytest
 
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow
-from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.submit import spark_submit
-from tests import oracle
-from tests.airflow.rest import RemoteDag, is_alive
+from spark_jobs.local.airflow_api import Refused
+from tests.airflow.rest import RemoteDag
+from tests.airflow.stage import PER_PARTITION, Stage, all_succeeded, done, send
+from tests.faults.test_status import set_group
 from tests.submitted import wait_until
-from tests.world import World, make_world, reading
+from tests.world import World
 
 # One worker runs all of it: the tests share an Airflow.
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("scheduler")]
 
-NAMES = ("killed",)
-PER_PARTITION = 40
-RETRIED_SECONDS = 600.0
-
-# The first start of the pipeline is held inside its transaction, the next ones are left alone.
-LAUNCHER = """#!/bin/sh
-if mkdir "{folder}/held" 2> /dev/null; then
-  export DAYFOLD_ALLOW_FAULTS=1 DAYFOLD_FAULT=before:commit_transaction:stop
-fi
-exec {launcher} "$@"
-"""
+SKIPPED = {"new_records": "success", "retention": "success"} | dict.fromkeys(["submit", "finished_batches", "verify"], "skipped")
+MONTHS = iter(range(1, 13))
 
 
 @dataclass(frozen=True)
-class Served:
-    """An Airflow with a DAG for each of the worlds."""
+class Unpaused:
+    """A DAG that was unpaused after months of missed dates, and the only run that this made."""
 
-    dags: Mapping[str, RemoteDag]
-    worlds: Mapping[str, World]
-
-    def of(self, name: str) -> tuple[RemoteDag, World]:
-        return self.dags[name], self.worlds[name]
+    dag: RemoteDag
+    world: World
+    run_id: str
 
 
 @pytest.fixture(scope="module")
-def served(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("scheduler")
-    worlds = {name: make_world(folder, kafka.bootstrap, lambda: None, name=name) for name in NAMES}
-    launcher = folder / "bin" / "spark-submit"
-    launcher.parent.mkdir()
-    launcher.write_text(LAUNCHER.format(folder=folder, launcher=spark_submit()))
-    launcher.chmod(0o755)
-    environment = airflow_environment(folder / "airflow")
-    environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
-    environment["DAYFOLD_PIPELINES"] = str(folder)
-    counted = {"conn_type": "spark", "host": "local[2]", "extra": {"spark-binary": "spark-submit"}}
-    environment["AIRFLOW_CONN_SPARK_DEFAULT"] = json.dumps(counted)
-    with running_airflow(environment, choose_port(None)) as airflow:
-        wait_until(lambda: all(map(airflow.api.has_dag, NAMES)), "the DAGs to be parsed", 120)
-        dags = {name: RemoteDag(airflow.api, name) for name in NAMES}
-        yield Served(dags, worlds)
-    for world in worlds.values():
-        world.end()
-
-
-def send(world: World, month: int) -> None:
-    for partition in range(world.partitions):
-        readings = (
-            reading(f"{1 + n % 5:02d}/{month:02d}/2008 11:{n:02d}:00", f"23{partition}.{n:03d}") for n in range(PER_PARTITION)
-        )
-        world.send(partition, *readings)
-
-
-def done(world: World) -> list[tuple[int, str]]:
-    """Batch and run of each DONE row."""
-    return [(row["batch"], row["run_id"]) for row in oracle.rows(f"{world.tables}/checkpoints") if row["state"] == "DONE"]
-
-
-def all_succeeded(world: World) -> dict[str, str]:
-    mapped = [f"verify[{number}]" for number in range(world.partitions)]
-    return dict.fromkeys(["new_records", "retention", "submit", "finished_batches", *mapped], "success")
+def unpaused(stage: Stage) -> Unpaused:
+    dag, world = stage.of("unpaused")
+    send(world, next(MONTHS))
+    return Unpaused(dag, world, dag.switch_on())
 
 
 @pytest.mark.group("AF")
-@pytest.mark.proves("F70")
-def test_a_task_that_was_killed_inside_its_transaction_is_finished_by_its_retry_exactly_once(served: Served) -> None:
-    dag, world = served.of("killed")
-    run_id, driver = hold_in_transaction(dag, world)
-    group = os.getpgid(driver.pid)
-    members = [one for one in psutil.process_iter() if _group(one) == group]
-    assert any("java" in one.name() for one in members)
-    assert len(members) > 2
-    os.killpg(group, signal.SIGKILL)
-    assert dag.wait(run_id, RETRIED_SECONDS) == "success"
-    assert not any(map(is_alive, members))
-    assert dag.states(run_id) == all_succeeded(world)
-    assert dag.tasks(run_id)["submit"]["try_number"] == 2
-    assert done(world) == [(1, run_id)]
+@pytest.mark.proves("F77")
+def test_unpausing_after_months_starts_one_run_and_it_reads_everything(unpaused: Unpaused) -> None:
+    dag, world = unpaused.dag, unpaused.world
+    assert dag.states(unpaused.run_id) == all_succeeded(world)
+    assert done(world)[:1] == [(1, unpaused.run_id)]
+    assert dag.runs("scheduled") == [unpaused.run_id]
+    assert dag.next_run_after() > datetime.now(UTC)
     world.assert_all_counted()
 
 
-def hold_in_transaction(dag: RemoteDag, world: World) -> tuple[str, psutil.Process]:
-    """A triggered run whose driver is held where everything is produced and nothing committed; its id and the driver."""
-    dag.switch_on()
-    send(world, month=5)
+@pytest.mark.group("AF")
+@pytest.mark.proves("F77")
+def test_a_finished_run_that_is_cleared_reads_nothing_again_and_stays_green(unpaused: Unpaused) -> None:
+    dag, world = unpaused.dag, unpaused.world
+    before, starts = done(world), dag.started(unpaused.run_id)
+    dag.clear(unpaused.run_id)
+    wait_until(lambda: dag.started(unpaused.run_id) != starts, "the cleared run to begin again")
+    assert dag.wait(unpaused.run_id) == "success"
+    assert dag.states(unpaused.run_id)["submit"] == "skipped"
+    assert dag.tasks(unpaused.run_id)["new_records"]["try_number"] == 2
+    assert done(world) == before
+    world.assert_all_counted()
+
+
+@pytest.mark.group("AF")
+@pytest.mark.proves("F66")
+def test_of_two_triggers_at_once_one_reads_everything_and_the_other_is_skipped(unpaused: Unpaused) -> None:
+    dag, world = unpaused.dag, unpaused.world
+    before = len(done(world))
+    send(world, next(MONTHS))
+    with ThreadPoolExecutor(2) as clients:
+        run_ids = list(clients.map(lambda _: dag.trigger(), range(2)))
+    assert {dag.wait(run_id) for run_id in run_ids} == {"success"}
+    found = done(world)[before:]
+    assert len(found) == 1
+    (skipped,) = set(run_ids) - {run_id for _, run_id in found}
+    assert dag.states(skipped) == SKIPPED
+    world.assert_all_counted()
+
+
+def test_a_consumer_group_that_was_moved_is_told_and_the_run_goes_on_from_the_checkpoint(unpaused: Unpaused) -> None:
+    dag, world = unpaused.dag, unpaused.world
+    send(world, next(MONTHS))
+    set_group(world, partition=1, offset=0)
     run_id = dag.trigger()
-    wait_until(lambda: bool(frozen_drivers(world)), "the driver to be held in its transaction", 200)
-    (driver,) = frozen_drivers(world)
-    assert world.visible_batches() == set()
-    return run_id, driver
+    assert dag.wait(run_id) == "success"
+    told = "partition 1: the group is at 0, behind the checkpoint's "
+    assert told in dag.log(run_id, "retention")
+    assert told in dag.log(run_id, "submit")
+    assert dag.xcom(run_id, "verify", map_index=1)["1"]["read"] == PER_PARTITION
+    assert done(world)[-1][1] == run_id
+    world.assert_all_counted()
 
 
-def frozen_drivers(world: World) -> list[psutil.Process]:
-    """Python drivers of the world's pipeline that a fault point has stopped."""
-    return [one for one in psutil.process_iter() if _is_frozen_driver(one, str(world.config))]
+@pytest.mark.parametrize("way", ["rest", "command line"])
+def test_a_misspelt_parameter_ends_the_run_before_anything_is_read(stage: Stage, unpaused: Unpaused, way: str) -> None:
+    dag, world = unpaused.dag, unpaused.world
+    before = done(world)
+    send(world, next(MONTHS))
+    if way == "rest":
+        run_id = dag.trigger(accept_los=True)
+    else:
+        run_id = "by_command_line"
+        conf = ("--conf", '{"accept_los": true}', "--run-id", run_id)
+        asked = stage.command("dags", "trigger", dag.dag_id, *conf)
+        assert asked.returncode == 0, asked.stderr
+    assert dag.wait(run_id) == "failed"
+    assert dag.states(run_id)["submit"] == "upstream_failed"
+    assert "the parameter accept_los is unknown; did you mean accept_loss?" in dag.log(run_id, "new_records")
+    assert dag.tasks(run_id)["new_records"]["try_number"] == 1
+    assert done(world) == before
 
 
-def _is_frozen_driver(process: psutil.Process, config: str) -> bool:
-    try:
-        named = any(config in part for part in process.cmdline())
-        return named and process.status() == psutil.STATUS_STOPPED and process.name().startswith("python")
-    except psutil.Error:
-        return False
+def test_a_value_that_makes_no_sense_is_refused_by_rest_and_command_line_with_the_same_words(
+    stage: Stage, unpaused: Unpaused
+) -> None:
+    dag, before = unpaused.dag, unpaused.dag.runs("manual")
+    words = "0 is less than or equal to the minimum of 0"
+    with pytest.raises(Refused, match=words):
+        dag.trigger(max_records_per_batch=0)
+    asked = stage.command("dags", "trigger", dag.dag_id, "--conf", '{"max_records_per_batch": 0}')
+    assert asked.returncode != 0
+    assert words in asked.stdout + asked.stderr
+    assert dag.runs("manual") == before
 
 
-def _group(process: psutil.Process) -> int | None:
-    try:
-        return os.getpgid(process.pid)
-    except ProcessLookupError:
-        return None
+@pytest.mark.group("AF")
+@pytest.mark.proves("F66", "F76")
+def test_a_backfill_of_three_days_reads_everything_once_and_none_of_its_runs_fails(stage: Stage) -> None:
+    dag, world = stage.of("backfilled")
+    assert dag.states(dag.switch_on()) == SKIPPED
+    send(world, month=6)
+    days = ("--from-date", "2026-10-01", "--to-date", "2026-10-03")
+    asked = stage.command("backfill", "create", "--dag-id", dag.dag_id, *days, "--max-active-runs", "3")
+    assert asked.returncode == 0, asked.stderr
+    run_ids = dag.runs("backfill")
+    assert len(run_ids) == 3
+    assert {dag.wait(run_id) for run_id in run_ids} == {"success"}
+    ((batch, reader),) = done(world)
+    assert (batch, dag.states(reader)) == (1, all_succeeded(world))
+    tries = [dag.tasks(run_id)["submit"]["try_number"] for run_id in run_ids if dag.states(run_id)["submit"] == "success"]
+    assert set(tries) == {1}
+    world.assert_all_counted()
