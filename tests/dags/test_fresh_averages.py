@@ -51,6 +51,7 @@ def test_it_waits_for_the_asset_that_the_pipeline_announces(facts: Facts) -> Non
     assert "(dags/hourly_current)" in dag["doc"]
 
 
+@pytest.mark.thorough
 def test_triggered_by_hand_it_shows_what_the_last_batch_changed_or_that_there_is_none(environment: dict[str, str]) -> None:
     first, said = run(environment)
     assert first.states == {"report": "skipped"}, said
