@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"there is no {unknown[0]}")
     works = [tiny(work) if asked.tiny else work for work in chosen_works(asked.works)]
     # Sizes that say nothing about speed must not take the place of those that do.
-    folder = asked.folder / "tiny" if asked.tiny else asked.folder
+    folder = (asked.folder / "tiny" if asked.tiny else asked.folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     # A pipe has no width to fit into.
     screen = Screen(Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
