@@ -23,7 +23,7 @@ RUN UV_NO_DEV=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 UV_NO_INSTALL_PROJECT=1 sh s
 COPY conf/jars.lock conf/
 COPY spark_jobs spark_jobs
 RUN UV_NO_DEV=1 UV_NO_CACHE=1 sh scripts/make_venv.sh /opt/dayfold/.venv \
-    && python -m spark_jobs.local.setup \
+    && python -c "from spark_jobs.local.jars import fetch_jars; fetch_jars()" \
     && python -m compileall -q spark_jobs
 
 FROM base
@@ -33,6 +33,8 @@ COPY conf conf
 COPY dags dags
 COPY docker docker
 COPY notebooks notebooks
+# The class archive last, by a run of the job: it is good only for jars that stay in this layer's order.
+RUN python -m spark_jobs.local.setup
 RUN groupadd --gid 10001 dayfold \
     && useradd --uid 10001 --gid dayfold --create-home dayfold \
     && mkdir -p data/lake data/state notebooks /var/lib/kafka /var/lib/airflow \

@@ -69,11 +69,13 @@ def run_command(
     pipeline = _load(config, overrides)
     decided = {"--accept-loss": accept_loss, "--adopt-topic": adopt_topic, "--abandon": abandon}
     flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
-    if not flags and not look_ahead(pipeline, os.environ).has_work(pipeline):
+    found = None if flags else look_ahead(pipeline, os.environ)
+    if found is not None and not found.has_work(pipeline):
         typer.echo("nothing new")
         return
     label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
-    command = submit_command(job_arguments(config.resolve(), label, overrides, flags), Submission(progress=sys.stderr.isatty()))
+    submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
+    command = submit_command(job_arguments(config.resolve(), label, overrides, flags), submission)
     environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
     # Spark sends the driver's log to standard output; a command that prints no result keeps it free.
     sys.exit(subprocess.call(command, env=environment, stdout=sys.stderr))

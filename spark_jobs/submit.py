@@ -2,45 +2,66 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spark_jobs.class_archive import archive_options
 from spark_jobs.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parent.parent
 APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
 PROPERTIES = PROJECT / "conf" / "spark-defaults.conf"
 
-JAVA_OPTIONS = "-XX:+UseParallelGC"
+COLLECTOR = "-XX:+UseParallelGC"
 """The same as in `conf/spark-defaults.conf`. On few cores the default collector takes its threads' time from the job's."""
+
+FIRST_COMPILER, SMALL = "-XX:TieredStopAtLevel=1", 1_000_000
+"""Up to so many offsets a run ends before the second compiler has paid for itself: docs/performance.md."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What `spark-submit` is given besides the job's own arguments; never a secret, all of it can be seen in `ps`."""
+    """What `spark-submit` is given besides the job's own arguments; never a secret, all of it can be seen in `ps`.
+
+    `offsets` is how many the run will read, as far as it is known.
+    """
 
     conf: tuple[tuple[str, str], ...] = ()
     progress: bool = False
+    offsets: int | None = None
 
 
 PLAIN = Submission()
 
 
-def spark_conf() -> dict[str, str]:
-    """Settings of `conf/spark-defaults.conf` that hold paths, made absolute."""
+def spark_conf(offsets: int | None = None) -> dict[str, str]:
+    """Settings of `conf/spark-defaults.conf` that hold paths, made absolute, for a run that will read so many offsets."""
     jars = str(PROJECT / "jars" / "spark" / "*")
     return {
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
-        "spark.driver.defaultJavaOptions": f"{JAVA_OPTIONS} -Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}",
+        "spark.driver.defaultJavaOptions": " ".join(java_options(offsets)),
         "spark.pyspark.python": sys.executable,
     }
 
 
+def java_options(offsets: int | None) -> Iterator[str]:
+    """Options of the driver's JVM. What a user sets in `spark.driver.extraJavaOptions` comes after them and wins."""
+    yield COLLECTOR
+    yield f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}"
+    yield from archive_options()
+    if offsets is not None and offsets <= SMALL:
+        yield FIRST_COMPILER
+
+
 def submit_command(arguments: Iterable[str], submission: Submission = PLAIN) -> list[str]:
     """Command line that runs the job with these arguments."""
-    conf = {**spark_conf(), "spark.ui.showConsoleProgress": str(submission.progress).lower(), **dict(submission.conf)}
+    conf = {
+        **spark_conf(submission.offsets),
+        "spark.ui.showConsoleProgress": str(submission.progress).lower(),
+        **dict(submission.conf),
+    }
     return [
         str(spark_submit()),
         "--properties-file",
@@ -53,10 +74,19 @@ def submit_command(arguments: Iterable[str], submission: Submission = PLAIN) -> 
 
 def spark_submit() -> Path:
     """Spark's own launcher, of the installed pyspark; found without importing it, which a DAG file must not do."""
+    return _pyspark() / "bin" / "spark-submit"
+
+
+def spark_jars() -> tuple[Path, Path]:
+    """The folders of the driver's class path, in its order."""
+    return PROJECT / "jars" / "spark", _pyspark() / "jars"
+
+
+def _pyspark() -> Path:
     pyspark = importlib.util.find_spec("pyspark")
     if pyspark is None or pyspark.origin is None:
         raise ConfigurationError("pyspark is not installed beside this Python; run `make setup`")
-    return Path(pyspark.origin).parent / "bin" / "spark-submit"
+    return Path(pyspark.origin).parent
 
 
 def job_arguments(config: Path, run_id: str, overrides: Sequence[str], flags: Iterable[str]) -> list[str]:

@@ -1,8 +1,9 @@
-"""`python -m spark_jobs.local.setup`: a Java to run on and the pinned jars; next to nothing to do when both are there."""
+"""`python -m spark_jobs.local.setup`: a Java to run on, the pinned jars, the class archive; next to nothing to do when all are there."""
 
 import sys
 
 from spark_jobs.errors import DayfoldError
+from spark_jobs.local.class_archive import make_archive
 from spark_jobs.local.jars import fetch_jars
 from spark_jobs.local.java import install_java, search_java
 
@@ -10,9 +11,9 @@ from spark_jobs.local.java import install_java, search_java
 def main() -> int:
     """Set up what is missing; the exit code of the error that prevents it."""
     try:
-        if search_java() is None:
-            install_java()
+        java = search_java() or install_java()
         fetch_jars()
+        make_archive(java)
     except DayfoldError as error:
         print(error, file=sys.stderr)
         return error.exit_code

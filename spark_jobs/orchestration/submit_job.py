@@ -42,6 +42,7 @@ class SubmitJob(SparkSubmitOperator):
         operator = getattr(context.get("dag_run"), "triggering_user_name", None)
         with failures_of_tasks():
             self.application_args = [argument for argument in self.application_args or [] if argument]
+            self.conf = {**(self.conf or {}), **spark_conf(planned_offsets(context))}
             self._hook = self._get_hook(operator)
         try:
             super().execute(context)
@@ -82,6 +83,13 @@ def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:
         # Backfills heed no max_active_runs: their runs wait here for one another instead of wearing out their tries at the lock.
         max_active_tis_per_dag=1,
     )
+
+
+def planned_offsets(context: "Context") -> int | None:
+    """How many offsets the task `new_records` of this run found to read; none where it did not get so far."""
+    instance = context.get("ti")
+    plan = instance.xcom_pull(task_ids="new_records", key="plan") if instance else None
+    return plan["count"] if plan else None
 
 
 def require_connection(name: str) -> "Connection":

@@ -13,7 +13,7 @@ import pytest
 
 from spark_jobs.local import airflow
 from spark_jobs.local.airflow import DagRunResult
-from spark_jobs.submit import spark_submit
+from spark_jobs.submit import FIRST_COMPILER, spark_submit
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input
 from tests.listeners import StatsD, WebServer, statsd, web_server
@@ -28,7 +28,7 @@ NOTHING_VERIFIED = dict.fromkeys(UNMAPPED, "success")
 
 @dataclass(frozen=True)
 class Scheduler:
-    """An Airflow whose only pipeline is the world's. Every start of Spark leaves a line in the file `starts`.
+    """An Airflow whose only pipeline is the world's. Every start of Spark leaves a line with its arguments in the file `starts`.
 
     Metrics and lineage are switched on, and heard.
     """
@@ -50,9 +50,9 @@ class Scheduler:
         return self.folder / "dag_run.log"
 
     @property
-    def spark_starts(self) -> int:
+    def spark_starts(self) -> list[str]:
         starts = self.folder / "starts"
-        return len(starts.read_text().splitlines()) if starts.exists() else 0
+        return starts.read_text().splitlines() if starts.exists() else []
 
     def stop_telling(self) -> int:
         """Metrics and lineage are off from now on; how much of them was heard until now."""
@@ -91,7 +91,7 @@ def scheduler(new_world: NewWorld, tmp_path: Path) -> Iterator[Scheduler]:
     world = new_world()
     launcher = tmp_path / "bin" / "spark-submit"
     launcher.parent.mkdir()
-    launcher.write_text(f'#!/bin/sh\necho started >> {tmp_path / "starts"}\nexec {spark_submit()} "$@"\n')
+    launcher.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "starts"}\nexec {spark_submit()} "$@"\n')
     launcher.chmod(0o755)
     environment = airflow.airflow_environment(tmp_path / "airflow")
     environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
@@ -170,7 +170,7 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     second = scheduler.run()
     assert second.succeeded
     assert second.states == NOTHING_VERIFIED | dict.fromkeys(("submit", "finished_batches", "verify"), "skipped")
-    assert scheduler.spark_starts == 1
+    assert len(scheduler.spark_starts) == 1
     assert warnings_of_expiry(scheduler) == 0
     assert scheduler.asset_events(second) == []
     assert scheduler.metrics.values(f"airflow.dayfold.{world.pipeline.name}.lag_before") == [(everything, "g"), (0, "g")]
@@ -182,7 +182,7 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
         ("finished_batches", "verify"), "upstream_failed"
     )
     assert "names no Spark master" in scheduler.log.read_text()
-    assert scheduler.spark_starts == 1
+    assert len(scheduler.spark_starts) == 1
 
     scheduler.environment["DAYFOLD__LIMITS__MAX_VERIFY_TASKS"] = "2"
     fourth = scheduler.run(max_records_per_batch=sent * 2, accept_loss=True)
@@ -193,5 +193,5 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     summary = scheduler.xcom(fourth, "finished_batches", "summary")
     assert (summary["batch"], summary["batches"]) == (3, 2)
     assert [(one["start"], one["end"]) for one in summary["partitions"].values()] == [(sent, 2 * sent)] * world.partitions
-    assert scheduler.spark_starts == 2
+    assert [FIRST_COMPILER in arguments for arguments in scheduler.spark_starts] == [True, True]
     assert scheduler.heard == heard
