@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-ASK_SECONDS = 30.0
+ASK_SECONDS, SOON_SECONDS = 30.0, 2.0
 # Nothing on loopback is asked through a proxy, whatever the environment says.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PARTS = ("scheduler", "triggerer", "dag_processor")
@@ -59,6 +59,15 @@ class AirflowApi:
             if refused.status == 404:
                 return False
             raise
+
+
+def answers(address: str) -> bool:
+    """Whether an API server is there and answers soon."""
+    try:
+        with _OPENER.open(f"{address}/api/v2/monitor/health", timeout=SOON_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _ask(method: str, url: str, body: Any, headers: dict[str, str]) -> Any:

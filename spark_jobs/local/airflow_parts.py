@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from spark_jobs.local.airflow_api import answers
 from spark_jobs.local.interrupts import interrupted_once
 
 # The servers of logs would listen on all addresses; on one machine the files are read instead.
@@ -28,6 +29,8 @@ PARTS = {
     "dag-processor": (),
     "triggerer": ("--skip-serve-logs",),
 }
+FIRST = "api-server"
+"""The others begin when it answers: tasks report to it, and one that is started again while it still starts would lose a try."""
 END_SECONDS = 15.0
 """How long the parts may take to end in order; a task at work is not waited for, the next run finishes what it began."""
 KILL_SECONDS = 5.0
@@ -42,7 +45,9 @@ def run_parts(folder: Path) -> int:
         with interrupted_once():
             for name, arguments in PARTS.items():
                 parts[name] = _start([name, *arguments], folder / f"{name}.log")
-            return _watch(parts)
+                if name == FIRST and (code := _watch(parts, _is_asked)) is not None:
+                    return code
+            return _watch(parts) or 0
     except KeyboardInterrupt:
         return 0
     finally:
@@ -63,8 +68,13 @@ def _start(arguments: list[str], log: Path) -> Part:
         )
 
 
-def _watch(parts: dict[str, Part]) -> int:
-    while True:
+def _is_asked() -> bool:
+    return answers(os.environ["AIRFLOW__API__BASE_URL"])
+
+
+def _watch(parts: dict[str, Part], is_enough: Callable[[], bool] = bool) -> int | None:
+    """The exit code once a part has ended or nobody wants them any more; None once it is enough."""
+    while not is_enough():
         ended = [name for name, part in parts.items() if part.poll() is not None]
         if ended:
             print(f"{', '.join(ended)} ended by itself", file=sys.stderr)
@@ -72,6 +82,7 @@ def _watch(parts: dict[str, Part]) -> int:
         readable, _, _ = select.select([sys.stdin], [], [], 0.5)
         if readable and not os.read(sys.stdin.fileno(), 1024):
             return 0
+    return None
 
 
 def end_sessions(sessions: Iterable[int], seconds: float = END_SECONDS) -> None:

@@ -43,6 +43,18 @@ class RunningAirflow:
         self.parts.wait()
         raise TryAgain(f"Airflow ended by itself; its logs are in {self.logs}")
 
+    def wait_for(self, unready: Callable[[], str | None], on_news: Callable[[str], object]) -> None:
+        """Until no part is unready any more; `TryAgain` if that takes too long or a part ends."""
+        deadline = time.monotonic() + READY_SECONDS
+        while (part := unready()) is not None:
+            on_news(f"waiting for the {part}")
+            if self.parts.poll() is not None:
+                self.wait()
+            if time.monotonic() > deadline:
+                raise TryAgain(f"Airflow's {part} is not ready after {READY_SECONDS:.0f} s; see {self.logs / f'{part}.log'}")
+            with suppress(subprocess.TimeoutExpired):
+                self.parts.wait(0.5)
+
 
 def choose_port(wanted: int | None) -> int:
     """The wanted port, or `ConfigurationError` if it is taken; if none is wanted the usual one or, failing that, any free one."""
@@ -60,6 +72,10 @@ def server_environment(environment: Mapping[str, str], port: int) -> dict[str, s
         "API__WORKERS": "1",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(TASKS_AT_ONCE),
+        # On a busy machine an answer takes longer than the usual 5 s, and a task that waits for it in vain loses a try.
+        "WORKERS__EXECUTION_API_TIMEOUT": "30",
+        # A task of a scheduler that was killed is found again this many seconds after a new start, not after five minutes.
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(Path(environment["AIRFLOW_HOME"]) / _PASSWORDS),
     }
@@ -93,7 +109,8 @@ def running_airflow(
     parts = _start_parts(environment, logs)
     try:
         running = RunningAirflow(api, logs, parts)
-        _wait_until_ready(running, on_news)
+        started = datetime.now(UTC)
+        running.wait_for(lambda: api.unready(started), on_news)
         yield running
     finally:
         _end(parts)
@@ -111,19 +128,6 @@ def _start_parts(environment: Mapping[str, str], logs: Path) -> "subprocess.Pope
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def _wait_until_ready(running: RunningAirflow, on_news: Callable[[str], object]) -> None:
-    started, deadline = datetime.now(UTC), time.monotonic() + READY_SECONDS
-    while (part := running.api.unready(started)) is not None:
-        on_news(f"waiting for the {part}")
-        if running.parts.poll() is not None:
-            running.wait()
-        if time.monotonic() > deadline:
-            log = running.logs / f"{part}.log"
-            raise TryAgain(f"Airflow's {part} is not ready after {READY_SECONDS:.0f} s; see {log}")
-        with suppress(subprocess.TimeoutExpired):
-            running.parts.wait(0.5)
 
 
 def _end(parts: "subprocess.Popen[bytes]") -> None:

@@ -42,6 +42,7 @@ def _serve(ground: Ground, home: Path, port: int, screen: Screen) -> None:
         news = ["its database"]
         with screen.waiting("Airflow", lambda: news[-1]) as clock:
             running = started.enter_context(running_airflow(scheduler.environment, port, news.append))
+            running.wait_for(lambda: None if running.api.has_dag(ground.pipeline.name) else "dag-processor", news.append)
         screen.done("Airflow", f"{running.api.address}, logs in {running.logs}", clock.seconds)
         for line in welcome(ground, running):
             screen.say(line)

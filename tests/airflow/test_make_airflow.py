@@ -1,26 +1,18 @@
 """`make airflow`: the whole of it in a project folder of its own, from the first line it says to the last process it ends."""
 
-import re
-import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import pytest
 
 from spark_jobs.errors import PipelineBusy
 from spark_jobs.local.airflow_api import AirflowApi, Refused
 from spark_jobs.local.kafka_server import find_broker, stop_broker
 from spark_jobs.local.serving import serve_airflow
-from spark_jobs.submit import PROJECT
-from tests.airflow.rest import RemoteDag, is_alive
+from tests.airflow.making import Made, make_project, making, world_of
+from tests.airflow.rest import is_alive
 from tests.submitted import wait_until
-from tests.world import World, reading
+from tests.world import reading
 
 # One worker runs all of it: the tests look at the same Airflow.
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("make airflow")]
@@ -30,55 +22,13 @@ PARTITIONS, PER_PARTITION = 4, 30
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
-@dataclass(frozen=True)
-class Made:
-    """The command at work, what it has said, and how to get in."""
-
-    process: "subprocess.Popen[bytes]"
-    project: Path
-    said: str
-
-    @property
-    def dag(self) -> RemoteDag:
-        found = {name: re.search(rf"^{name} +(\S+)$", self.said, re.MULTILINE) for name in ("open", "user", "password")}
-        assert all(found.values()), self.said
-        return RemoteDag(AirflowApi(*(match[1] for match in found.values() if match)), "daily_voltage")
-
-    @property
-    def processes(self) -> list[psutil.Process]:
-        """All that it has started, and all that those have."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def listening(self) -> set[tuple[str, int]]:
-        """Addresses that any of its processes listens on now."""
-        found = set()
-        for one in self.processes:
-            with suppress(psutil.NoSuchProcess):
-                sockets = one.net_connections(kind="inet")
-                found |= {(each.laddr[0], each.laddr[1]) for each in sockets if each.status == psutil.CONN_LISTEN}
-        return found
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    project = tmp_path_factory.mktemp("project")
-    (project / "conf" / "pipelines").mkdir(parents=True)
-    shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", project / "conf" / "pipelines")
-    script = f"from pathlib import Path; from spark_jobs.local.serving import *; serve_airflow(Path({str(project)!r}))"
-    said = project / "said.txt"
-    with said.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script], stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-        )
+    project = make_project(tmp_path_factory.mktemp("made"))
     try:
-        ready = "Ctrl-C stops all of it"
-        wait_until(lambda: process.poll() is not None or ready in said.read_text(), "Airflow to be ready", START_SECONDS)
-        assert process.poll() is None, said.read_text()
-        yield Made(process, project, said.read_text())
+        with making(project) as running:
+            yield running
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
         stop_broker(project / "data" / "kafka")
 
 
@@ -118,10 +68,7 @@ def test_parameters_that_make_no_sense_are_refused_by_the_rest_api(made: Made, c
 @pytest.mark.group("AF")
 @pytest.mark.proves("F72")
 def test_a_triggered_run_verifies_each_partition_and_all_of_it_listens_on_loopback_only(made: Made) -> None:
-    dag, heard = made.dag, made.listening()
-    broker = find_broker(made.project / "data" / "kafka")
-    assert broker is not None
-    world = World(broker.bootstrap, made.project / "conf" / "pipelines" / "daily_voltage.yaml", PARTITIONS, lambda: None)
+    dag, heard, world = made.dag, made.listening(), world_of(made, PARTITIONS)
     dag.switch_on()
     for partition in range(PARTITIONS):
         world.send(
@@ -137,7 +84,7 @@ def test_a_triggered_run_verifies_each_partition_and_all_of_it_listens_on_loopba
     mapped = [f"verify[{number}]" for number in range(PARTITIONS)]
     assert dag.states(run_id) == dict.fromkeys(["new_records", "retention", "submit", "finished_batches", *mapped], "success")
     assert {address for address, _ in heard} <= set(LOOPBACK)
-    assert {int(dag.api.address.rpartition(":")[2]), broker.port} < {port for _, port in heard}
+    assert {int(dag.api.address.rpartition(":")[2]), int(world.bootstrap.rpartition(":")[2])} < {port for _, port in heard}
     assert len({port for _, port in heard}) > 3, "Spark was not seen to listen"
 
     topic = world.pipeline.input.topic
