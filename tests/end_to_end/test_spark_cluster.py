@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.world import World, reading
 pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("spark_cluster")]
 
 APPLICATIONS = "app-*"
+WAITING_SECONDS = 180.0
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,20 @@ def test_a_master_that_does_not_answer_is_told_in_one_sentence_and_tried_again(w
     assert "Traceback" not in output
     assert world.run()
     world.assert_all_counted()
+
+
+@pytest.mark.thorough
+def test_a_job_says_that_it_waits_while_no_worker_has_room_for_it(
+    cluster: Cluster, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    run = world.submit(conf={"spark.master": cluster.master, "spark.executor.memory": "64g"})
+    assert run.process.stdout is not None
+    deadline = threading.Timer(WAITING_SECONDS, run.process.kill)
+    deadline.start()
+    assert any("ensure that workers are registered and have sufficient resources" in line for line in run.process.stdout)
+    deadline.cancel()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
