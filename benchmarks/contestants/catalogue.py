@@ -10,7 +10,7 @@ from benchmarks.contestants.contestant import Contestant, Place
 from benchmarks.contestants.results import csv_averages, delta_averages, delta_records
 from spark_jobs.local.jars import fetch_jars, jar_paths
 from spark_jobs.local.java import find_java
-from spark_jobs.submit import PROJECT, spark_conf, spark_submit, submit_command
+from spark_jobs.submit import PROJECT, Submission, spark_conf, spark_submit, submit_command
 
 SCRIPTS = Path(__file__).parent
 LOCK, JARS = PROJECT / "benchmarks" / "jars.lock", PROJECT / "jars" / "bench"
@@ -40,8 +40,8 @@ def _streaming(script: str, place: Place) -> list[str]:
 
 
 def _tuned_streaming(script: str, place: Place) -> list[str]:
-    """With the settings that ours has: its collector, two shuffle partitions, jars on the class path, no web UI."""
-    settings = {**DELTA_CONF, **spark_conf(), "spark.databricks.delta.snapshotPartitions": "1"}
+    """With the settings that ours has for as many records: collector, compilers, class archive, two shuffle partitions, no web UI."""
+    settings = {**DELTA_CONF, **spark_conf(place.fresh), "spark.databricks.delta.snapshotPartitions": "1"}
     properties = ["--properties-file", str(PROJECT / "conf" / "spark-defaults.conf")]
     return [str(spark_submit()), *properties, *_conf(settings), str(SCRIPTS / script), *_arguments(place)]
 
@@ -73,7 +73,7 @@ def _java_count(log: str) -> int:
 
 
 def _spark_reading(place: Place) -> list[str]:
-    command = submit_command([*_arguments(place), json.dumps(place.starts)])
+    command = submit_command([*_arguments(place), json.dumps(place.starts)], Submission(offsets=place.fresh))
     command[command.index(str(PROJECT / "spark_jobs" / "daily_averages.py"))] = str(SCRIPTS / "spark_reading.py")
     return command
 

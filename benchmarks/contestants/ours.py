@@ -13,7 +13,7 @@ from benchmarks.contestants.contestant import Contestant, Place
 from benchmarks.contestants.results import delta_averages, delta_records
 from spark_jobs.config import load_pipeline
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.submit import job_arguments, submit_command
+from spark_jobs.submit import Submission, job_arguments, submit_command
 
 CONFIG = "pipeline.yaml"
 RECORDS_OFF = "records=off"
@@ -45,7 +45,9 @@ def _command(place: Place, *overrides: str) -> list[str]:
     config = write_config(place)
     limits = [f"limits.max_records_per_batch={place.batch}"] if place.batch else []
     asked = [*overrides, *limits]
-    return _by_hand(config, asked) if place.idle else submit_command(job_arguments(config, "benchmark", asked, []))
+    if place.idle:
+        return _by_hand(config, asked)
+    return submit_command(job_arguments(config, "benchmark", asked, []), Submission(offsets=place.fresh))
 
 
 def _by_hand(config: Path, overrides: list[str]) -> list[str]:
