@@ -69,9 +69,9 @@ bench: setup ## Time ours beside the alternatives: make bench WORKS="small two_m
 	@$(BIN)/python -m benchmarks $(WORKS) --repeats $(or $(REPEATS),3)
 
 # The first compiler alone, as in the tests: JVMs that live for seconds take a third less.
-bench-small: setup ## Every contestant with next to no records: whether it is right, not how fast
+bench-small: setup ## The contestants with next to no records: whether they are right, not how fast
 	@JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m benchmarks two_million --tiny --repeats 1 --contestants ours ours_averages streaming_averages \
-	  streaming_everything tutorial polars flink java_reading librdkafka_reading spark_reading
+	  streaming_everything_tuned tutorial polars flink java_reading librdkafka_reading spark_reading
 	@JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m benchmarks small --tiny --repeats 1 --contestants ours tutorial polars
 
 bench-docs: setup ## Take the results of the last `make bench` into docs/

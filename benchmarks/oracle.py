@@ -87,12 +87,15 @@ def published(bootstrap: str, topic: str, partitions: int) -> dict[Key, Decimal]
         consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
         left = partitions
         while left:
-            messages = consumer.consume(10_000, timeout=30)
-            if not messages:
+            # One by one: asked for more, the consumer waits for them until the timeout.
+            message = consumer.poll(30)
+            if message is None:
                 raise TimeoutError(f"{topic} was not read to its end within 30 s")
-            ended = [message for message in messages if message.error()]
-            left -= len(ended)
-            found |= dict(map(_published, (message for message in messages if not message.error())))
+            if message.error():
+                left -= 1
+                continue
+            key, average = _published(message)
+            found[key] = average
     finally:
         consumer.close()
     return found

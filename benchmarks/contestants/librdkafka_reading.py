@@ -20,7 +20,7 @@ def main(bootstrap: str, topic: str) -> None:
     consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
     count, left = 0, len(partitions)
     while left:
-        for message in consumer.consume(50_000, timeout=1):
+        for message in consumer.consume(50_000, timeout=0.1):
             error = message.error()
             if error is None:
                 count += 1

@@ -49,7 +49,7 @@ def chunks(consumer: Consumer, topic: str) -> Iterator[list[Message]]:
     consumer.assign([TopicPartition(topic, one.partition, max(0, one.offset)) for one in committed])
     left, chunk = len(partitions), list[Message]()
     while left:
-        for message in consumer.consume(50_000, timeout=1):
+        for message in consumer.consume(50_000, timeout=0.1):
             error = message.error()
             if error is None:
                 chunk.append(message)
