@@ -28,7 +28,7 @@ test: lint types ## All checks and all tests, on a Kafka of their own
 	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup
 
 test-long: setup browser ## What `make test` leaves out: a whole Airflow and its pages, the commands of the containers, a Spark cluster, notebooks
-	@$(BIN)/pytest --thorough -m thorough tests/airflow tests/dags tests/end_to_end
+	@$(BIN)/pytest --thorough -m thorough -n $(or $(WORKERS),2) --dist loadgroup tests/airflow tests/dags tests/end_to_end
 
 browser: ## Chromium and its driver for the tests of Airflow's pages: whatever is missing
 	@sh scripts/find_browser.sh
