@@ -42,7 +42,8 @@ class Memory:
         for pid in descendants(os.getpid()):
             with suppress(OSError, KeyError, ValueError):
                 status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-                name = status["Name"].strip()
+                # What runs, not how it is called: a console script is Python, whatever its name.
+                name = Path(f"/proc/{pid}/exe").readlink().name
                 self.highest[name] = max(self.highest.get(name, 0), _bytes(status["VmHWM"]))
                 together += _bytes(status["VmRSS"])
         self.together = max(self.together, together)

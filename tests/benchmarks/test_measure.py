@@ -33,6 +33,14 @@ def test_peak_memory_is_that_of_the_largest_process(tmp_path: Path) -> None:
     assert found.together_bytes >= 200 << 20
 
 
+def test_a_console_script_is_measured_as_the_python_that_it_is(tmp_path: Path) -> None:
+    script = tmp_path / "named_otherwise"
+    script.write_text(f"#!{sys.executable}\nheld = bytearray(b'x') * (200 << 20)\n{SPIN}")
+    script.chmod(0o755)
+    found = run_measured([str(script)], os.environ, tmp_path / "script.log", 60)
+    assert 200 << 20 < found.python_bytes < 300 << 20
+
+
 def test_written_bytes_count_though_the_file_is_gone(tmp_path: Path) -> None:
     script = "from pathlib import Path\nimport os\nfile = open('big', 'wb')\nfile.write(b'x' * (8 << 20))\nfile.flush()\nos.fsync(file.fileno())\nos.unlink('big')\n"
     assert measured(tmp_path, script).written_bytes >= 8 << 20
