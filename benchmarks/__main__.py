@@ -73,8 +73,12 @@ def main(arguments: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     # A pipe has no width to fit into.
     screen = Screen(Console(width=None if sys.stdout.isatty() else PIPE_WIDTH))
-    with interrupted_once():
-        results = run_all(works, asked.contestants, asked.repeats, folder, screen)
+    try:
+        with interrupted_once():
+            results = run_all(works, asked.contestants, asked.repeats, folder, screen)
+    except KeyboardInterrupt:
+        screen.say(f"stopped; what was finished is in {folder / 'results.json'}")
+        return 130
     report.write(results, folder)
     for work in works:
         screen.console.print(report.terminal_table(results.works[work.name]))
