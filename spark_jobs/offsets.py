@@ -103,6 +103,11 @@ def find_losses(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tup
     return tuple(losses)
 
 
+def lag_of(partition: Partition, starts: Mapping[int, int]) -> int:
+    """How many offsets of a partition a run would read now that begins at `starts`, or at the first one that is still there."""
+    return max(0, partition.stable - max(partition.low, starts.get(partition.number, 0)))
+
+
 def vanished_partitions(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tuple[int, ...]:
     """Stored partitions that the topic no longer has; Kafka never removes one, so something else is wrong."""
     return tuple(sorted(ends.keys() - {partition.number for partition in partitions}))

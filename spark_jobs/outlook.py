@@ -14,6 +14,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.errors import DayfoldError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
+from spark_jobs.offsets import lag_of
 
 log = logging.getLogger("dayfold")
 
@@ -34,7 +35,7 @@ def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
         topic = broker.topic(pipeline.input.topic)
         starts = planning.find_starts(broker, pipeline, progress, topic)
-    return sum(max(0, one.stable - starts[one.number]) for one in topic.partitions)
+    return sum(lag_of(one, starts) for one in topic.partitions)
 
 
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:

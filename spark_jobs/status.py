@@ -3,7 +3,7 @@
 Found without Spark and without writing anything; how it is printed is known in `reports.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from spark_jobs.errors import DecisionNeeded
 from spark_jobs.group_drift import look_at_group
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
-from spark_jobs.offsets import Partition, Topic
+from spark_jobs.offsets import Topic, lag_of
 from spark_jobs.watch import Expiry, HeldBack, Retention
 
 
@@ -104,15 +104,11 @@ def _partitions(
             low=one.low,
             stable=one.stable,
             high=one.high,
-            lag=_lag(one, starts),
+            lag=lag_of(one, starts),
             held=held.get(one.number),
             expiry=expiries.get(one.number),
             verdict=judge(progress, topic, one, group.get(one.number), reading.ends),
         )
-
-
-def _lag(partition: Partition, starts: Mapping[int, int]) -> int:
-    return max(0, partition.stable - max(partition.low, starts.get(partition.number, 0)))
 
 
 def _offset_of(group: GroupOffset | None) -> int | None:
