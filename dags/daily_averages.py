@@ -12,7 +12,7 @@ Beside them, `retention` warns in its log of unread records that expire soon, of
 group that was moved. It never fails, and nothing waits for it.
 
 A run that was killed is finished by the next one, with exactly the same records. Dates of a run mean nothing to the job: to catch
-up, trigger it once. Two runs at a time do no harm, the second one fails and is tried again.
+up, trigger it once. Two runs at a time do no harm: the second one waits, or fails and is tried again.
 """
 
 import os
