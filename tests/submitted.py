@@ -36,9 +36,13 @@ class SubmittedRun:
         return self.process.pid
 
     def finish(self) -> tuple[int, str]:
-        """Exit code and all that it said (Spark merges the driver's two outputs)."""
+        """Exit code and all that it said (Spark merges the driver's two outputs), once nothing of it is left.
+
+        The driver writes to a pipe of the JVM's, so the end of the output does not say that a killed driver has let go of the lock.
+        """
         output, _ = self.process.communicate(timeout=SECONDS)
         self.said.append(output)
+        wait_until(lambda: not _lives(self.pid), "the processes of the run to end")
         return self.process.returncode, output
 
     def wait_until_frozen(self) -> None:
@@ -79,6 +83,25 @@ def start_run(command: Sequence[str], environment: Mapping[str, str]) -> Submitt
             command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     )
+
+
+def _lives(group: int) -> bool:
+    """Whether a process of the group still holds anything: a zombie does not, unless threads of it are still ending."""
+    return any(
+        _group(one) == group and (_status(one) != psutil.STATUS_ZOMBIE or _threads(one) > 1) for one in psutil.process_iter()
+    )
+
+
+def _threads(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return process.num_threads()
+    return 0
+
+
+def _group(process: psutil.Process) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(process.pid)
+    return None
 
 
 def _name(process: psutil.Process) -> str:
