@@ -12,7 +12,7 @@ import pyarrow as pa
 from spark_jobs.lake import SCHEMAS
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 _SIX_PLACES = Decimal("0.000001")
 _EXACT = Context(prec=60)
@@ -27,12 +27,35 @@ def contributions_of(records: "DataFrame") -> "DataFrame":
     from pyspark.sql import functions as F
 
     accepted = records.where(F.col("rejected_because").isNull())
-    return accepted.groupBy("batch", "partition", "date").agg(
+    return accepted.groupBy("batch", "partition", "date").agg(*_sums())
+
+
+def sums_of(records: "DataFrame") -> "DataFrame":
+    """The same in one pass with the counts of all records, one row per batch, partition and date; of rejected ones `date` is null.
+
+    In: the columns of `records`. Out: the columns of `contributions`, which are null or 0 for rejected records, and of all records
+    `read` and `rounded` as counts, `first` and `last` as offsets.
+    """
+    from pyspark.sql import functions as F
+
+    return records.groupBy("batch", "partition", "date").agg(
+        *_sums(),
+        F.count(F.lit(1)).alias("read"),
+        F.count("rounded_from").alias("rounded"),
+        F.min("offset").alias("first"),
+        F.max("offset").alias("last"),
+    )
+
+
+def _sums() -> "list[Column]":
+    from pyspark.sql import functions as F
+
+    return [
         F.sum("value").cast("decimal(38,6)").alias("value_sum"),
         F.count("value").alias("value_count"),
         F.min("value").alias("value_min"),
         F.max("value").alias("value_max"),
-    )
+    ]
 
 
 def daily_averages_of(contributions: pa.Table, *, batch: int) -> pa.Table:

@@ -18,7 +18,7 @@ from spark_jobs.errors import Superseded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once, read_rows
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
 
-State = Literal["PLANNED", "DONE", "ABANDONED", "LOSS", "ADOPTED"]
+State = Literal["PLANNED", "COUNTED", "DONE", "ABANDONED", "LOSS", "ADOPTED"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,28 @@ class Counts:
     accepted: int
     rejected: int
     gaps: int
+
+    @property
+    def only_rejected(self) -> "Counts":
+        """What is stored of the same where accepted records are not kept."""
+        return replace(self, read=self.rejected, accepted=0)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of a batch's offsets, before anything of it is averaged; `gaps` says why, per partition that has some."""
+
+    counts: tuple[Counts, ...]
+    rounded: int
+    gaps: Mapping[str, str]
+
+    @property
+    def read(self) -> int:
+        return sum(one.read for one in self.counts)
+
+    @property
+    def accepted(self) -> int:
+        return sum(one.accepted for one in self.counts)
 
 
 @dataclass(frozen=True)
@@ -45,16 +67,27 @@ class Checkpoint:
     counts: tuple[Counts, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def keeps_records(self) -> bool:
+        """Whether the batch's accepted records are in the table `records`; rows that do not say so are of a time when all were."""
+        return bool(self.details.get("records", True))
+
+    @property
+    def kept(self) -> tuple[Counts, ...]:
+        """What the table `records` holds of the batch, by its counts."""
+        return self.counts if self.keeps_records else tuple(one.only_rejected for one in self.counts)
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the pipeline stands: the fold of all rows so far."""
+    """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records is."""
 
     last_batch: int = 0
     topic_id: str | None = None
     ends: Mapping[int, int] = field(default_factory=dict)
     table_ids: Mapping[str, str] = field(default_factory=dict)
     unfinished: Plan | None = None
+    counted: Tally | None = None
     last_done: Checkpoint | None = None
 
     @property
@@ -68,11 +101,13 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
         case "PLANNED":
             plan = plan_of(row)
             return replace(progress, last_batch=row.batch, topic_id=row.topic_id, table_ids=plan.table_ids, unfinished=plan)
+        case "COUNTED":
+            return replace(progress, counted=Tally(row.counts, row.details["rounded"], row.details["gaps"]))
         case "DONE":
-            return replace(progress, ends={**progress.ends, **ends_of(row.ranges)}, unfinished=None, last_done=row)
+            return replace(progress, ends={**progress.ends, **ends_of(row.ranges)}, unfinished=None, counted=None, last_done=row)
         case "ABANDONED":
             starts = {one.partition: one.start for one in row.ranges}
-            return replace(progress, ends={**progress.ends, **starts}, unfinished=None)
+            return replace(progress, ends={**progress.ends, **starts}, unfinished=None, counted=None)
         case "LOSS":
             resume = {int(number): offset for number, offset in row.details["resume"].items()}
             return replace(progress, ends={**progress.ends, **resume})
@@ -88,6 +123,7 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
         "output_starts": {str(number): offset for number, offset in plan.output_starts.items()},
         "table_ids": dict(plan.table_ids),
         "nonce": plan.nonce,
+        "records": plan.keeps_records,
     }
     return Checkpoint(plan.batch, "PLANNED", run_id, at, plan.topic_id, plan.ranges, details=details)
 
@@ -103,7 +139,14 @@ def plan_of(row: Checkpoint) -> Plan:
         output_starts={int(number): offset for number, offset in row.details["output_starts"].items()},
         table_ids=row.details["table_ids"],
         nonce=row.details["nonce"],
+        keeps_records=row.keeps_records,
     )
+
+
+def counted(plan: Plan, tally: Tally, run_id: str, at: datetime) -> Checkpoint:
+    """The row that makes the counts of a batch binding whose records are not kept: what is averaged later must be as many."""
+    details = {"rounded": tally.rounded, "gaps": dict(tally.gaps), "records": plan.keeps_records}
+    return Checkpoint(plan.batch, "COUNTED", run_id, at, plan.topic_id, plan.ranges, tally.counts, details)
 
 
 class CheckpointLog:

@@ -141,6 +141,9 @@ class Pipeline(Section):
     state: Path = Path("data/state")
     input: InputSettings
     output: OutputSettings
+    records: bool = Field(
+        True, description="off: the table records gets only what is rejected, and batches are averaged from Kafka"
+    )
     limits: Limits = Limits()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     alerts: AlertSettings = AlertSettings()

@@ -1,7 +1,7 @@
 """The job: one Kafka topic to exact daily averages, every record counted exactly once.
 
 Submitted with `spark-submit spark_jobs/daily_averages.py --config conf/pipelines/daily_voltage.yaml`. `run` tells the story;
-`planning.py` decides what a batch reads; `steps.py`, `steps_records.py` and `steps_averages.py` hold each step with its kill windows.
+`planning.py` decides what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its kill windows.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_records, table_health
+from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_counts, steps_records, table_health
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
@@ -104,17 +104,17 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
 
 def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
+    take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
-        rows = steps_records.save_records(job, plan, topics.input)
-        gaps = steps_records.explain_gaps(job, plan, topics.input, rows)
-        steps_records.require_few_rejected(job, plan, rows)
+        tally, add_up = take(job, plan, topics.input)
+        steps_records.require_few_rejected(job, plan, tally)
     with step(job, plan, "contributions"):
-        contributions = steps_averages.save_contributions(job, plan, sum(one.accepted for one in rows.values()))
+        contributions = steps_averages.save_contributions(job, plan, tally.accepted, add_up)
     with step(job, plan, "averages"):
         averages = steps_averages.save_averages(job, plan, contributions)
     with step(job, plan, "publish"):
         published = steps.publish(job, plan, publisher, averages)
-    done = steps.finish(job, plan, rows, gaps, published)
+    done = steps.finish(job, plan, tally, published)
     log.info("done     batch %d: %s", plan.batch, steps.summary(done))
     return done
 

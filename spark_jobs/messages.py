@@ -33,6 +33,16 @@ def read_messages(spark: "SparkSession", topic: str, ranges: Iterable[OffsetRang
     return spark.read.format("kafka").options(**options).load()
 
 
+def holes_of(messages: "DataFrame") -> "DataFrame":
+    """Where offsets jump: `partition`, `start` and `end` (exclusive) of each hole between two visible records."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    before = F.lag("offset").over(Window.partitionBy("partition").orderBy("offset"))
+    neighbours = messages.select("partition", before.alias("before"), "offset").where(F.col("offset") > F.col("before") + 1)
+    return neighbours.select("partition", (F.col("before") + 1).alias("start"), F.col("offset").alias("end"))
+
+
 def range_options(topic: str, ranges: Iterable[OffsetRange]) -> dict[str, str]:
     """Numeric starts and ends of every partition that has something to read.
 

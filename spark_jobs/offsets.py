@@ -155,7 +155,7 @@ class Plan:
     """A batch before anything is read: its ranges and all else that a rerun needs to do exactly the same again.
 
     `output_starts` are the ends of the output topic of that id at planning time, from which a lost proof can be found again;
-    `nonce` keeps a message from forging the end of its own text.
+    `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is rejected.
     """
 
     batch: int
@@ -166,6 +166,7 @@ class Plan:
     output_starts: Mapping[int, int]
     table_ids: Mapping[str, str]
     nonce: str
+    keeps_records: bool = True
 
     @property
     def span(self) -> int:

@@ -16,7 +16,7 @@ from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, TransactionOpen, go_on
-from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.publication import proven_batch
 
@@ -147,6 +147,7 @@ def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tu
         output_starts={partition.number: partition.stable for partition in topics.output.partitions},
         table_ids={},
         nonce=secrets.token_hex(8),
+        keeps_records=pipeline.records,
     )
 
 
@@ -218,7 +219,7 @@ def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic:
 def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
     yield from _raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topic))
     plan = progress.unfinished
-    if plan is not None and not are_records_stored(pipeline, plan):
+    if plan is not None and not is_read(pipeline, progress):
         hindered = list(_raised(lambda: require_still_there(plan, topic)))
         yield from hindered
         if hindered:
@@ -244,10 +245,15 @@ def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:
         yield error
 
 
-def are_records_stored(pipeline: Pipeline, plan: Plan) -> bool:
-    """Whether the batch needs Kafka no more."""
-    lake = Lake(pipeline.lake, pipeline.name)
-    return lake.known_batch(lake.open(RECORDS)) >= plan.batch
+def is_read(pipeline: Pipeline, progress: Progress) -> bool:
+    """Whether the unfinished batch needs Kafka no more: its records are stored, or else counted and averaged."""
+    plan, lake = progress.unfinished, Lake(pipeline.lake, pipeline.name)
+    if plan is None:
+        return True
+    if plan.keeps_records:
+        return lake.known_batch(lake.open(RECORDS)) >= plan.batch
+    counted = progress.counted
+    return counted is not None and (not counted.accepted or lake.known_batch(lake.open(CONTRIBUTIONS)) >= plan.batch)
 
 
 def after_unfinished(progress: Progress) -> Progress:
@@ -257,8 +263,8 @@ def after_unfinished(progress: Progress) -> Progress:
 
 
 def reading_from(pipeline: Pipeline, progress: Progress) -> Progress:
-    """Progress by what is still to be read from Kafka: an unfinished batch counts as read once its records are stored."""
+    """Progress by what is still to be read from Kafka: an unfinished batch counts as read once it needs Kafka no more."""
     plan = progress.unfinished
-    if plan is None or are_records_stored(pipeline, plan):
+    if plan is None or is_read(pipeline, progress):
         return after_unfinished(progress)
     return replace(progress, ends={**progress.ends, **{one.partition: one.start for one in plan.ranges}})

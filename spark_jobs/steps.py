@@ -1,21 +1,18 @@
 """S2, S6 and S7: the batch is planned, published and done. Each says what a kill leaves behind and why the rerun makes that harmless.
 
-S3 is in `steps_records.py`, S4 and S5 are in `steps_averages.py`.
+S3 is in `steps_records.py`, or `steps_counts.py` where records are not kept; S4 and S5 are in `steps_averages.py`.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
 
-from spark_jobs import gaps
-from spark_jobs.checkpoints import Checkpoint, Counts, planned
+from spark_jobs.checkpoints import Checkpoint, Tally, planned
 from spark_jobs.faults import fault
 from spark_jobs.job import Job, now
-from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.offsets import Plan
 from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
-from spark_jobs.record_files import PartitionRows
 
 log = logging.getLogger(__name__)
 
@@ -50,29 +47,23 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
     return publisher.publish(job.pipeline.output.topic, records, offsets)
 
 
-def finish(job: Job, plan: Plan, rows: Mapping[int, PartitionRows], explained: Iterable[gaps.Gaps], published: int) -> Checkpoint:
+def finish(job: Job, plan: Plan, tally: Tally, published: int) -> Checkpoint:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
     """
     details = {
         "published": published,
-        "rounded": sum(one.rounded for one in rows.values()),
-        "gaps": {str(one.partition): str(one) for one in explained},
+        "rounded": tally.rounded,
+        "gaps": dict(tally.gaps),
+        "records": plan.keeps_records,
         "seconds": dict(job.seconds),
     }
-    counts = tuple(_counts(one, rows.get(one.partition)) for one in plan.ranges)
-    done = Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, counts, details)
+    done = Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, tally.counts, details)
     fault("before:done_commit")
     job.checkpoints.append(done)
     fault("after:done_commit")
     return done
-
-
-def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
-    if rows is None:
-        return Counts(planned_range.partition, 0, 0, 0, planned_range.span)
-    return Counts(rows.partition, rows.read, rows.accepted, rows.read - rows.accepted, planned_range.span - rows.read)
 
 
 def summary(done: Checkpoint) -> str:

@@ -3,6 +3,8 @@ rerun makes that harmless.
 """
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,13 +12,13 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
-from spark_jobs.averages import contributions_of, daily_averages_of
+from spark_jobs.averages import daily_averages_of
+from spark_jobs.batch_commit import commit_batch
 from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, LostRace, read_rows
 from spark_jobs.offsets import Plan
-from spark_jobs.record_files import read_records
 from spark_jobs.table_health import anew_or_back, way_back
 
 log = logging.getLogger(__name__)
@@ -24,15 +26,15 @@ log = logging.getLogger(__name__)
 MERGE_ATTEMPTS = 3
 
 
-def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
-    """S4: aggregate the batch's records and append what they add, once; rows per (partition, date) of the batch.
+def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[], pa.Table]) -> pa.Table:
+    """S4: append what the batch's records `add_up` to, once; rows per (partition, date) of the batch.
 
-    Killed before the commit: aggregated again from `records`. After it: found and not repeated.
+    Killed before the commit: added up again. After it: found and not repeated.
     """
     table = job.lake.open(CONTRIBUTIONS)
     found = _contributions(table, plan)
     if job.lake.known_batch(table) < plan.batch and not found.num_rows and accepted:
-        _append_contributions(job, plan, table)
+        _append_contributions(job, plan, table, add_up())
         found = _contributions(job.lake.open(CONTRIBUTIONS), plan)
     counted = pc.sum(found["value_count"]).as_py() or 0
     if accepted and not counted:
@@ -45,20 +47,17 @@ def save_contributions(job: Job, plan: Plan, accepted: int) -> pa.Table:
     if counted != accepted:
         raise TableDamaged(
             CONTRIBUTIONS,
-            f"batch {plan.batch} counts {counted} readings, records holds {accepted}",
+            f"batch {plan.batch} counts {counted} readings, but {accepted} records of it were accepted",
             way_back(job.lake, CONTRIBUTIONS),
         )
     return found
 
 
-def _append_contributions(job: Job, plan: Plan, table: DeltaTable) -> None:
-    frame = contributions_of(read_records(job.spark(), job.lake, plan.batch))
-    rows = frame.toArrow().select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
+def _append_contributions(job: Job, plan: Plan, table: DeltaTable, rows: pa.Table) -> None:
+    rows = rows.select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
     fault("before:contributions_commit")
-    try:
-        tables.append_once(table, rows, app=job.lake.app(CONTRIBUTIONS), version=plan.batch)
-    except LostRace:
-        log.warning("another run wrote the contributions of batch %d first; they are verified and used", plan.batch)
+    append = partial(tables.append_once, rows=rows, app=job.lake.app(CONTRIBUTIONS), version=plan.batch)
+    commit_batch(job, plan, table, append)
     fault("after:contributions_commit")
 
 

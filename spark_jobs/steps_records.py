@@ -1,39 +1,56 @@
-"""S3: Kafka's records into the table `records`, once per batch, and nothing averaged before they are known to be whole.
+"""S3: Kafka's records into the table `records`, once per batch, and nothing added up before they are known to be whole.
 
 A step looks before it writes and verifies rows after: neither a silent skip nor the absence of an error is trusted.
 """
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
-from deltalake.transaction import AddAction
 
 from spark_jobs import gaps
 from spark_jobs import lake as tables
-from spark_jobs.errors import TableDamaged, TooManyRejected, TryAgain
+from spark_jobs.averages import contributions_of
+from spark_jobs.batch_commit import commit_batch
+from spark_jobs.checkpoints import Counts, Tally
+from spark_jobs.errors import TableDamaged, TooManyRejected
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
-from spark_jobs.lake import RECORDS, LostRace, read_rows
+from spark_jobs.lake import RECORDS, read_rows
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
-from spark_jobs.record_files import PartitionRows, batch_rows, offsets_of, write_files
+from spark_jobs.record_files import PartitionRows, batch_rows, offsets_of, read_records, write_files
 from spark_jobs.records import records_of
 from spark_jobs.table_health import anew_or_back
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
-COMMIT_ATTEMPTS = 3
+Taken = tuple[Tally, Callable[[], pa.Table]]
+"""What became of a batch's offsets, and how to get what its records add up to, in the columns of `contributions`."""
 
 
-def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]:
-    """S3: read Kafka once and append the batch's records; what is there now, per partition.
+def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
+    """S3: read Kafka once and append the batch's records; what is there now.
 
     Killed before the commit: files that no version names, and the same ranges are read again into other files. Killed after
     it: the table's log knows the batch, and Kafka is not needed any more.
     """
+    table = open_records(job, plan)
+    if job.lake.known_batch(table) < plan.batch:
+        require_still_there(plan, topic)
+        append_records(job, plan, table, records_in(job, plan))
+    rows = stored_rows(job, plan)
+    _require_rows_in_ranges(plan, rows)
+    return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(_add_up, job, plan)
+
+
+def open_records(job: Job, plan: Plan) -> DeltaTable:
+    """The table as it is before the batch; raises if it is ahead of the batch."""
     table = job.lake.open(RECORDS)
     known = job.lake.known_batch(table)
     if known > plan.batch:
@@ -42,45 +59,56 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> dict[int, PartitionRows]
         raise TableDamaged(
             RECORDS, f"it knows batch {known}, the checkpoints end at {plan.batch}", "Restore checkpoints from a backup."
         )
-    if known < plan.batch:
-        require_still_there(plan, topic)
-        _append_records(job, plan, table)
+    return table
+
+
+def messages_in(job: Job, ranges: Iterable[OffsetRange]) -> "DataFrame":
+    """Kafka's messages of these ranges, for Spark."""
+    java = job.kafka.java(job.java_secrets)
+    job.kafka.write_java_secrets(job.java_secrets)
+    return read_messages(job.spark(), job.pipeline.input.topic, ranges, java)
+
+
+def records_in(job: Job, plan: Plan) -> "DataFrame":
+    """The batch's records, from Kafka."""
+    return records_of(messages_in(job, plan.ranges), rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
+
+
+def append_records(job: Job, plan: Plan, table: DeltaTable, frame: "DataFrame | None") -> None:
+    """Append these records as those of the batch, or note that there are none."""
+    fault("before:records_files")
+    files = [] if frame is None else write_files(frame, job.lake, plan.batch)
+    fault("before:records_commit")
+    commit_batch(job, plan, table, partial(tables.add_files, files=files, app=job.lake.app(RECORDS), version=plan.batch))
+    fault("after:records_commit")
+
+
+def stored_rows(job: Job, plan: Plan) -> dict[int, PartitionRows]:
+    """What the table holds of the batch now, per partition."""
     table = job.lake.open(RECORDS)
     if job.lake.pruned_batch(table) >= plan.batch:
         # Of a run that slept for so long that the batch was finished without it and is old by now.
         job.checkpoints.require_newest()
-    rows = batch_rows(table, plan.batch)
-    _require_rows_in_ranges(plan, rows)
-    return rows
+    return batch_rows(table, plan.batch)
 
 
-def _append_records(job: Job, plan: Plan, table: DeltaTable) -> None:
-    java = job.kafka.java(job.java_secrets)
-    job.kafka.write_java_secrets(job.java_secrets)
-    messages = read_messages(job.spark(), job.pipeline.input.topic, plan.ranges, java)
-    frame = records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
-    fault("before:records_files")
-    files = write_files(frame, job.lake, plan.batch)
-    fault("before:records_commit")
-    _commit_records(job, plan, table, files)
-    fault("after:records_commit")
-
-
-def _commit_records(job: Job, plan: Plan, table: DeltaTable, files: list[AddAction]) -> None:
-    """Once more where the race was lost to a commit that wrote no batch: maintenance on another machine, somebody's DELETE."""
-    for _ in range(COMMIT_ATTEMPTS):
-        try:
-            tables.add_files(table, files, app=job.lake.app(RECORDS), version=plan.batch)
-            return
-        except LostRace as error:
-            table = job.lake.open(RECORDS)
-            if job.lake.known_batch(table) >= plan.batch:
-                log.warning("another run wrote the records of batch %d first; they are verified and used", plan.batch)
-                return
-            log.warning("another writer changed records meanwhile (%s); committing again", error)
-    raise TryAgain(
-        f"the records of batch {plan.batch} could not be committed: another writer keeps changing the table; run again"
+def tally_of(plan: Plan, rows: Mapping[int, PartitionRows], explained: Iterable[gaps.Gaps]) -> Tally:
+    """The batch's counts of every planned partition, by what was found of each."""
+    return Tally(
+        counts=tuple(_counts(one, rows.get(one.partition)) for one in plan.ranges),
+        rounded=sum(one.rounded for one in rows.values()),
+        gaps={str(one.partition): str(one) for one in explained},
     )
+
+
+def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
+    if rows is None:
+        return Counts(planned_range.partition, 0, 0, 0, planned_range.span)
+    return Counts(rows.partition, rows.read, rows.accepted, rows.read - rows.accepted, planned_range.span - rows.read)
+
+
+def _add_up(job: Job, plan: Plan) -> pa.Table:
+    return contributions_of(read_records(job.spark(), job.lake, plan.batch)).toArrow()
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
@@ -96,8 +124,8 @@ def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> No
             )
 
 
-def explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows]) -> list[gaps.Gaps]:
-    """S3: why offsets of the ranges hold no record; raises `TableDamaged` if one of them is a record that readers see.
+def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows]) -> list[gaps.Gaps]:
+    """Why offsets of the ranges hold no record; raises `TableDamaged` if one of them is a record that readers see.
 
     Nothing to ask where the topic is another one by now: the stored records are all that is left of it.
     """
@@ -122,12 +150,11 @@ def _read(rows: Mapping[int, PartitionRows], partition: int) -> int:
     return rows[partition].read if partition in rows else 0
 
 
-def require_few_rejected(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
+def require_few_rejected(job: Job, plan: Plan, tally: Tally) -> None:
     """End the run before anything is averaged if too much was rejected: the settings are wrong more often than the data."""
-    read, accepted = sum(one.read for one in rows.values()), sum(one.accepted for one in rows.values())
-    allowed = job.pipeline.limits.max_rejected_fraction
-    if read - accepted > allowed * read:
-        raise TooManyRejected(plan.batch, read - accepted, read, allowed, _frequent_reasons(job, plan))
+    rejected, allowed = tally.read - tally.accepted, job.pipeline.limits.max_rejected_fraction
+    if rejected > allowed * tally.read:
+        raise TooManyRejected(plan.batch, rejected, tally.read, allowed, _frequent_reasons(job, plan))
 
 
 def _frequent_reasons(job: Job, plan: Plan) -> tuple[str, ...]:

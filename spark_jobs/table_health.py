@@ -224,7 +224,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
 
 def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     rows = batch_rows(table, done.batch).values()
-    return _read_and_accepted(done.counts), _read_and_accepted(list(rows))
+    return _read_and_accepted(done.kept), _read_and_accepted(list(rows))
 
 
 def _read_and_accepted(parts: Sequence[Counts] | Sequence[PartitionRows]) -> str:

@@ -14,7 +14,10 @@ from spark_jobs.offsets import OffsetRange
 
 @dataclass(frozen=True)
 class PartitionRead:
-    """What the batches of one run read of a partition, by their DONE rows: offsets `[start, end)` and what became of them."""
+    """What the batches of one run read of a partition, by their DONE rows: offsets `[start, end)` and what became of them.
+
+    `kept` of the accepted records are in the table `records`, the others are only averaged.
+    """
 
     partition: int
     batches: tuple[int, ...]
@@ -24,20 +27,21 @@ class PartitionRead:
     accepted: int = 0
     rejected: int = 0
     gaps: int = 0
+    kept: int = 0
 
 
 def reads_of(done: Iterable[Checkpoint]) -> dict[int, PartitionRead]:
     """Per partition the sum over the DONE rows of a run, which are in the order of their batches."""
     reads: dict[int, PartitionRead] = {}
     for row in done:
-        counted = {one.partition: one for one in row.counts}
+        counted, kept = ({one.partition: one for one in counts} for counts in (row.counts, row.kept))
         for one in row.ranges:
             before = reads.get(one.partition, PartitionRead(one.partition, (), one.start, one.end))
-            reads[one.partition] = _added(before, row.batch, one, counted[one.partition])
+            reads[one.partition] = _added(before, row.batch, one, counted[one.partition], kept[one.partition].accepted)
     return reads
 
 
-def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Counts) -> PartitionRead:
+def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Counts, kept: int) -> PartitionRead:
     return PartitionRead(
         partition=before.partition,
         batches=(*before.batches, batch),
@@ -47,6 +51,7 @@ def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Coun
         accepted=before.accepted + counts.accepted,
         rejected=before.rejected + counts.rejected,
         gaps=before.gaps + counts.gaps,
+        kept=before.kept + kept,
     )
 
 
@@ -56,10 +61,10 @@ def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None)
     `stored` is what `records` holds of the run's batches. A group without offset has expired or was deleted: nothing is read by it, so
     that is none. A group with the proof of a later batch has rightly gone on.
     """
-    if (stored.accepted, stored.rejected) != (one.accepted, one.rejected):
+    if (stored.accepted, stored.rejected) != (one.kept, one.rejected):
         yield (
             f"partition {one.partition}: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of "
-            f"batch {_named(one.batches)}, the checkpoints counted {one.accepted} and {one.rejected}"
+            f"batch {_named(one.batches)}, by the checkpoints it should hold {one.kept} and {one.rejected}"
         )
     if group is None or (group.batch or 0) > one.batches[-1]:
         return

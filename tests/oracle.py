@@ -121,6 +121,12 @@ def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
     return {row["batch"]: {one["partition"]: (one["start"], one["end"]) for one in row["ranges"]} for row in done}
 
 
+def averaged_only(lake: str) -> set[int]:
+    """Batches that were finished without keeping what was accepted, by their own DONE rows."""
+    done = [row for row in rows(f"{lake}/checkpoints") if row["state"] == "DONE"]
+    return {row["batch"] for row in done if not json.loads(row["details"])["records"]}
+
+
 @dataclass(frozen=True)
 class Decided:
     """What an operator decided: batches that were abandoned, and where reading went on after (batch, partition) in spite of a loss."""

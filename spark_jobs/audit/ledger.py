@@ -21,8 +21,8 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as the log tells it; `counts` and `done_at` are there once it is DONE. From `truncated` on, the topic's log was cut off later
-    and holds other records.
+    """One batch as the log tells it; `counts` are there once it is DONE, or was counted because its records are not kept, and `done_at` once
+    it is DONE. From `truncated` on, the topic's log was cut off later and holds other records.
     """
 
     number: int
@@ -32,12 +32,18 @@ class Batch:
     counts: Mapping[int, Counts] = field(default_factory=dict)
     output_starts: Mapping[int, int] = field(default_factory=dict)
     truncated: Mapping[int, int] = field(default_factory=dict)
+    keeps_records: bool = True
     done_at: datetime | None = None
 
     @property
     def settled(self) -> bool:
         """Whether all tables and topics must hold exactly this batch."""
         return self.end in ("DONE", "UNTOLD")
+
+    def kept(self, partition: int) -> Counts:
+        """What the table `records` must hold of a partition, by the checkpoint's counts."""
+        counted = self.counts.get(partition, Counts(partition, 0, 0, 0, 0))
+        return counted if self.keeps_records else counted.only_rejected
 
 
 @dataclass
@@ -71,6 +77,7 @@ def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_seque
     _require_no_holes(ledger, list(sequences), last_sequence)
     steps: Mapping[str, Callable[[Ledger, Checkpoint], None]] = {
         "PLANNED": _planned,
+        "COUNTED": _counted,
         "DONE": _done,
         "ABANDONED": _abandoned,
         "LOSS": _loss,
@@ -108,7 +115,9 @@ def _planned(ledger: Ledger, row: Checkpoint) -> None:
             told = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
             ledger.complain(told, number)
     starts = {int(number): int(offset) for number, offset in row.details["output_starts"].items()}
-    ledger.batches[row.batch] = Batch(row.batch, "OPEN", row.topic_id, ranges, output_starts=starts)
+    ledger.batches[row.batch] = Batch(
+        row.batch, "OPEN", row.topic_id, ranges, output_starts=starts, keeps_records=row.keeps_records
+    )
     ledger.topic_id, ledger.table_ids = row.topic_id, row.details["table_ids"]
 
 
@@ -126,6 +135,14 @@ def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None
         ledger.ends |= ends_of(untold.ranges.values())
 
 
+def _counted(ledger: Ledger, row: Checkpoint) -> None:
+    plan = ledger.batches.get(row.batch)
+    if plan is None or plan.end != "OPEN" or plan.keeps_records or plan.counts:
+        ledger.complain(f"batch {row.batch} is COUNTED, but it is no open batch that keeps no records and was not counted yet")
+        return
+    ledger.batches[row.batch] = replace(plan, counts={one.partition: one for one in row.counts})
+
+
 def _done(ledger: Ledger, row: Checkpoint) -> None:
     ranges = {one.partition: one for one in row.ranges}
     plan = ledger.batches.get(row.batch, Batch(row.batch, "OPEN", row.topic_id, ranges))
@@ -137,6 +154,12 @@ def _done(ledger: Ledger, row: Checkpoint) -> None:
     if dict(plan.ranges) != ranges:
         ledger.complain(f"batch {row.batch} is DONE with other ranges than were planned")
     counts = {one.partition: one for one in row.counts}
+    if plan.counts and dict(plan.counts) != counts:
+        ledger.complain(f"batch {row.batch} is DONE with other counts than it was COUNTED with")
+    if plan.keeps_records != row.keeps_records:
+        ledger.complain(
+            f"batch {row.batch} is DONE as one that keeps {'all' if row.keeps_records else 'no'} records, planned was the other"
+        )
     for number, one in ranges.items():
         _require_sum(ledger, row.batch, one, counts.get(number, Counts(number, 0, 0, 0, 0)))
     ledger.batches[row.batch] = replace(plan, end="DONE", ranges=ranges, counts=counts, done_at=row.at)

@@ -45,6 +45,17 @@ ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that ta
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What every row of `records` said: of which batches they prove the contributions, and where they do not add up to them."""
+
+    proven: frozenset[int]
+    mismatches: list[Mismatch]
+
+
+NOT_LOOKED = Looked(frozenset(), [])
+
+
+@dataclass(frozen=True)
 class PartitionAudit:
     """One partition over all finished batches; `group` is None where the consumer group has no offset."""
 
@@ -86,8 +97,7 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
         findings.differences += evidence.ledger.differences
         if evidence.records is not None:
             findings.differences += check_records(evidence.known, evidence.records)
-        mismatches = _check_every_row(broker, lake, evidence, findings) if deep else []
-        _judge_days(evidence, findings, mismatches, deep=deep)
+        _judge_days(evidence, findings, _check_every_row(broker, lake, evidence, findings) if deep else NOT_LOOKED)
         findings.differences += check_group(evidence.known, pipeline.name, evidence.group or {})
         _take_notes(evidence, findings)
     return Audit(
@@ -102,15 +112,15 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     )
 
 
-def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: Findings) -> list[Mismatch]:
+def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: Findings) -> Looked:
     """The deep checks, one finished batch at a time; contributions that the records do not add up to are judged later."""
     if evidence.records is None:
-        return []
+        return NOT_LOOKED
     contributions: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
     for row in evidence.contributions or []:
         contributions[row["batch"]][row["partition"], row["date"]] = row
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
-    table, mismatches = lake.open(RECORDS_TABLE), []
+    table, mismatches, proven = lake.open(RECORDS_TABLE), [], set()
     # Asked anew: maintenance may have gone on since the counts were read.
     pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
@@ -118,16 +128,17 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
             continue
         rows = findings.attempt(RECORDS_TABLE, partial(read_batch, table, batch, contributions[batch.number]))
         if rows is None:
-            return []
+            return NOT_LOOKED
         findings.differences += rows.differences
         mismatches += rows.mismatches if evidence.contributions is not None else []
+        proven |= {batch.number} if batch.keeps_records else set()
         if batch.topic_id == evidence.input.id:
             compacted = policy is None or "compact" in policy
             findings.differences += check_input(broker, evidence.input, batch, rows.seen, compacted=compacted)
-    return mismatches
+    return Looked(frozenset(proven), mismatches)
 
 
-def _judge_days(evidence: Evidence, findings: Findings, mismatches: list[Mismatch], *, deep: bool) -> None:
+def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     """Contributions against records, daily averages against contributions, the output topic against both."""
     if evidence.contributions is None:
         findings.notes.append("daily averages and output topic were not compared: contributions cannot be read")
@@ -135,10 +146,11 @@ def _judge_days(evidence: Evidence, findings: Findings, mismatches: list[Mismatc
     known, days = evidence.known, revisions_of(evidence.contributions)
     findings.differences += [*check_contributions(known, evidence.contributions), *doubled_days(evidence.averages or [])]
     wrong = wrong_days(known, evidence.averages, days) if evidence.averages is not None else []
-    _judge_sums(findings, mismatches, {one.day for one in wrong})
+    _judge_sums(findings, looked.mismatches, {one.day for one in wrong})
     newest = _newest(evidence.output.records)
     for one in wrong:
-        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), deep=deep)
+        proven = looked is not NOT_LOOKED and all(revision.batch in looked.proven for revision in days.get(one.day, []))
+        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), proven=proven)
         findings.differences += [found] if found else []
     wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS))
     findings.differences += check_output(evidence.output, wanted)
@@ -163,8 +175,8 @@ def _newest(records: Iterable[Published]) -> dict[Day, Published]:
     return {(one.partition, one.day): one for one in sorted(records, key=lambda one: one.batch)}
 
 
-def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], *, deep: bool) -> Difference | None:
-    """Which of the two is wrong: what was published decides, or, with `deep`, that contributions are the sum of the records.
+def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], *, proven: bool) -> Difference | None:
+    """Which of the two is wrong: what was published decides, or that contributions are `proven` to be the sum of the records.
 
     None where contributions are known to be wrong already and nothing speaks for them.
     """
@@ -173,10 +185,10 @@ def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], 
     for_averages = published is not None and wrong.is_stored_as(published)
     if number in damaged and (for_averages or not for_contributions):
         return None
-    if for_averages and not for_contributions and not deep:
+    if for_averages and not for_contributions and not proven:
         told = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
         return difference(CONTRIBUTIONS, told, partition=number)
-    if for_averages and for_contributions and not deep:
+    if for_averages and for_contributions and not proven:
         return difference(AVERAGES, str(wrong), ASK_DEEP, number)
     return difference(AVERAGES, str(wrong), partition=number)
 
@@ -186,6 +198,12 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
     ledger, topic, output = evidence.ledger, evidence.input, evidence.output
     if evidence.known.pruned:
         findings.notes.append(_pruned_note(evidence.known))
+    averaged_only = [one.number for one in ledger.settled if not one.keeps_records]
+    if averaged_only:
+        findings.notes.append(
+            f"{len(averaged_only)} batches, the last of them batch {averaged_only[-1]}, keep no accepted records: their contributions are "
+            "proved by the checkpoints' counts and by what was published"
+        )
     if ledger.open is not None:
         findings.notes.append(f"batch {ledger.open.number} is unfinished; the next run resumes it")
     if ledger.group and evidence.group == {}:

@@ -2,7 +2,7 @@
 
 Rows stream through delta-rs's query engine; what stays in memory is one byte per offset of the batch. Offsets must be there once,
 a row must be accepted or rejected and not both, contributions are added up again as exact decimals, and a read_committed reader
-of the input must see exactly the offsets that are stored.
+of the input must see exactly the offsets that are stored. Of a batch whose records are not kept, it must see as many as were counted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.ledger import WHERE as CHECKPOINTS
 from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.stored import query
 from spark_jobs.audit.tables import RECORDS, Row
@@ -77,7 +78,7 @@ def read_batch(table: DeltaTable, batch: Batch, contributions: Mapping[tuple[int
     """All rows that an open `records` table holds of a finished batch, against the batch's contributions."""
     seen = {number: np.zeros(one.span, dtype=bool) for number, one in batch.ranges.items()}
     differences = list(_check_rows(table, batch, seen))
-    return BatchRows(seen, differences, list(_check_sums(table, batch.number, contributions)))
+    return BatchRows(seen, differences, list(_check_sums(table, batch.number, contributions)) if batch.keeps_records else [])
 
 
 def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Difference]:
@@ -160,10 +161,24 @@ def check_input(broker: Broker, topic: Topic, batch: Batch, seen: Seen, *, compa
         still = slice(one.start - begin, one.end - begin)
         missing = np.flatnonzero(visible[number][still] & ~seen[number][still]) + one.start
         strange = np.flatnonzero(seen[number][still] & ~visible[number][still]) + one.start
-        if len(missing):
+        if not batch.keeps_records:
+            yield from _check_count(topic, batch, one, int(visible[number].sum()), compacted=compacted)
+        elif len(missing):
             yield _told(batch, number, missing, f"{topic.name} shows records that are not stored")
         if len(strange) and not compacted:
             yield _told(batch, number, strange, f"records are stored that {topic.name} does not show")
+
+
+def _check_count(topic: Topic, batch: Batch, held: OffsetRange, visible: int, *, compacted: bool) -> Iterator[Difference]:
+    """How many records a range has now, where the topic still holds all of it; compaction only takes some away."""
+    counted = batch.counts.get(held.partition)
+    if counted is None or held != batch.ranges[held.partition]:
+        return
+    if visible > counted.read or (visible < counted.read and not compacted):
+        told = (
+            f"batch {batch.number}, partition {held.partition}: {topic.name} shows {visible} records, {counted.read} were counted"
+        )
+        yield difference(CHECKPOINTS, told, partition=held.partition)
 
 
 def _end(batch: Batch, planned: OffsetRange) -> int:

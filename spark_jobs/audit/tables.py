@@ -15,7 +15,6 @@ from typing import Any
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
-from spark_jobs.checkpoints import Counts
 from spark_jobs.offsets import OffsetRange
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
@@ -79,10 +78,13 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     if rows and (rows.first < offsets.start or rows.last >= offsets.end):
         told = f"{where} holds offsets {rows.first} to {rows.last}, its range is {offsets.start} to {offsets.end} (exclusive)"
         yield difference(RECORDS, told, partition=number)
-    counted = batch.counts.get(number, Counts(number, 0, 0, 0, 0))
+    kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
-    if batch.end == "DONE" and (read, accepted) != (counted.read, counted.accepted):
-        told = f"{where} holds {read} records ({accepted} accepted), its checkpoint counted {counted.read} ({counted.accepted} accepted)"
+    if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
+        counted = "counted" if batch.keeps_records else "counted as rejected, and no others are kept,"
+        told = (
+            f"{where} holds {read} records ({accepted} accepted), its checkpoint {counted} {kept.read} ({kept.accepted} accepted)"
+        )
         yield difference(RECORDS, told, partition=number)
 
 

@@ -53,7 +53,7 @@ def done_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
 
 
 def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None = None) -> list["Checkpoint"]:
-    """What this run wrote into the checkpoints, its plans left out.
+    """What this run wrote into the checkpoints that ended something, so neither its plans nor what it only counted.
 
     If it wrote nothing: a skip if another run has meanwhile read all of the `plan` that `new_records` had found, else an error.
     """
@@ -61,7 +61,7 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
     from spark_jobs.lake import Lake
 
     log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
-    ours = [row for row in log.rows if row.run_id == run_id and row.state != "PLANNED"]
+    ours = [row for row in log.rows if row.run_id == run_id and row.state not in ("PLANNED", "COUNTED")]
     if ours:
         return ours
     other = read_by_another(log, plan)

@@ -99,14 +99,13 @@ DEFECTS = (
         ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
     ),
     Defect(
-        "progress is the largest offset that was seen",
+        "progress is as many offsets as there were records",
         "spark_jobs/steps.py",
         (
             (
-                'Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, counts, details)',
-                'Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, tuple('
-                "OffsetRange(one.partition, one.start, rows[one.partition].last + 1 if one.partition in rows else one.start)"
-                " for one in plan.ranges), counts, details)",
+                "now(), plan.topic_id, plan.ranges, tally.counts, details)",
+                "now(), plan.topic_id, tuple("
+                "replace(one, end=one.start + two.read) for one, two in zip(plan.ranges, tally.counts)), tally.counts, details)",
             ),
         ),
         ("tests/faults/test_input_gaps.py", "-k", "markers"),
@@ -142,9 +141,21 @@ DEFECTS = (
     ),
     Defect(
         "whoever changed records meanwhile is taken for a run that wrote the batch",
-        "spark_jobs/steps_records.py",
+        "spark_jobs/batch_commit.py",
         (("            if job.lake.known_batch(table) >= plan.batch:\n", "            if table:\n"),),
         ("tests/faults/test_maintenance.py", "-k", "middle_of_a_run and before:records_commit"),
+    ),
+    Defect(
+        "a batch that was counted is averaged with whatever Kafka shows later",
+        "spark_jobs/steps_counts.py",
+        (("        if before != after:\n", "        if before is None:\n"),),
+        ("tests/faults/test_averages_only.py", "-k", "shows_less"),
+    ),
+    Defect(
+        "the counts of a batch without records are stored once it is averaged",
+        "spark_jobs/steps_counts.py",
+        (("    job.checkpoints.append(counted(", "    _ = (counted("),),
+        ("tests/faults/test_averages_only.py", "-k", "needs_kafka_no_more"),
     ),
     Defect(
         "the newest batch may be pruned",

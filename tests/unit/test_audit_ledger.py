@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +12,8 @@ from spark_jobs.offsets import OffsetRange
 
 def row(batch: int, state: State, start: int, end: int, topic: str = "t1", **details: Any) -> Checkpoint:
     """A row about partition 0 alone; all that was read was accepted."""
-    counts = (Counts(0, end - start, end - start, 0, 0),) if state == "DONE" else ()
-    told = {"output_starts": {"0": 0}, "table_ids": {}} if state == "PLANNED" else details
+    counts = (Counts(0, end - start, end - start, 0, 0),) if state in ("COUNTED", "DONE") else ()
+    told = {"output_starts": {"0": 0}, "table_ids": {}, **details} if state == "PLANNED" else details
     return Checkpoint(batch, state, "run", datetime(2026, 1, 1, tzinfo=UTC), topic, (OffsetRange(0, start, end),), counts, told)
 
 
@@ -29,6 +30,10 @@ def ledger_of(rows: Sequence[Checkpoint], last_sequence: int | None = None) -> L
     return read_ledger(range(1, len(rows) + 1), rows, len(rows) if last_sequence is None else last_sequence)
 
 
+def averaged_only(states: Sequence[State], batch: int, start: int, end: int) -> list[Checkpoint]:
+    return [row(batch, state, start, end, records=False) for state in states]
+
+
 HEALTHY: dict[str, tuple[list[Checkpoint], int]] = {
     "batches": ([*done(1, 5, 9), *done(2, 9, 12)], 12),
     "an empty range": ([*done(1, 0, 3), *done(2, 3, 3)], 3),
@@ -37,6 +42,9 @@ HEALTHY: dict[str, tuple[list[Checkpoint], int]] = {
     "a loss": ([*done(1, 0, 3), loss(1, 3, 7, "retention"), *done(2, 7, 9)], 9),
     "a truncated log": ([*done(1, 0, 9), loss(1, 9, 4, "truncated"), *done(2, 4, 6)], 6),
     "a topic adopted": ([*done(1, 0, 9), row(1, "ADOPTED", 0, 0, "t2"), *done(2, 0, 4, "t2")], 4),
+    "averages only": ([*averaged_only(["PLANNED", "COUNTED", "DONE"], 1, 0, 3), *done(2, 3, 4)], 4),
+    "a counted batch": ([*done(1, 0, 3), *averaged_only(["PLANNED", "COUNTED"], 2, 3, 5)], 3),
+    "a counted batch given up": ([*averaged_only(["PLANNED", "COUNTED", "ABANDONED"], 1, 0, 3), *done(2, 0, 4)], 4),
     "a start remembered": ([row(0, "ADOPTED", 7, 7), *done(1, 7, 9)], 9),
 }
 
@@ -59,6 +67,20 @@ BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
     "done otherwise than planned": ([row(1, "PLANNED", 0, 3), row(1, "DONE", 0, 2)], "with other ranges than were planned"),
     "abandoned after it was done": ([*done(1, 0, 3), row(1, "ABANDONED", 0, 3)], "batch 1 is ABANDONED but was DONE"),
     "a loss elsewhere": ([*done(1, 0, 3), loss(1, 5, 7, "retention")], "a LOSS begins at offset 5 of partition 0"),
+    "counted without a plan": ([row(1, "COUNTED", 0, 3)], "batch 1 is COUNTED, but it is no open batch"),
+    "counted twice": (averaged_only(["PLANNED", "COUNTED", "COUNTED"], 1, 0, 3), "batch 1 is COUNTED, but it is no open batch"),
+    "counted with records": ([row(1, "PLANNED", 0, 3), row(1, "COUNTED", 0, 3)], "batch 1 is COUNTED, but it is no open batch"),
+    "done with other counts": (
+        [
+            *averaged_only(["PLANNED", "COUNTED"], 1, 0, 3),
+            replace(*averaged_only(["DONE"], 1, 0, 3), counts=(Counts(0, 2, 2, 0, 1),)),
+        ],
+        "batch 1 is DONE with other counts than it was COUNTED with",
+    ),
+    "done as another kind": (
+        [*averaged_only(["PLANNED"], 1, 0, 3), row(1, "DONE", 0, 3)],
+        "is DONE as one that keeps all records",
+    ),
     "no end": ([row(1, "PLANNED", 0, 3), *done(2, 3, 5)], "batch 1 has neither a DONE nor an ABANDONED row"),
 }
 

@@ -9,7 +9,7 @@ from spark_jobs.drift import GroupOffset
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.verification import PartitionRead, disagreements, groups_of, label_of, reads_of
 
-ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2)
+ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2, kept=15)
 STORED = Counts(3, read=18, accepted=15, rejected=3, gaps=0)
 AGREES = GroupOffset(120, 5)
 
@@ -27,6 +27,23 @@ def test_the_batches_of_a_run_are_added_up_per_partition() -> None:
     assert reads_of(rows) == {3: ONE}
 
 
+def test_of_a_batch_that_only_averages_no_accepted_record_is_kept() -> None:
+    row = Checkpoint(
+        4,
+        "DONE",
+        "run",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        "id",
+        (OffsetRange(3, 0, 9),),
+        (Counts(3, 9, 7, 2, 0),),
+        {"records": False},
+    )
+    one = reads_of([row])[3]
+    assert (one.accepted, one.kept) == (7, 0)
+    assert list(disagreements(one, Counts(3, 2, 0, 2, 0), GroupOffset(9, 4))) == []
+    assert list(disagreements(one, Counts(3, 9, 7, 2, 0), GroupOffset(9, 4))) != []
+
+
 def test_what_agrees_is_no_disagreement() -> None:
     assert said() == []
 
@@ -36,7 +53,7 @@ def test_other_counts_in_the_table_are_told_with_both_figures(stored: Counts) ->
     (sentence,) = said(stored)
     assert sentence == (
         f"partition 3: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of batch 4 to 5, "
-        "the checkpoints counted 15 and 3"
+        "by the checkpoints it should hold 15 and 3"
     )
 
 

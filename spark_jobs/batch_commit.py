@@ -1,0 +1,34 @@
+"""A batch's commit to a table of the lake, whoever else writes to that table meanwhile."""
+
+import logging
+from collections.abc import Callable
+
+from deltalake import DeltaTable
+
+from spark_jobs.errors import TryAgain
+from spark_jobs.job import Job
+from spark_jobs.lake import LostRace
+from spark_jobs.offsets import Plan
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+
+
+def commit_batch(job: Job, plan: Plan, table: DeltaTable, commit: Callable[[DeltaTable], None]) -> None:
+    """Commit the batch's rows to an open table, unless another run was first: its rows are there then, to be verified like ours.
+
+    Once more where the race was lost to a commit that wrote no batch: maintenance on another machine, somebody's DELETE.
+    """
+    name = str(table.metadata().name)
+    for _ in range(ATTEMPTS):
+        try:
+            commit(table)
+            return
+        except LostRace as error:
+            table = job.lake.open(name)
+            if job.lake.known_batch(table) >= plan.batch:
+                log.warning("another run wrote the %s of batch %d first; they are verified and used", name, plan.batch)
+                return
+            log.warning("another writer changed %s meanwhile (%s); committing again", name, error)
+    raise TryAgain(f"the {name} of batch {plan.batch} could not be committed: another writer keeps changing the table; run again")

@@ -1,0 +1,148 @@
+"""S3 of a batch whose records are not kept: counted and added up in one pass over Kafka, and only what is rejected is stored.
+
+Nothing that is stored can tell later how many records there were, so the counts are a row of the checkpoints before anything is
+averaged. From then on the batch is these counts, whoever finishes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spark_jobs import gaps
+from spark_jobs.averages import sums_of
+from spark_jobs.checkpoints import Tally, counted
+from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
+from spark_jobs.faults import fault
+from spark_jobs.job import Job, now
+from spark_jobs.lake import RECORDS
+from spark_jobs.messages import holes_of
+from spark_jobs.offsets import OffsetRange, Plan, Topic
+from spark_jobs.planning import require_still_there
+from spark_jobs.record_files import PartitionRows
+from spark_jobs.steps_records import Taken, append_records, messages_in, open_records, records_in, stored_rows, tally_of
+from spark_jobs.table_health import anew_or_back
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What Kafka shows of a batch: its contributions, and what was read of each partition."""
+
+    contributions: pa.Table
+    rows: Mapping[int, PartitionRows]
+
+
+def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
+    """S3: add up the batch's records, store the rejected ones and the counts of all.
+
+    Killed before the counts are stored: counted anew, and what was rejected must be what `records` has of it. Killed after it: whatever
+    is still to be added up must be as many.
+    """
+    table = open_records(job, plan)
+    tally = job.checkpoints.progress.counted
+    if tally is not None:
+        _require_rejected(job, plan, {one.partition: one.rejected for one in tally.counts})
+        return tally, partial(_add_up_again, job, plan, topic, tally)
+    sums = _add_up(job, plan, topic)
+    rejected = {number: one.read - one.accepted for number, one in sums.rows.items()}
+    if job.lake.known_batch(table) < plan.batch:
+        append_records(job, plan, table, _rejected_in(job, plan) if any(rejected.values()) else None)
+    _require_rejected(job, plan, rejected)
+    tally = tally_of(plan, sums.rows, _explain_gaps(job, plan, topic, sums))
+    fault("before:counted_commit")
+    job.checkpoints.append(counted(plan, tally, job.request.run_id, now()))
+    fault("after:counted_commit")
+    return tally, lambda: sums.contributions
+
+
+def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
+    require_still_there(plan, topic)
+    found = sums_of(records_in(job, plan)).toArrow()
+    return Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
+
+
+def _rejected_in(job: Job, plan: Plan) -> "DataFrame":
+    return records_in(job, plan).where("rejected_because IS NOT NULL")
+
+
+def _rows_of(sums: pa.Table) -> dict[int, PartitionRows]:
+    grouped = sums.group_by("partition", use_threads=False).aggregate(
+        [("read", "sum"), ("value_count", "sum"), ("rounded", "sum"), ("first", "min"), ("last", "max")]
+    )
+    rows = grouped.rename_columns(["partition", "read", "accepted", "rounded", "first", "last"]).to_pylist()
+    return {row["partition"]: PartitionRows(**row) for row in rows}
+
+
+def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
+    sums = _add_up(job, plan, topic)
+    for before, after in zip(tally.counts, tally_of(plan, sums.rows, ()).counts, strict=True):
+        if before != after:
+            raise DecisionNeeded(
+                f"batch {plan.batch}: {topic.name} shows {after.read} records of partition {after.partition} ({after.accepted} accepted), "
+                f"but {before.read} ({before.accepted} accepted) were counted when it was read first; was it compacted meanwhile? Nothing "
+                f"of the batch was averaged. {go_on('abandon')} to read it anew.",
+                ("abandon",),
+            )
+    return sums.contributions
+
+
+def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
+    """The table must hold the batch's rejected records, each, and no other of the batch."""
+    rows = stored_rows(job, plan)
+    for number in sorted(wanted.keys() | rows.keys()):
+        found, rejected = rows.get(number), wanted.get(number, 0)
+        if (found.read, found.accepted) != (rejected, 0) if found else rejected:
+            held = f"{found.read} records ({found.accepted} accepted)" if found else "no record"
+            raise TableDamaged(
+                RECORDS,
+                f"it holds {held} of batch {plan.batch}, partition {number}, and should hold the {rejected} rejected ones "
+                "(was the table restored, or was the batch about to be abandoned?)",
+                anew_or_back(job.lake, RECORDS, plan.batch),
+            )
+
+
+def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.Gaps]:
+    """Why offsets of the ranges hold no record; raises `TryAgain` if one of them does hold one.
+
+    Costs another pass over the partitions that have holes, for their offsets alone.
+    """
+    incomplete = [one for one in plan.ranges if one.span > _read(sums, one.partition)]
+    if not incomplete:
+        return []
+    jumps = holes_of(messages_in(job, incomplete)).toArrow()
+    holes = {one.partition: _holes(one, sums.rows.get(one.partition), jumps) for one in incomplete}
+    for one in incomplete:
+        empty = sum(hole.span for hole in holes[one.partition])
+        if _read(sums, one.partition) + empty != one.span:
+            raise _changed(plan, f"{_read(sums, one.partition)} records of partition {one.partition}, then {one.span - empty}")
+    found, missing = gaps.explain(job.broker, topic, holes)
+    if missing is not None:
+        raise _changed(plan, f"no record at offset {missing.offset} of partition {missing.partition}, which other readers see")
+    return found
+
+
+def _holes(planned: OffsetRange, rows: PartitionRows | None, jumps: pa.Table) -> list[OffsetRange]:
+    """The holes of one partition's range in their order: before its first record, between records, after its last."""
+    if rows is None:
+        return [planned]
+    own = jumps.filter(pc.equal(jumps["partition"], planned.partition))
+    edges = [
+        (planned.start, rows.first),
+        *zip(own["start"].to_pylist(), own["end"].to_pylist(), strict=True),
+        (rows.last + 1, planned.end),
+    ]
+    return [OffsetRange(planned.partition, start, end) for start, end in sorted(edges) if start < end]
+
+
+def _read(sums: Sums, partition: int) -> int:
+    return sums.rows[partition].read if partition in sums.rows else 0
+
+
+def _changed(plan: Plan, what: str) -> TryAgain:
+    return TryAgain(f"batch {plan.batch}: Spark was shown {what}; nothing was averaged, run again")

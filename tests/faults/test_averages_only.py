@@ -1,0 +1,325 @@
+"""Pipelines that keep no records: averaged straight from Kafka, killed wherever they can be, and counted exactly once all the same."""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+import pyarrow as pa
+import pytest
+from _pytest.mark import ParameterSet
+from deltalake import DeltaTable, write_deltalake
+
+from spark_jobs import planning, steps_records
+from spark_jobs.broker import connect
+from spark_jobs.checkpoints import CheckpointLog
+from spark_jobs.errors import DecisionNeeded, OffsetsLost, TableDamaged, TooManyRejected, TryAgain
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.lake import Lake
+from spark_jobs.messages import read_messages
+from tests import oracle
+from tests.conftest import NewWorld
+from tests.faults.audited import audited, told
+from tests.faults.batches import SHAPES, send_rejected, send_tiny
+from tests.faults.test_crashes import AFTER_THE_PLAN, KILL_POINTS
+from tests.faults.test_maintenance import maintain_in_a_year
+from tests.faults.two_machines import ending, on_machine
+from tests.submitted import KILLED
+from tests.world import World, reading
+
+pytestmark = pytest.mark.group("CR")
+
+ITS_OWN = {"before:counted_commit": ["K27"], "after:counted_commit": ["K28"]}
+"""The kill points that only such a batch has."""
+
+IN_THE_USUAL_RUN = (
+    "before:records_commit",
+    "after:records_commit",
+    *ITS_OWN,
+    "before:contributions_commit",
+    "after:contributions_commit",
+)
+"""Behind these a batch is finished as any other is."""
+
+
+@pytest.fixture
+def world(new_world: NewWorld) -> World:
+    return new_world(records=False)
+
+
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices that `--seed` and the name of the test decide."""
+    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
+
+
+def assert_averaged_only(world: World) -> None:
+    world.assert_all_counted()
+    assert oracle.averaged_only(world.tables) == set(oracle.stored_batches(world.tables))
+    assert told(audited(world, deep=True)) == ""
+
+
+def points() -> list[ParameterSet]:
+    cases: list[ParameterSet] = []
+    for place, (point, rows) in enumerate({**KILL_POINTS, **ITS_OWN}.items()):
+        for number, shape in enumerate(SHAPES):
+            if shape == "empty" and ("contributions" in point or "averages" in point or "produce" in point):
+                continue
+            usual = point in IN_THE_USUAL_RUN and number == place % 2
+            marks = [pytest.mark.proves(*rows), *([] if usual else [pytest.mark.thorough])]
+            cases.append(pytest.param(point, shape, marks=marks, id=f"{point}-{shape}"))
+    return cases
+
+
+@pytest.mark.parametrize(("point", "shape"), points())
+def test_a_kill_at_any_point_loses_and_doubles_nothing(world: World, point: str, shape: str, chosen: random.Random) -> None:
+    SHAPES[shape](world, chosen)
+    assert world.run_with_fault(f"{point}:raise"), f"{point} was never passed"
+    SHAPES[chosen.choice(list(SHAPES))](world, chosen)
+    world.run()
+    assert_averaged_only(world)
+
+
+@pytest.mark.proves("K28")
+def test_a_kill_after_the_counts_of_a_batch_of_gaps_alone_leaves_only_its_end_to_write(
+    world: World, chosen: random.Random
+) -> None:
+    SHAPES["empty"](world, chosen)
+    assert world.run_with_fault("after:counted_commit:raise")
+    (done,) = world.run()
+    assert done.details["published"] == 0
+    assert_averaged_only(world)
+
+
+def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World, chosen: random.Random) -> None:
+    send_rejected(world, chosen)
+    world.run()
+    send_rejected(world, chosen)
+    for point in [*AFTER_THE_PLAN[:4], *ITS_OWN, *AFTER_THE_PLAN[4:]]:
+        world.run_with_fault(f"{point}:raise")
+        assert told(audited(world, deep=True)) == "", point
+    world.run()
+    assert_averaged_only(world)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["planned with records", "planned without"])
+@pytest.mark.parametrize("point", ["after:plan_commit", "after:records_commit"])
+@pytest.mark.proves("K07", "K27")
+def test_a_batch_stays_as_it_was_planned_whatever_the_setting_is_by_now(
+    world: World, point: str, before: bool, chosen: random.Random
+) -> None:
+    send_rejected(world, chosen)
+    assert world.run_with_fault(f"{point}:raise", overrides=[f"records={before}"])
+    (done,) = world.run(overrides=[f"records={not before}"])
+    assert done.keeps_records == before
+    world.assert_all_counted()
+
+
+def test_the_setting_may_change_between_batches_and_old_records_are_pruned_all_the_same(
+    world: World, chosen: random.Random
+) -> None:
+    for records in ("on", "off", "off", "on"):
+        send_rejected(world, chosen)
+        world.run(overrides=[f"records={records}"])
+    world.assert_all_counted()
+    assert oracle.averaged_only(world.tables) == {2, 3}
+    found = audited(world, deep=True)
+    assert told(found) == ""
+    assert any(note.startswith("2 batches, the last of them batch 3, keep no accepted records") for note in found.notes)
+    maintain_in_a_year(world)
+    assert world.pruned == 3
+    world.assert_all_counted()
+    assert told(audited(world, deep=True)) == ""
+    world.run()
+
+
+@pytest.mark.proves("F01", "F05")
+def test_gaps_are_told_by_what_explains_them(world: World) -> None:
+    """Before the first record, between records and after the last one."""
+    world.send_in_transaction(0, *some(3), commit=False)
+    world.send(0, *some(2))
+    world.send_in_transaction(0, *some(2), commit=True)
+    world.send(0, *some(1))
+    world.send_in_transaction(0, *some(1), commit=False)
+    world.send_in_transaction(1, *some(2), commit=False)
+    (done,) = world.run()
+    assert {one.partition: (one.read, one.gaps) for one in done.counts} == {0: (5, 7), 1: (0, 3), 2: (0, 0)}
+    assert done.details["gaps"] == {"0": "4 aborted, 3 markers", "1": "2 aborted, 1 markers"}
+    assert_averaged_only(world)
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4], ids=["first", "middle", "last"])
+@pytest.mark.proves("F49")
+def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_averaged(
+    world: World, lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send(0, *some(5))
+    with monkeypatch.context() as patch:
+        hide(patch, f"offset <> {lost}")
+        with pytest.raises(TryAgain, match=f"no record at offset {lost} of partition 0, which other readers see"):
+            world.run()
+    assert oracle.rows(f"{world.tables}/contributions") == []
+    world.run()
+    assert_averaged_only(world)
+
+
+def hide(patch: pytest.MonkeyPatch, where: str) -> None:
+    """Show Spark only some of the messages, as a faulty reader would."""
+    patch.setattr(steps_records, "read_messages", lambda *asked: read_messages(*asked).where(where))
+
+
+@pytest.mark.proves("K28")
+def test_a_topic_that_shows_less_after_the_counts_were_stored_needs_a_decision(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.send(0, *some(5))
+    assert world.run_with_fault("after:counted_commit:raise")
+    with monkeypatch.context() as patch:
+        hide(patch, "offset <> 2")
+        with pytest.raises(DecisionNeeded, match=r"shows 4 records of partition 0 .*but 5 .* were counted.*--abandon"):
+            world.run()
+    (done,) = world.run(abandon=True)
+    assert done.batch == 2
+    assert_averaged_only(world)
+
+
+@pytest.mark.parametrize("point", ["after:records_commit", "after:counted_commit"])
+@pytest.mark.proves("F10", "K27", "K28")
+def test_retention_that_takes_the_batch_before_it_is_averaged_is_a_loss_to_decide_on(world: World, point: str) -> None:
+    world.send(0, *some(3), b"junk")
+    assert world.run_with_fault(f"{point}:raise")
+    world.delete_records(0, 2)
+    world.send(0, *some(1))
+    assert [type(one) for one in problems(world)] == [OffsetsLost]
+    with pytest.raises(OffsetsLost, match=r"(?s)batch 1 was to read 0 to 3.*--abandon --accept-loss"):
+        world.run()
+    (done,) = world.run(abandon=True, accept_loss=True)
+    assert (done.batch, done.counts[0].read, done.counts[0].rejected) == (2, 3, 1)
+    assert told(audited(world, deep=True)) == ""
+
+
+@pytest.mark.proves("K13")
+def test_once_it_is_averaged_a_batch_needs_kafka_no_more(world: World) -> None:
+    world.send(0, *some(3), b"junk")
+    assert world.run_with_fault("after:contributions_commit:raise")
+    world.delete_records(0, 4)
+    assert problems(world) == ()
+    world.run()
+    assert_averaged_only(world)
+
+
+def problems(world: World) -> tuple[DecisionNeeded, ...]:
+    """What `dayfold plan` and `dayfold status` would tell."""
+    progress = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).progress
+    with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
+        return planning.preview(broker, world.pipeline, progress).problems
+
+
+@pytest.mark.proves("F80")
+def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None:
+    world.send(0, *some(1), b"junk", None, b"junk")
+    strict = ["limits.max_rejected_fraction=0.5"]
+    for _ in range(2):
+        with pytest.raises(TooManyRejected, match="2 x NOT_JSON, for example partition 0 offset 1"):
+            world.run(overrides=strict)
+    assert oracle.rows(f"{world.tables}/contributions") == []
+    world.run()
+    assert_averaged_only(world)
+
+
+@pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
+@pytest.mark.parametrize("killed", ["after:plan_commit", "after:records_commit", "after:counted_commit"])
+@pytest.mark.proves("F80", "F88")
+def test_a_kill_while_a_batch_is_abandoned_counts_nothing_of_it(world: World, killed: str, point: str) -> None:
+    world.send(0, *some(2), b"junk")
+    world.send(1, *some(1))
+    assert world.run_with_fault(f"{killed}:raise")
+    assert world.run_with_fault(f"{point}:raise", abandon=True)
+    with suppress(TableDamaged):
+        world.run()
+        pytest.fail("a batch that was being abandoned was finished")
+    (done,) = world.run(abandon=True)
+    assert done.batch == 2
+    assert_averaged_only(world)
+
+
+TAMPERED: dict[str, tuple[str, Callable[[str], object]]] = {
+    "a rejected row deleted": ("after:counted_commit", lambda tables: DeltaTable(f"{tables}/records").delete("offset = 1")),
+    "contributions restored": ("after:averages_commit", lambda tables: DeltaTable(f"{tables}/contributions").restore(0)),
+    "a contribution deleted": (
+        "after:contributions_commit",
+        lambda tables: DeltaTable(f"{tables}/contributions").delete("partition = 1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+@pytest.mark.proves("F57", "C7")
+def test_a_table_that_lost_rows_of_the_unfinished_batch_stops_the_run(world: World, what: str) -> None:
+    world.send(0, *some(2)[:1], b"junk")
+    world.send(1, *some(1))
+    point, tamper = TAMPERED[what]
+    assert world.run_with_fault(f"{point}:raise")
+    tamper(world.tables)
+    with pytest.raises(TableDamaged):
+        world.run()
+    assert world.visible_batches() == set()
+
+
+def test_a_rejected_row_that_is_gone_from_the_last_batch_is_noticed_at_the_next_start_and_by_the_audit(world: World) -> None:
+    world.send(0, *some(2), b"junk")
+    world.run()
+    DeltaTable(f"{world.tables}/records").delete("offset = 2")
+    assert "table records: batch 1, partition 0 holds 0 records" in told(audited(world))
+    with pytest.raises(TableDamaged, match="it holds 0 records"):
+        world.run()
+
+
+def test_the_audit_counts_what_the_topic_still_shows(world: World) -> None:
+    """The checkpoint says more than there is, and contributions and output agree with it; only the topic knows better."""
+    world.send(0, *some(3), b"junk")
+    world.run()
+    assert told(audited(world, deep=True)) == ""
+    forge(world, lambda counts: {**counts, "read": counts["read"] - 1, "rejected": 0, "gaps": 1})
+    DeltaTable(f"{world.tables}/records").delete("offset = 3")
+    assert "shows 4 records, 3 were counted" in told(audited(world, deep=True))
+
+
+def forge(world: World, change: Callable[[dict[str, int]], dict[str, int]]) -> None:
+    """Rewrite the counts of partition 0 in the checkpoints."""
+    table = DeltaTable(f"{world.tables}/checkpoints")
+    found = table.to_pyarrow_dataset().to_table(use_threads=False)
+    rows = [
+        {**row, "counts": [change(one) if one["partition"] == 0 else one for one in row["counts"]]} for row in found.to_pylist()
+    ]
+    write_deltalake(table, pa.Table.from_pylist(rows, schema=found.schema), mode="overwrite")
+
+
+@pytest.mark.parametrize("point", ["before:records_commit", "before:counted_commit", "before:contributions_commit"])
+@pytest.mark.proves("F29", "F30")
+def test_a_run_of_another_machine_that_was_overtaken_changes_nothing(world: World, point: str, chosen: random.Random) -> None:
+    send_rejected(world, chosen)
+
+    def other() -> None:
+        world.run(overrides=on_machine(world, "b"))
+        send_tiny(world, chosen)
+        world.run(overrides=on_machine(world, "b"))
+
+    told_to_stop = ending(lambda: world.run_disturbed(point, other))
+    assert told_to_stop.partition(":")[0] in ("Superseded", "TryAgain"), told_to_stop
+    world.run()
+    assert_averaged_only(world)
+
+
+@pytest.mark.proves("K08", "K28")
+@pytest.mark.parametrize("point", ["before:counted_commit", pytest.param("after:counted_commit", marks=pytest.mark.thorough)])
+def test_kill_9_of_the_process_group(world: World, point: str, chosen: random.Random) -> None:
+    send_rejected(world, chosen)
+    code, output = world.submit(fault=f"{point}:killgroup").finish()
+    assert code in KILLED, output
+    code, output = world.submit().finish()
+    assert code == 0, output
+    assert_averaged_only(world)
+
+
+def some(count: int) -> list[bytes]:
+    return [reading(f"16/12/2006 17:{minute % 60:02}:00", "234.5") for minute in range(count)]
