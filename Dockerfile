@@ -19,7 +19,7 @@ FROM base AS build
 # Packages first: they change less often than the program, and then their layer is kept.
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY scripts/make_venv.sh scripts/
-RUN UV_NO_DEV=1 UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 UV_NO_INSTALL_PROJECT=1 sh scripts/make_venv.sh /opt/dayfold/.venv
+RUN UV_NO_DEV=1 UV_NO_CACHE=1 UV_NO_INSTALL_PROJECT=1 sh scripts/make_venv.sh /opt/dayfold/.venv
 COPY conf/jars.lock conf/
 COPY spark_jobs spark_jobs
 RUN UV_NO_DEV=1 UV_NO_CACHE=1 sh scripts/make_venv.sh /opt/dayfold/.venv \

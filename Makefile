@@ -11,6 +11,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Python packages, Java and jars: whatever is missing
+	@$(BIN)/python -m compileall -q spark_jobs dags
 	@$(BIN)/python -m spark_jobs.local.setup
 
 # uv.lock decides; pyproject.toml adds the console script; the script says how.

@@ -73,4 +73,5 @@ fi
 # An environment that is there keeps its Python.
 is_suitable "$venv/bin/python" || export UV_PYTHON="$python"
 # The extra `lineage` slows every task of Airflow, so only the dev group brings it in, for the tests.
-"$uv" sync $quiet --frozen --all-extras --no-extra lineage
+# Compiled now and not at each start: where nothing may write beside the packages, as in containers, Python never keeps what it compiled.
+"$uv" sync $quiet --frozen --all-extras --no-extra lineage --compile-bytecode

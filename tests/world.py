@@ -15,12 +15,13 @@ from typing import Any
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
-from spark_jobs import daily_averages, faults
+from spark_jobs import faults
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.job import Request
 from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.run import run_pipeline
 from spark_jobs.submit import Submission, job_arguments, submit_command
 from tests import invariants, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
@@ -167,7 +168,7 @@ class World:
         """One run of the job in this process."""
         pipeline = load_pipeline(self.config, overrides=overrides)
         request = Request(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
-        return daily_averages.run(pipeline, request, self.spark)
+        return run_pipeline(pipeline, request, self.spark)
 
     def run_with_fault(self, fault: str, **asked: Any) -> bool:
         """One run that dies at the fault point; whether the point was passed at all."""

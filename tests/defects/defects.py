@@ -24,7 +24,7 @@ AT_POINT = f"{CRASHES}::test_a_kill_at_any_point_loses_and_doubles_nothing"
 DEFECTS = (
     Defect(
         "a resumed plan is resolved again",
-        "spark_jobs/daily_averages.py",
+        "spark_jobs/run.py",
         (("plan = job.checkpoints.progress.unfinished or next_plan(job, topics)", "plan = next_plan(job, topics)"),),
         (f"{CRASHES}::test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch",),
     ),

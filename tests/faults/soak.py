@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 
-from spark_jobs.daily_averages import FOREIGN
 from spark_jobs.errors import TryAgain
 from spark_jobs.local.kafka_server import RunningKafka, start_kafka, stop_broker
 from tests import oracle
@@ -61,7 +62,7 @@ class Soak:
         point = self.chosen.choice(["after:plan_commit", "before:records_files", "after:begin_transaction"])
         try:
             self.world.run_disturbed(point, self.kafka.kill)
-        except (TryAgain, *FOREIGN) as error:
+        except (TryAgain, Py4JError, PySparkException, OSError) as error:
             self.happened[f"broker killed under a run ({type(error).__name__})"] += 1
         self.kafka = start_kafka(self.kafka.folder, options=IMPATIENT, tied_to_us=True)
 

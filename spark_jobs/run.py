@@ -1,0 +1,101 @@
+"""One run of the job, S0 to S7: the story, told once.
+
+`planning.py` decides what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its kill windows.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_counts, steps_records, table_health
+from spark_jobs.broker import connect
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import DecisionNeeded
+from spark_jobs.faults import fault
+from spark_jobs.job import Job, Request, now, step
+from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.lake import Lake
+from spark_jobs.lock import hold_lock
+from spark_jobs.offsets import Plan, plan_ranges, total_span
+from spark_jobs.publication import Publisher
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger("dayfold")
+
+
+def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
+    """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
+    kafka = load_kafka_settings(pipeline.kafka, os.environ)
+    fault("before:lock")
+    with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id), connect(kafka) as broker:
+        publisher = fenced(pipeline, kafka)
+        lake = Lake(pipeline.lake, pipeline.name)
+        table_health.require_readable(lake)
+        job = Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
+        fault("after:checkpoints_read")
+        topics = planning.look_at_topics(broker, pipeline)
+        require_tables_not_behind(job, topics)
+        table_health.require_whole(lake, job.checkpoints)
+        planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, now())
+        group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
+        if request.abandon:
+            decisions.abandon(job)
+        done = []
+        plan = job.checkpoints.progress.unfinished or next_plan(job, topics)
+        while plan:
+            done.append(finish_batch(job, plan, topics, publisher))
+            plan = next_plan(job, topics)
+            publisher = fenced(pipeline, kafka) if plan else publisher
+        return done
+
+
+def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
+    """S0: a new producer; every older run of the pipeline, on any machine, can publish no more."""
+    publisher = Publisher(kafka, pipeline.name)
+    fault("before:fence")
+    publisher.fence()
+    fault("after:fence")
+    return publisher
+
+
+def require_tables_not_behind(job: Job, topics: planning.Topics) -> None:
+    """S1: raise if the group proves a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
+    try:
+        planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics.input)
+    except DecisionNeeded:
+        job.checkpoints.require_newest()
+        raise
+
+
+def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
+    """S1 and S2: the next batch, stored; None if the run's ends are reached and nothing was written."""
+    decisions.settle_topic(job, topics.input)
+    progress = job.checkpoints.progress
+    starts = planning.find_starts(job.broker, job.pipeline, progress, topics.input)
+    ranges = plan_ranges(starts, topics.ends, job.pipeline.limits.max_records_per_batch)
+    fault("after:ends_resolved")
+    if total_span(ranges) == 0:
+        decisions.remember_start(job, topics.input, starts)
+        return None
+    return steps.commit_plan(job, planning.make_plan(job.pipeline, progress, topics, ranges, now()))
+
+
+def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
+    """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
+    take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
+    with step(job, plan, "records"):
+        tally, add_up = take(job, plan, topics.input)
+        steps_records.require_few_rejected(job, plan, tally)
+    with step(job, plan, "contributions"):
+        contributions = steps_averages.save_contributions(job, plan, tally.accepted, add_up)
+    with step(job, plan, "averages"):
+        averages = steps_averages.save_averages(job, plan, contributions)
+    with step(job, plan, "publish"):
+        published = steps.publish(job, plan, publisher, averages)
+    done = steps.finish(job, plan, tally, published)
+    log.info("done     batch %d: %s", plan.batch, steps.summary(done))
+    return done
