@@ -72,8 +72,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> int:
-    """What the command line asks for; how many batches were finished."""
+def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
+    """One run, as the command line asks for it."""
     import_pyarrow()
     from spark_jobs.job import Request
     from spark_jobs.run import run_pipeline
@@ -82,7 +82,6 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> int:
     request = Request(arguments.run_id, arguments.accept_loss, arguments.adopt_topic, arguments.abandon, published)
     done = run_pipeline(pipeline, request, partial(build_session, pipeline.name))
     log.info("nothing new" if not done else "finished %d batches, up to batch %d", *([len(done), done[-1].batch] if done else []))
-    return len(done)
 
 
 def main(arguments: Sequence[str]) -> int:
