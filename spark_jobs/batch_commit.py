@@ -6,16 +6,14 @@ from collections.abc import Callable
 from deltalake import DeltaTable
 
 from spark_jobs.errors import TryAgain
-from spark_jobs.job import Job
-from spark_jobs.lake import LostRace
-from spark_jobs.offsets import Plan
+from spark_jobs.lake import Lake, LostRace
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 
 
-def commit_batch(job: Job, plan: Plan, table: DeltaTable, commit: Callable[[DeltaTable], None]) -> None:
+def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[DeltaTable], None]) -> None:
     """Commit the batch's rows to an open table, unless another run was first: its rows are there then, to be verified like ours.
 
     Once more where the race was lost to a commit that wrote no batch: maintenance on another machine, somebody's DELETE.
@@ -26,9 +24,9 @@ def commit_batch(job: Job, plan: Plan, table: DeltaTable, commit: Callable[[Delt
             commit(table)
             return
         except LostRace as error:
-            table = job.lake.open(name)
-            if job.lake.known_batch(table) >= plan.batch:
-                log.warning("another run wrote the %s of batch %d first; they are verified and used", name, plan.batch)
+            table = lake.open(name)
+            if lake.known_batch(table) >= batch:
+                log.warning("another run wrote the %s of batch %d first; they are verified and used", name, batch)
                 return
             log.warning("another writer changed %s meanwhile (%s); committing again", name, error)
-    raise TryAgain(f"the {name} of batch {plan.batch} could not be committed: another writer keeps changing the table; run again")
+    raise TryAgain(f"the {name} of batch {batch} could not be committed: another writer keeps changing the table; run again")

@@ -100,7 +100,9 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
     match row.state:
         case "PLANNED":
             plan = plan_of(row)
-            return replace(progress, last_batch=row.batch, topic_id=row.topic_id, table_ids=plan.table_ids, unfinished=plan)
+            return replace(
+                progress, last_batch=row.batch, topic_id=row.topic_id, table_ids=plan.table_ids, unfinished=plan, counted=None
+            )
         case "COUNTED":
             return replace(progress, counted=Tally(row.counts, row.details["rounded"], row.details["gaps"]))
         case "DONE":

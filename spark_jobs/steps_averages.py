@@ -57,7 +57,7 @@ def _append_contributions(job: Job, plan: Plan, table: DeltaTable, rows: pa.Tabl
     rows = rows.select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
     fault("before:contributions_commit")
     append = partial(tables.append_once, rows=rows, app=job.lake.app(CONTRIBUTIONS), version=plan.batch)
-    commit_batch(job, plan, table, append)
+    commit_batch(job.lake, table, plan.batch, append)
     fault("after:contributions_commit")
 
 

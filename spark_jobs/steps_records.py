@@ -79,7 +79,8 @@ def append_records(job: Job, plan: Plan, table: DeltaTable, frame: "DataFrame | 
     fault("before:records_files")
     files = [] if frame is None else write_files(frame, job.lake, plan.batch)
     fault("before:records_commit")
-    commit_batch(job, plan, table, partial(tables.add_files, files=files, app=job.lake.app(RECORDS), version=plan.batch))
+    commit = partial(tables.add_files, files=files, app=job.lake.app(RECORDS), version=plan.batch)
+    commit_batch(job.lake, table, plan.batch, commit)
     fault("after:records_commit")
 
 

@@ -142,7 +142,7 @@ DEFECTS = (
     Defect(
         "whoever changed records meanwhile is taken for a run that wrote the batch",
         "spark_jobs/batch_commit.py",
-        (("            if job.lake.known_batch(table) >= plan.batch:\n", "            if table:\n"),),
+        (("            if lake.known_batch(table) >= batch:\n", "            if table:\n"),),
         ("tests/faults/test_maintenance.py", "-k", "middle_of_a_run and before:records_commit"),
     ),
     Defect(

@@ -1,0 +1,74 @@
+"""A batch's commit beside other writers of the table, on real tables."""
+
+from datetime import date
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from spark_jobs.batch_commit import ATTEMPTS, commit_batch
+from spark_jobs.errors import TryAgain
+from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once, read_rows
+from spark_jobs.table_log import TableLog
+
+pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(str(tmp_path), "p")
+    lake.create_missing()
+    return lake
+
+
+def contribution(batch: int) -> pa.Table:
+    row = {"batch": batch, "partition": 0, "date": date(2006, 12, 16), "value_sum": Decimal(1), "value_count": 1}
+    return pa.Table.from_pylist([{**row, "value_min": Decimal(1), "value_max": Decimal(1)}], schema=SCHEMAS[CONTRIBUTIONS])
+
+
+def append(table: DeltaTable, lake: Lake, batch: int) -> None:
+    append_once(table, contribution(batch), app=lake.app(CONTRIBUTIONS), version=batch)
+
+
+def clean_up(lake: Lake) -> None:
+    """What maintenance leaves of a log after a month in which it alone wrote."""
+    for number in range(3):
+        lake.open(CONTRIBUTIONS).alter.set_table_properties({"delta.logRetentionDuration": f"interval {number + 1} days"})
+    lake.open(CONTRIBUTIONS).create_checkpoint()
+    for commit in TableLog(lake.location(CONTRIBUTIONS)).commits[:-1]:
+        (Path(lake.location(CONTRIBUTIONS)) / commit.path).unlink()
+
+
+def batches(lake: Lake) -> list[int]:
+    return sorted(read_rows(lake.open(CONTRIBUTIONS))["batch"].to_pylist())
+
+
+def test_a_race_lost_to_a_commit_that_wrote_no_batch_is_run_again(lake: Lake) -> None:
+    table = lake.open(CONTRIBUTIONS)
+    clean_up(lake)
+    commit_batch(lake, table, 1, partial(append, lake=lake, batch=1))
+    assert batches(lake) == [1]
+
+
+def test_a_race_lost_to_the_same_batch_leaves_its_rows(lake: Lake) -> None:
+    table = lake.open(CONTRIBUTIONS)
+    append(lake.open(CONTRIBUTIONS), lake, 1)
+    commit_batch(lake, table, 1, partial(append, lake=lake, batch=1))
+    assert batches(lake) == [1]
+
+
+def test_whoever_loses_every_race_is_told_to_try_again(lake: Lake) -> None:
+    lost = []
+
+    def lose(table: DeltaTable) -> None:
+        lost.append(table.version())
+        clean_up(lake)
+        append(table, lake, 1)
+
+    with pytest.raises(TryAgain, match="the contributions of batch 1 could not be committed"):
+        commit_batch(lake, lake.open(CONTRIBUTIONS), 1, lose)
+    assert len(lost) == ATTEMPTS
+    assert batches(lake) == []
