@@ -10,16 +10,15 @@ from spark_jobs.lake import Lake, LostRace
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3
 
-
-def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[DeltaTable], None]) -> None:
+def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[DeltaTable], None], attempts: int = 1) -> None:
     """Commit the batch's rows to an open table, unless another run was first: its rows are there then, to be verified like ours.
 
-    Once more where the race was lost to a commit that wrote no batch: maintenance on another machine, somebody's DELETE.
+    With more than one of the `attempts` left it is made again where the race was lost to a commit that wrote no batch, as maintenance on another
+    machine makes them. Without, the next run looks at the table first: it may be somebody's RESTORE or DELETE.
     """
     name = str(table.metadata().name)
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         try:
             commit(table)
             return
@@ -28,5 +27,5 @@ def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[De
             if lake.known_batch(table) >= batch:
                 log.warning("another run wrote the %s of batch %d first; they are verified and used", name, batch)
                 return
-            log.warning("another writer changed %s meanwhile (%s); committing again", name, error)
-    raise TryAgain(f"the {name} of batch {batch} could not be committed: another writer keeps changing the table; run again")
+            log.warning("another writer changed %s meanwhile (%s)", name, error)
+    raise TryAgain(f"the {name} of batch {batch} could not be committed: another writer changed the table meanwhile; run again")

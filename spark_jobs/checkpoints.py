@@ -201,6 +201,22 @@ class CheckpointLog:
             raise self._superseded() from error
         self.rows.append(row)
 
+    def append_or_agree(self, row: Checkpoint) -> None:
+        """The same for a row that says nothing new if another run has appended it just before, and nothing else."""
+        try:
+            self.append(row)
+        except Superseded:
+            table = self._lake.open(CHECKPOINTS)
+            rows = _rows(table)
+            if len(rows) != len(self.rows) + 1 or not _same(rows[-1], row):
+                raise
+            self._table, self.rows = table, rows
+
+
+def _same(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether two rows say the same, whoever wrote them and when."""
+    return replace(one, run_id=other.run_id, at=other.at) == other
+
 
 def _rows(table: DeltaTable) -> list[Checkpoint]:
     rows = read_rows(table).sort_by("sequence").to_pylist()

@@ -20,7 +20,7 @@ from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
 from spark_jobs.signature import signature
-from spark_jobs.table_health import is_counted
+from spark_jobs.table_health import is_averaged
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def abandon(job: Job) -> None:
     plan = job.checkpoints.progress.unfinished
     if plan is None:
         raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
-    if is_counted(job.lake, plan.batch):
+    if is_averaged(job.lake, plan.batch):
         raise DecisionNeeded(
             f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
         )

@@ -86,12 +86,12 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     ),
 }
 
-COUNTED = ("partition", "offset", "date", "batch", "rounded_from", "rejected_because")
+WITH_STATISTICS = ("partition", "offset", "date", "batch", "rounded_from", "rejected_because")
 """Columns of `records` that every commit carries statistics of."""
 
 _PROPERTIES: Mapping[str, Mapping[str, str]] = {
     # Verification reads these statistics instead of rows; the other columns would only make commits larger.
-    RECORDS: {"delta.dataSkippingStatsColumns": ",".join(COUNTED)},
+    RECORDS: {"delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS)},
 }
 
 

@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.errors import TryAgain
 from spark_jobs.faults import fault
-from spark_jobs.lake import COUNTED, RECORDS, SCHEMAS, Lake, committed_as, committing, read_rows, require_schema
+from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, read_rows, require_schema
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -73,7 +73,7 @@ def _add_action(file: pa_fs.FileInfo, footer: pq.FileMetaData) -> AddAction:
 
 def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
     """In Delta's words: rows, and per counted column the nulls, the least and the greatest value."""
-    positions = {name: place for place, name in enumerate(footer.schema.names) if name in COUNTED}
+    positions = {name: place for place, name in enumerate(footer.schema.names) if name in WITH_STATISTICS}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     columns = {name: [group.column(place).statistics for group in groups] for name, place in positions.items()}
     bounded = {name: [one for one in parts if one.has_min_max] for name, parts in columns.items()}

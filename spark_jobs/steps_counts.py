@@ -23,7 +23,16 @@ from spark_jobs.messages import holes_of
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
 from spark_jobs.record_files import PartitionRows
-from spark_jobs.steps_records import Taken, append_records, messages_in, open_records, records_in, stored_rows, tally_of
+from spark_jobs.steps_records import (
+    Taken,
+    append_records,
+    messages_in,
+    open_records,
+    records_in,
+    rows_outside,
+    stored_rows,
+    tally_of,
+)
 from spark_jobs.table_health import anew_or_back
 
 if TYPE_CHECKING:
@@ -56,7 +65,7 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     _require_rejected(job, plan, rejected)
     tally = tally_of(plan, sums.rows, _explain_gaps(job, plan, topic, sums))
     fault("before:counted_commit")
-    job.checkpoints.append(counted(plan, tally, job.request.run_id, now()))
+    job.checkpoints.append_or_agree(counted(plan, tally, job.request.run_id, now()))
     fault("after:counted_commit")
     return tally, lambda: sums.contributions
 
@@ -64,7 +73,12 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     require_still_there(plan, topic)
     found = sums_of(records_in(job, plan)).toArrow()
-    return Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
+    sums = Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
+    for one in rows_outside(plan, sums.rows):
+        raise _changed(
+            plan, f"{one.read} records at offsets {one.first} to {one.last} of partition {one.partition}, not all in its range"
+        )
+    return sums
 
 
 def _rejected_in(job: Job, plan: Plan) -> "DataFrame":
@@ -102,7 +116,7 @@ def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
             raise TableDamaged(
                 RECORDS,
                 f"it holds {held} of batch {plan.batch}, partition {number}, and should hold the {rejected} rejected ones "
-                "(was the table restored, or was the batch about to be abandoned?)",
+                "(was the table restored, the topic compacted, or was the batch about to be abandoned?)",
                 anew_or_back(job.lake, RECORDS, plan.batch),
             )
 

@@ -3,7 +3,7 @@
 A step looks before it writes and verifies rows after: neither a silent skip nor the absence of an error is trusted.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,9 @@ from spark_jobs.table_health import anew_or_back
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+COMMIT_ATTEMPTS = 3
+"""Reading Kafka once more would cost more than committing once more."""
 
 Taken = tuple[Tally, Callable[[], pa.Table]]
 """What became of a batch's offsets, and how to get what its records add up to, in the columns of `contributions`."""
@@ -80,7 +83,7 @@ def append_records(job: Job, plan: Plan, table: DeltaTable, frame: "DataFrame | 
     files = [] if frame is None else write_files(frame, job.lake, plan.batch)
     fault("before:records_commit")
     commit = partial(tables.add_files, files=files, app=job.lake.app(RECORDS), version=plan.batch)
-    commit_batch(job.lake, table, plan.batch, commit)
+    commit_batch(job.lake, table, plan.batch, commit, COMMIT_ATTEMPTS)
     fault("after:records_commit")
 
 
@@ -113,16 +116,22 @@ def _add_up(job: Job, plan: Plan) -> pa.Table:
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
+    for one in rows_outside(plan, rows):
+        raise TableDamaged(
+            RECORDS,
+            f"batch {plan.batch} holds {one.read} records at offsets {one.first} to {one.last} of partition {one.partition}, which are "
+            "more than were planned or others",
+            "Nothing was averaged; restore the table or abandon the batch with --abandon.",
+        )
+
+
+def rows_outside(plan: Plan, rows: Mapping[int, PartitionRows]) -> Iterator[PartitionRows]:
+    """What was found of partitions whose planned range does not hold it."""
     ranges = {one.partition: one for one in plan.ranges}
     for number, found in rows.items():
         planned_range = ranges.get(number, OffsetRange(number, 0, 0))
         if found.read > planned_range.span or found.first < planned_range.start or found.last >= planned_range.end:
-            raise TableDamaged(
-                RECORDS,
-                f"batch {plan.batch} holds {found.read} records at offsets {found.first} to {found.last} of partition {number}, "
-                f"planned were {planned_range.start} to {planned_range.end} (exclusive)",
-                "Nothing was averaged; restore the table or abandon the batch with --abandon.",
-            )
+            yield found
 
 
 def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows]) -> list[gaps.Gaps]:

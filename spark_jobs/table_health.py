@@ -218,7 +218,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
         yield damage
         return
     if wanted != found:
-        told = f"it holds {found} of batch {done.batch}, its checkpoint counted {wanted}; the table was restored or has lost a commit"
+        told = f"it holds {found} of batch {done.batch}, by its checkpoint it must hold {wanted}; the table was restored or has lost a commit"
         yield TableDamaged(name, told, way_back(lake, name))
 
 
@@ -257,7 +257,7 @@ def way_back(lake: Lake, name: str) -> str:
     )
 
 
-def is_counted(lake: Lake, batch: int) -> bool:
+def is_averaged(lake: Lake, batch: int) -> bool:
     """Whether a batch has contributions or has touched the daily averages, even if its contributions were taken away since."""
     if lake.known_batch(lake.open(DAILY_AVERAGES)) >= batch:
         return True
@@ -266,7 +266,7 @@ def is_counted(lake: Lake, batch: int) -> bool:
 
 def anew_or_back(lake: Lake, name: str, batch: int) -> str:
     """What to do about missing rows of an unfinished batch: read it anew, or bring the rows back where it counts already."""
-    if is_counted(lake, batch):
+    if is_averaged(lake, batch):
         return way_back(lake, name)
     return "Nothing of it was averaged; run again with --abandon to read it anew."
 

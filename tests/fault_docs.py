@@ -26,7 +26,7 @@ What every case compares with an oracle in plain Python that knows the messages 
 
 | | after any number of runs, kills and retries, once one run has ended normally |
 |---|---|
-| I1 completeness | every visible record between the first start and the last end is in `records` once |
+| I1 completeness | every visible record between the first start and the last end is in `records` once (with `records: off`: every rejected one, and all are counted once) |
 | I2 no invention | nothing else is |
 | I3 aggregates | `contributions` and `daily_averages` are the exact sums, compared with `=` |
 | I4 publication | a read_committed reader sees the averages of each batch once, with their values after it, batches in order |

@@ -138,7 +138,7 @@ def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None
 def _counted(ledger: Ledger, row: Checkpoint) -> None:
     plan = ledger.batches.get(row.batch)
     if plan is None or plan.end != "OPEN" or plan.keeps_records or plan.counts:
-        ledger.complain(f"batch {row.batch} is COUNTED, but it is no open batch that keeps no records and was not counted yet")
+        ledger.complain(f"batch {row.batch} is COUNTED, which only an averages-only batch is, once, while it is open")
         return
     ledger.batches[row.batch] = replace(plan, counts={one.partition: one for one in row.counts})
 
@@ -154,12 +154,13 @@ def _done(ledger: Ledger, row: Checkpoint) -> None:
     if dict(plan.ranges) != ranges:
         ledger.complain(f"batch {row.batch} is DONE with other ranges than were planned")
     counts = {one.partition: one for one in row.counts}
+    if not plan.keeps_records and not plan.counts:
+        ledger.complain(f"batch {row.batch} is DONE but was never COUNTED")
     if plan.counts and dict(plan.counts) != counts:
         ledger.complain(f"batch {row.batch} is DONE with other counts than it was COUNTED with")
     if plan.keeps_records != row.keeps_records:
-        ledger.complain(
-            f"batch {row.batch} is DONE as one that keeps {'all' if row.keeps_records else 'no'} records, planned was the other"
-        )
+        planned, done = ("with its records" if kept else "averages only" for kept in (plan.keeps_records, row.keeps_records))
+        ledger.complain(f"batch {row.batch} was planned {planned} and is DONE {done}")
     for number, one in ranges.items():
         _require_sum(ledger, row.batch, one, counts.get(number, Counts(number, 0, 0, 0, 0)))
     ledger.batches[row.batch] = replace(plan, end="DONE", ranges=ranges, counts=counts, done_at=row.at)
@@ -168,7 +169,8 @@ def _done(ledger: Ledger, row: Checkpoint) -> None:
 
 
 def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts) -> None:
-    if found.read != found.accepted + found.rejected or found.read + found.gaps != planned.span:
+    adds_up = found.read == found.accepted + found.rejected and found.read + found.gaps == planned.span
+    if not adds_up or min(found.accepted, found.rejected, found.gaps) < 0:
         ledger.complain(
             f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, {found.rejected} "
             f"rejected, {found.read} read and {found.gaps} gaps in a range of {planned.span} offsets",

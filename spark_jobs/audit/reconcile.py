@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Literal
 
 from spark_jobs.audit.evidence import Evidence, read_evidence
 from spark_jobs.audit.findings import Difference, Findings, difference
@@ -42,17 +43,32 @@ from spark_jobs.record_files import batch_rows
 from spark_jobs.watch import in_utc
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
+BRING_BOTH = (
+    "Nothing that is stored tells which of it and contributions is wrong; bring both back from a backup of the same moment."
+)
+
+
+Proof = Literal["proven", "not looked", "none"]
+"""Whether records were seen to add up to contributions; "none": there are no records to add up."""
 
 
 @dataclass(frozen=True)
 class Looked:
     """What every row of `records` said: of which batches they prove the contributions, and where they do not add up to them."""
 
+    deep: bool
     proven: frozenset[int]
     mismatches: list[Mismatch]
 
+    def at(self, known: Known, partition: int) -> Proof:
+        """Of a partition's contributions: any batch that read it may be the one that a wrong one is of."""
+        if not self.deep:
+            return "not looked"
+        batches = (one.number for one in known.ledger.settled if partition in one.ranges)
+        return "proven" if all(number in self.proven for number in batches) else "none"
 
-NOT_LOOKED = Looked(frozenset(), [])
+
+NOT_LOOKED = Looked(False, frozenset(), [])
 
 
 @dataclass(frozen=True)
@@ -124,7 +140,7 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
     # Asked anew: maintenance may have gone on since the counts were read.
     pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
-        if batch.number <= pruned and not batch_rows(table, batch.number):
+        if batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number):
             continue
         rows = findings.attempt(RECORDS_TABLE, partial(read_batch, table, batch, contributions[batch.number]))
         if rows is None:
@@ -135,7 +151,7 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
         if batch.topic_id == evidence.input.id:
             compacted = policy is None or "compact" in policy
             findings.differences += check_input(broker, evidence.input, batch, rows.seen, compacted=compacted)
-    return Looked(frozenset(proven), mismatches)
+    return Looked(True, frozenset(proven), mismatches)
 
 
 def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
@@ -149,8 +165,7 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     _judge_sums(findings, looked.mismatches, {one.day for one in wrong})
     newest = _newest(evidence.output.records)
     for one in wrong:
-        proven = looked is not NOT_LOOKED and all(revision.batch in looked.proven for revision in days.get(one.day, []))
-        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), proven=proven)
+        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), looked.at(known, one.day[0]))
         findings.differences += [found] if found else []
     wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS))
     findings.differences += check_output(evidence.output, wanted)
@@ -175,8 +190,8 @@ def _newest(records: Iterable[Published]) -> dict[Day, Published]:
     return {(one.partition, one.day): one for one in sorted(records, key=lambda one: one.batch)}
 
 
-def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], *, proven: bool) -> Difference | None:
-    """Which of the two is wrong: what was published decides, or that contributions are `proven` to be the sum of the records.
+def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], proof: Proof) -> Difference | None:
+    """Which of the two is wrong: what was published decides, or that contributions are proven to be the sum of the records.
 
     None where contributions are known to be wrong already and nothing speaks for them.
     """
@@ -185,11 +200,11 @@ def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], 
     for_averages = published is not None and wrong.is_stored_as(published)
     if number in damaged and (for_averages or not for_contributions):
         return None
-    if for_averages and not for_contributions and not proven:
+    if for_averages and not for_contributions and proof != "proven":
         told = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
         return difference(CONTRIBUTIONS, told, partition=number)
-    if for_averages and for_contributions and not proven:
-        return difference(AVERAGES, str(wrong), ASK_DEEP, number)
+    if for_averages and for_contributions and proof != "proven":
+        return difference(AVERAGES, str(wrong), ASK_DEEP if proof == "not looked" else BRING_BOTH, number)
     return difference(AVERAGES, str(wrong), partition=number)
 
 

@@ -81,10 +81,7 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
     if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
-        counted = "counted" if batch.keeps_records else "counted as rejected, and no others are kept,"
-        told = (
-            f"{where} holds {read} records ({accepted} accepted), its checkpoint {counted} {kept.read} ({kept.accepted} accepted)"
-        )
+        told = f"{where} holds {read} records ({accepted} accepted), by its checkpoint there must be {kept.read} ({kept.accepted} accepted)"
         yield difference(RECORDS, told, partition=number)
 
 

@@ -154,7 +154,7 @@ DEFECTS = (
     Defect(
         "the counts of a batch without records are stored once it is averaged",
         "spark_jobs/steps_counts.py",
-        (("    job.checkpoints.append(counted(", "    _ = (counted("),),
+        (("    job.checkpoints.append_or_agree(counted(", "    _ = (counted("),),
         ("tests/faults/test_averages_only.py", "-k", "needs_kafka_no_more"),
     ),
     Defect(

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,15 +13,16 @@ from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs import planning, steps_records
 from spark_jobs.broker import connect
-from spark_jobs.checkpoints import CheckpointLog
-from spark_jobs.errors import DecisionNeeded, OffsetsLost, TableDamaged, TooManyRejected, TryAgain
+from spark_jobs.checkpoints import CheckpointLog, Counts, Tally, counted
+from spark_jobs.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.kafka_settings import load_kafka_settings
-from spark_jobs.lake import Lake
+from spark_jobs.lake import RECORDS, SCHEMAS, Lake
 from spark_jobs.messages import read_messages
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.batches import SHAPES, send_rejected, send_tiny
+from tests.faults.tampering import tampered, update
 from tests.faults.test_crashes import AFTER_THE_PLAN, KILL_POINTS
 from tests.faults.test_maintenance import maintain_in_a_year
 from tests.faults.two_machines import ending, on_machine
@@ -95,7 +98,7 @@ def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(wo
     world.run()
     send_rejected(world, chosen)
     for point in [*AFTER_THE_PLAN[:4], *ITS_OWN, *AFTER_THE_PLAN[4:]]:
-        world.run_with_fault(f"{point}:raise")
+        assert world.run_with_fault(f"{point}:raise"), point
         assert told(audited(world, deep=True)) == "", point
     world.run()
     assert_averaged_only(world)
@@ -165,6 +168,17 @@ def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_aver
 def hide(patch: pytest.MonkeyPatch, where: str) -> None:
     """Show Spark only some of the messages, as a faulty reader would."""
     patch.setattr(steps_records, "read_messages", lambda *asked: read_messages(*asked).where(where))
+
+
+@pytest.mark.proves("F79")
+def test_records_that_spark_was_shown_twice_stop_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.send(0, *some(5))
+    with monkeypatch.context() as patch:
+        patch.setattr(steps_records, "read_messages", lambda *asked: read_messages(*asked).union(read_messages(*asked).limit(1)))
+        with pytest.raises(TryAgain, match="6 records at offsets 0 to 4 of partition 0, not all in its range"):
+            world.run()
+    world.run()
+    assert_averaged_only(world)
 
 
 @pytest.mark.proves("K28")
@@ -275,13 +289,45 @@ def test_a_rejected_row_that_is_gone_from_the_last_batch_is_noticed_at_the_next_
 
 
 def test_the_audit_counts_what_the_topic_still_shows(world: World) -> None:
-    """The checkpoint says more than there is, and contributions and output agree with it; only the topic knows better."""
+    """A rejected record is in no place but the topic."""
     world.send(0, *some(3), b"junk")
     world.run()
-    assert told(audited(world, deep=True)) == ""
-    forge(world, lambda counts: {**counts, "read": counts["read"] - 1, "rejected": 0, "gaps": 1})
+    forge(world, lambda counts: {**counts, "read": 3, "rejected": 0, "gaps": 1})
     DeltaTable(f"{world.tables}/records").delete("offset = 3")
+    assert told(audited(world)) == ""
     assert "shows 4 records, 3 were counted" in told(audited(world, deep=True))
+
+
+def test_the_audit_misses_what_the_topic_does_not_show(world: World) -> None:
+    """A gap that was stored as a rejected record, everywhere the same; also where an earlier batch was pruned."""
+    world.send_in_transaction(0, *some(3), commit=True)
+    world.run()
+    forge(world, lambda counts: {**counts, "read": 4, "rejected": 1, "gaps": 0})
+    row = {"partition": 0, "offset": 3, "batch": 1, "rejected_because": "EMPTY"}
+    write_deltalake(f"{world.tables}/records", pa.Table.from_pylist([row], schema=SCHEMAS[RECORDS]), mode="append")
+    assert told(audited(world)) == ""
+    assert "shows 3 records, 4 were counted" in told(audited(world, deep=True))
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["plain", "deep"])
+def test_a_contribution_that_contradicts_averages_and_output_is_the_wrong_one_whatever_is_kept(
+    world: World, tmp_path: Path, deep: bool
+) -> None:
+    world.send(0, *some(3))
+    world.run(overrides=["records=on"])
+    world.send(0, *some(2))
+    world.run()
+    moved = tampered(world, tmp_path, update("contributions", "batch = 2", date="'2007-01-01'"))
+    wrong = {one.where for one in audited(world, moved, deep=deep).differences}
+    assert wrong == {"table contributions"}
+
+
+def test_what_nothing_can_tell_is_told_to_be_brought_back_together(world: World, tmp_path: Path) -> None:
+    world.send(0, *some(3))
+    world.run()
+    changed = tampered(world, tmp_path, update("daily_averages", "true", value_max="value_max + 1"))
+    assert "Audit with --deep" in told(audited(world, changed))
+    assert "bring both back from a backup" in told(audited(world, changed, deep=True))
 
 
 def forge(world: World, change: Callable[[dict[str, int]], dict[str, int]]) -> None:
@@ -292,6 +338,30 @@ def forge(world: World, change: Callable[[dict[str, int]], dict[str, int]]) -> N
         {**row, "counts": [change(one) if one["partition"] == 0 else one for one in row["counts"]]} for row in found.to_pylist()
     ]
     write_deltalake(table, pa.Table.from_pylist(rows, schema=found.schema), mode="overwrite")
+
+
+@pytest.mark.proves("F29", "F30", "K28")
+def test_a_fenced_run_that_wakes_up_and_counts_first_stops_nobody_who_counts_the_same(world: World) -> None:
+    world.send(0, *some(3), b"junk")
+    counts = (Counts(0, 4, 3, 1, 0), Counts(1, 0, 0, 0, 0), Counts(2, 0, 0, 0, 0))
+    world.run_disturbed("before:counted_commit", lambda: count_first(world, counts))
+    assert_averaged_only(world)
+
+
+@pytest.mark.proves("F29", "F30", "K28")
+def test_a_run_that_counts_otherwise_than_another_one_stops(world: World) -> None:
+    world.send(0, *some(3), b"junk")
+    counts = (Counts(0, 3, 3, 0, 1), Counts(1, 0, 0, 0, 0), Counts(2, 0, 0, 0, 0))
+    with pytest.raises(Superseded):
+        world.run_disturbed("before:counted_commit", lambda: count_first(world, counts))
+
+
+def count_first(world: World, counts: tuple[Counts, ...]) -> None:
+    """What a run of another machine does that froze in front of this and has been fenced since."""
+    log = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name))
+    plan = log.progress.unfinished
+    assert plan is not None
+    log.append(counted(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))
 
 
 @pytest.mark.parametrize("point", ["before:records_commit", "before:counted_commit", "before:contributions_commit"])

@@ -67,9 +67,15 @@ BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
     "done otherwise than planned": ([row(1, "PLANNED", 0, 3), row(1, "DONE", 0, 2)], "with other ranges than were planned"),
     "abandoned after it was done": ([*done(1, 0, 3), row(1, "ABANDONED", 0, 3)], "batch 1 is ABANDONED but was DONE"),
     "a loss elsewhere": ([*done(1, 0, 3), loss(1, 5, 7, "retention")], "a LOSS begins at offset 5 of partition 0"),
-    "counted without a plan": ([row(1, "COUNTED", 0, 3)], "batch 1 is COUNTED, but it is no open batch"),
-    "counted twice": (averaged_only(["PLANNED", "COUNTED", "COUNTED"], 1, 0, 3), "batch 1 is COUNTED, but it is no open batch"),
-    "counted with records": ([row(1, "PLANNED", 0, 3), row(1, "COUNTED", 0, 3)], "batch 1 is COUNTED, but it is no open batch"),
+    "counted without a plan": ([row(1, "COUNTED", 0, 3)], "batch 1 is COUNTED, which only an averages-only batch is"),
+    "counted twice": (
+        averaged_only(["PLANNED", "COUNTED", "COUNTED"], 1, 0, 3),
+        "batch 1 is COUNTED, which only an averages-only batch is",
+    ),
+    "counted with records": (
+        [row(1, "PLANNED", 0, 3), row(1, "COUNTED", 0, 3)],
+        "batch 1 is COUNTED, which only an averages-only batch is",
+    ),
     "done with other counts": (
         [
             *averaged_only(["PLANNED", "COUNTED"], 1, 0, 3),
@@ -78,8 +84,13 @@ BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
         "batch 1 is DONE with other counts than it was COUNTED with",
     ),
     "done as another kind": (
-        [*averaged_only(["PLANNED"], 1, 0, 3), row(1, "DONE", 0, 3)],
-        "is DONE as one that keeps all records",
+        [*averaged_only(["PLANNED", "COUNTED"], 1, 0, 3), row(1, "DONE", 0, 3)],
+        "batch 1 was planned averages only and is DONE with its records",
+    ),
+    "done without counts": (averaged_only(["PLANNED", "DONE"], 1, 0, 3), "batch 1 is DONE but was never COUNTED"),
+    "less than nothing": (
+        [row(1, "PLANNED", 0, 3), replace(row(1, "DONE", 0, 3), counts=(Counts(0, 4, 4, 0, -1),))],
+        "the counts of batch 1, partition 0 do not add up",
     ),
     "no end": ([row(1, "PLANNED", 0, 3), *done(2, 3, 5)], "batch 1 has neither a DONE nor an ABANDONED row"),
 }
