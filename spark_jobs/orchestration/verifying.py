@@ -79,6 +79,6 @@ def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
 
 
 def report(one: "PartitionRead", group: "GroupOffset | None") -> dict[str, Any]:
-    """The same as plain values, for the XCom; `committed` is the group's offset, null if it has none."""
+    """The same as plain values, for the XCom; `kept` of the accepted records are in `records`, `committed` is the group's offset, null if none."""
     figures = asdict(one)
     return {**figures, "batches": list(one.batches), "committed": None if group is None else group.offset}

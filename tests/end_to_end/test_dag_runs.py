@@ -160,7 +160,8 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     topic = world.pipeline.input.topic
     assert scheduler.labels(first) == [f"{topic}, partition {number}" for number in range(world.partitions)]
     verified = [
-        {str(number): {"partition": number, "batches": [1], **one, "committed": sent}} for number in range(world.partitions)
+        {str(number): {"partition": number, "batches": [1], **one, "kept": sent, "committed": sent}}
+        for number in range(world.partitions)
     ]
     assert scheduler.xcoms(first, "verify") == verified
     counts = {"batches": 1, "records_read": everything, "records_accepted": everything, "records_rejected": 0, "gaps": 0}

@@ -31,6 +31,8 @@ from tests.world import World, reading
 
 pytestmark = pytest.mark.group("CR")
 
+thorough = pytest.mark.thorough
+
 ITS_OWN = {"before:counted_commit": ["K27"], "after:counted_commit": ["K28"]}
 """The kill points that only such a batch has."""
 
@@ -150,7 +152,9 @@ def test_gaps_are_told_by_what_explains_them(world: World) -> None:
     assert_averaged_only(world)
 
 
-@pytest.mark.parametrize("lost", [0, 2, 4], ids=["first", "middle", "last"])
+@pytest.mark.parametrize(
+    "lost", [pytest.param(0, marks=thorough), 2, pytest.param(4, marks=thorough)], ids=["first", "middle", "last"]
+)
 @pytest.mark.proves("F49")
 def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_averaged(
     world: World, lost: int, monkeypatch: pytest.MonkeyPatch
@@ -240,7 +244,7 @@ def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None
     assert_averaged_only(world)
 
 
-@pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
+@pytest.mark.parametrize("point", ["before:abandon_delete", pytest.param("after:abandon_delete", marks=thorough)])
 @pytest.mark.parametrize("killed", ["after:plan_commit", "after:records_commit", "after:counted_commit"])
 @pytest.mark.proves("F80", "F88")
 def test_a_kill_while_a_batch_is_abandoned_counts_nothing_of_it(world: World, killed: str, point: str) -> None:
@@ -364,7 +368,14 @@ def count_first(world: World, counts: tuple[Counts, ...]) -> None:
     log.append(counted(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))
 
 
-@pytest.mark.parametrize("point", ["before:records_commit", "before:counted_commit", "before:contributions_commit"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        pytest.param("before:records_commit", marks=thorough),
+        "before:counted_commit",
+        pytest.param("before:contributions_commit", marks=thorough),
+    ],
+)
 @pytest.mark.proves("F29", "F30")
 def test_a_run_of_another_machine_that_was_overtaken_changes_nothing(world: World, point: str, chosen: random.Random) -> None:
     send_rejected(world, chosen)
@@ -381,7 +392,7 @@ def test_a_run_of_another_machine_that_was_overtaken_changes_nothing(world: Worl
 
 
 @pytest.mark.proves("K08", "K28")
-@pytest.mark.parametrize("point", ["before:counted_commit", pytest.param("after:counted_commit", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("point", ["before:counted_commit", pytest.param("after:counted_commit", marks=thorough)])
 def test_kill_9_of_the_process_group(world: World, point: str, chosen: random.Random) -> None:
     send_rejected(world, chosen)
     code, output = world.submit(fault=f"{point}:killgroup").finish()
