@@ -216,8 +216,8 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
     averaged_only = [one.number for one in ledger.settled if not one.keeps_records]
     if averaged_only:
         findings.notes.append(
-            f"{len(averaged_only)} batches, the last of them batch {averaged_only[-1]}, keep no accepted records: their contributions are "
-            "proved by the checkpoints' counts and by what was published"
+            f"averages-only batches ({len(averaged_only)}, the last is batch {averaged_only[-1]}) keep no accepted records: counts and what "
+            "was published prove their contributions"
         )
     if ledger.open is not None:
         findings.notes.append(f"batch {ledger.open.number} is unfinished; the next run resumes it")

@@ -129,7 +129,7 @@ def test_the_setting_may_change_between_batches_and_old_records_are_pruned_all_t
     assert oracle.averaged_only(world.tables) == {2, 3}
     found = audited(world, deep=True)
     assert told(found) == ""
-    assert any(note.startswith("2 batches, the last of them batch 3, keep no accepted records") for note in found.notes)
+    assert any(note.startswith("averages-only batches (2, the last is batch 3) keep no accepted records") for note in found.notes)
     maintain_in_a_year(world)
     assert world.pruned == 3
     world.assert_all_counted()
