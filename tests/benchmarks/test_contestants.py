@@ -36,7 +36,7 @@ def test_contestants_without_spark_find_what_was_sent(tmp_path: Path) -> None:
 def test_every_contestant_finds_what_was_sent(tmp_path: Path) -> None:
     found = run_benchmark(tmp_path, "two_million")["two_million"]
     assert ran(found) | set(found["missing"]) == set(WORKS["two_million"].contestants)
-    assert set(found["missing"]) <= {"flink", "ours_averages"}
+    assert set(found["missing"]) <= {"flink"}
 
 
 @pytest.mark.thorough
