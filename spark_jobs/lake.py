@@ -162,10 +162,25 @@ class Lake:
 
 def read_rows(table: DeltaTable, columns: Iterable[str] | None = None, where: ds.Expression | None = None) -> pa.Table:
     """Rows of an open table that match `where`, as Arrow; files are skipped by their statistics."""
-    dataset = table.to_pyarrow_dataset()
+    with _reading(table):
+        return _scanner(table, columns, where).to_table()
+
+
+def read_batches(table: DeltaTable, columns: Iterable[str], where: ds.Expression) -> Iterator[pa.RecordBatch]:
+    """The same as a stream, for what would not fit into memory."""
+    with _reading(table):
+        yield from _scanner(table, columns, where).to_batches()
+
+
+def _scanner(table: DeltaTable, columns: Iterable[str] | None, where: ds.Expression | None) -> ds.Scanner:
+    # One thread: with Arrow's pool, a normal interpreter exit after this aborted in one of ten runs.
+    return table.to_pyarrow_dataset().scanner(columns=list(columns) if columns else None, filter=where, use_threads=False)
+
+
+@contextmanager
+def _reading(table: DeltaTable) -> Iterator[None]:
     try:
-        # One thread: with Arrow's pool, a normal interpreter exit after this aborted in one of ten runs.
-        return dataset.to_table(columns=list(columns) if columns else None, filter=where, use_threads=False)
+        yield
     except (FileNotFoundError, pa.ArrowException) as error:
         raise _unreadable(table, error) from error
     except OSError as error:

@@ -1,7 +1,8 @@
 """Spark's batch read of Kafka: exactly the planned ranges, nothing left to Spark or to a user's settings to decide."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spark_jobs.offsets import OffsetRange
@@ -17,6 +18,13 @@ _CONSUMER = {
     "kafka.max.partition.fetch.bytes": str(32 * 1024 * 1024),
     "kafka.fetch.max.bytes": str(64 * 1024 * 1024),
     "kafka.receive.buffer.bytes": str(4 * 1024 * 1024),
+    # The client asks for more as soon as it has been answered. At the end of a range there is no more, and what it asks next waits
+    # behind that: half a second of every partition, unless nothing is an answer too. A shorter `fetch.max.wait.ms` would do as much
+    # harm to tiered storage, where brokers before 3.8 take it for the time that a remote read may last.
+    "kafka.fetch.min.bytes": "0",
+    # Nobody reads the metrics of a consumer that lives for a second; they would cost it a request and a registration each.
+    "kafka.enable.metrics.push": "false",
+    "kafka.auto.include.jmx.reporter": "false",
     # Fail within seconds, not minutes, when the broker is gone.
     "kafka.default.api.timeout.ms": "15000",
     "kafka.request.timeout.ms": "10000",
@@ -27,10 +35,50 @@ _CONSUMER = {
 }
 
 
+LEAST_RECORDS = 100_000
+"""Offsets that are worth a task, and a file, of their own."""
+
+
 def read_messages(spark: "SparkSession", topic: str, ranges: Iterable[OffsetRange], java: Mapping[str, str]) -> "DataFrame":
     """Kafka source frame of the ranges, one row per visible record; `java` are the client settings without prefix."""
-    options = {**{f"kafka.{name}": value for name, value in java.items()}, **_CONSUMER, **range_options(topic, ranges)}
-    return spark.read.format("kafka").options(**options).load()
+    read = [one for one in ranges if one.span]
+    tasks = tasks_for([one.span for one in read], spark.sparkContext.defaultParallelism)
+    options = {
+        **{f"kafka.{name}": value for name, value in java.items()},
+        **_CONSUMER,
+        **range_options(topic, read),
+        "maxRecordsPerPartition": str(tasks.most_records),
+    }
+    messages = spark.read.format("kafka").options(**options).load()
+    return messages if tasks.combined is None else messages.coalesce(tasks.combined)
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """How a read is divided. Partitions with more than `most_records` are cut into pieces, and pieces are combined into `combined` tasks,
+    none if each is a task of its own.
+    """
+
+    most_records: int
+    combined: int | None
+
+
+def tasks_for(spans: Sequence[int], cores: int) -> Tasks:
+    """Tasks for partitions with so many offsets to read, none of which is 0.
+
+    Where one partition holds most of it, all cores read it. Where many hold little, a task reads several of them: each would cost
+    more as a task and a file of its own than its records do.
+
+    >>> tasks_for([4_000_000, 10, 10], cores=4)
+    Tasks(most_records=1000005, combined=None)
+    >>> tasks_for([10] * 512, cores=2)
+    Tasks(most_records=100000, combined=4)
+    """
+    total = sum(spans)
+    most = max(LEAST_RECORDS, -(-total // cores))
+    pieces = sum(-(-span // most) for span in spans)
+    wanted = max(2 * cores, -(-total // LEAST_RECORDS))
+    return Tasks(most, wanted if wanted < pieces else None)
 
 
 def holes_of(messages: "DataFrame") -> "DataFrame":
@@ -43,15 +91,14 @@ def holes_of(messages: "DataFrame") -> "DataFrame":
     return neighbours.select("partition", (F.col("before") + 1).alias("start"), F.col("offset").alias("end"))
 
 
-def range_options(topic: str, ranges: Iterable[OffsetRange]) -> dict[str, str]:
-    """Numeric starts and ends of every partition that has something to read.
+def range_options(topic: str, ranges: Sequence[OffsetRange]) -> dict[str, str]:
+    """Numeric starts and ends of every partition; all have something to read.
 
-    >>> range_options("t", [OffsetRange(0, 5, 9), OffsetRange(1, 7, 7)])["endingOffsets"]
+    >>> range_options("t", [OffsetRange(0, 5, 9)])["endingOffsets"]
     '{"t": {"0": 9}}'
     """
-    read = [one for one in ranges if one.span]
     return {
-        "assign": json.dumps({topic: [one.partition for one in read]}),
-        "startingOffsets": json.dumps({topic: {str(one.partition): one.start for one in read}}),
-        "endingOffsets": json.dumps({topic: {str(one.partition): one.end for one in read}}),
+        "assign": json.dumps({topic: [one.partition for one in ranges]}),
+        "startingOffsets": json.dumps({topic: {str(one.partition): one.start for one in ranges}}),
+        "endingOffsets": json.dumps({topic: {str(one.partition): one.end for one in ranges}}),
     }

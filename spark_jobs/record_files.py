@@ -7,7 +7,7 @@ file that was cut short does not have.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,17 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.errors import TryAgain
 from spark_jobs.faults import fault
-from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, read_rows, require_schema
+from spark_jobs.lake import (
+    RECORDS,
+    SCHEMAS,
+    WITH_STATISTICS,
+    Lake,
+    committed_as,
+    committing,
+    read_batches,
+    read_rows,
+    require_schema,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -149,8 +159,12 @@ def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
 
 def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
     columns = ["partition", "offset", "rejected_because", "rounded_from"]
-    rows = read_rows(table, columns, ds.field("batch") == batch)
-    grouped = rows.group_by("partition", use_threads=False).aggregate(
+    parts = read_batches(table, columns, ds.field("batch") == batch)
+    return _summed(row for part in parts for row in _rows_of_part(pa.Table.from_batches([part])))
+
+
+def _rows_of_part(part: pa.Table) -> Iterator[PartitionRows]:
+    grouped = part.group_by("partition", use_threads=False).aggregate(
         [
             ("offset", "count"),
             ("rejected_because", "count"),
@@ -159,8 +173,8 @@ def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
             ("offset", "max"),
         ]
     )
-    return {
-        row["partition"]: PartitionRows(
+    for row in grouped.to_pylist():
+        yield PartitionRows(
             partition=row["partition"],
             read=row["offset_count"],
             accepted=row["offset_count"] - row["rejected_because_count"],
@@ -168,8 +182,6 @@ def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
             first=row["offset_min"],
             last=row["offset_max"],
         )
-        for row in grouped.to_pylist()
-    }
 
 
 def _summed(rows: Iterable[PartitionRows]) -> dict[int, PartitionRows]:

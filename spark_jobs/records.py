@@ -60,23 +60,20 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 
 
 def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePattern, nonce: str) -> DataFrame:
-    """Adds `text`, and `usual` as `tail|number|time`, null where the message has another form.
+    """Adds `text`, `is_plainest`, `is_usual`, and `usual` as `tail|number|time` where a message is usual but not of the plainest form.
 
-    The plainest form is cut at its quotes. For the others one replacement both tests and takes apart: only a match can
-    begin with the nonce; that the text changed proves nothing, because bytes that are not UTF-8 change as well.
+    One replacement both tests and takes apart: only a match can begin with the nonce; that the text changed proves nothing,
+    because bytes that are not UTF-8 change as well.
     """
     form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
-    text, replaced = F.col("text"), F.col("replaced")
-    plain_time = F.substring_index(F.substring_index(text, '"', 4), '"', -1)
-    plain_number = F.btrim(F.substring_index(text, ":", -1), F.lit(JSON_WHITESPACE + '"}'))
+    text, replaced, is_plainest = F.col("text"), F.col("replaced"), F.col("is_plainest")
     return _with(
         messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw")),
         text=F.col("raw").cast("string"),
-        is_plainest=text.rlike(form.plainest),
-        replaced=F.when(~F.col("is_plainest"), F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement))),
-        usual=F.when(F.col("is_plainest"), F.concat(F.lit("|"), plain_number, F.lit("|"), plain_time)).when(
-            replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))
-        ),
+        is_plainest=F.coalesce(text.rlike(form.plainest), F.lit(False)),
+        replaced=F.when(~is_plainest, F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement))),
+        usual=F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))),
+        is_usual=is_plainest | F.col("usual").isNotNull(),
     )
 
 
@@ -93,9 +90,9 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
 
     All three are null where the message has the usual form.
     """
-    text, parsed = F.col("text"), F.col("parsed")
+    text, parsed, is_odd = F.col("text"), F.col("parsed"), ~F.col("is_usual")
     blank = F.btrim(text, F.lit(JSON_WHITESPACE)) == ""
-    readable = F.col("usual").isNull() & text.isNotNull() & F.is_valid_utf8(text) & ~blank
+    readable = is_odd & text.isNotNull() & F.is_valid_utf8(text) & ~blank
     quoted = F.regexp_replace(text, F.lit(numbers_regex()), F.lit(f'$1"{nonce}$2"'))
     wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
     complete = F.try_variant_get(parsed, "$[1]", "string") == nonce
@@ -106,30 +103,30 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
         parsed=F.when(F.col("quoted").isNotNull(), wrapped),
         complete=F.when(parsed.isNotNull(), F.coalesce(complete, F.lit(False))),
         fields=F.when(F.col("complete"), fields),
-        syntax=F.when(F.col("usual").isNull() & F.col("fields").isNull(), _syntax(blank)),
+        syntax=F.when(is_odd & F.col("fields").isNull(), _syntax()),
         json_time=_field("fields", rules.time_field),
         json_value=_field("fields", rules.value_field),
     )
 
 
-def _syntax(blank: Column) -> Column:
+def _syntax() -> Column:
+    """Of a message that is not usual and has no fields. Read again where needed, so that no text is carried along."""
+    text = F.col("raw").cast("string")
     return (
-        F.when(F.col("text").isNull(), Rejection.TOMBSTONE)
-        .when(~F.is_valid_utf8("text"), Rejection.NOT_UTF8)
-        .when(blank, Rejection.EMPTY)
-        .when(F.col("parsed").isNull() | ~F.col("complete"), _why_unparsed())
-        .otherwise(Rejection.NOT_AN_OBJECT)
+        F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)
+        .when(F.try_parse_json("quoted").isNotNull(), Rejection.TRAILING_DATA)
+        .when(_is_lenient_json("quoted"), Rejection.DUPLICATE_KEY)
+        .when(F.col("quoted").isNotNull(), Rejection.NOT_JSON)
+        .when(text.isNull(), Rejection.TOMBSTONE)
+        .when(~F.is_valid_utf8(text), Rejection.NOT_UTF8)
+        .otherwise(Rejection.EMPTY)
     )
 
 
-def _why_unparsed() -> Column:
+def _is_lenient_json(text: str) -> Column:
     """A lenient parser tells apart, at the price of parsing again, what the strict one only refuses."""
-    lenient = F.from_json("quoted", "map<string,string>", _STRICT_JSON)
-    return (
-        F.when(F.try_parse_json("quoted").isNotNull(), Rejection.TRAILING_DATA)
-        .when(lenient.isNotNull() & ~F.col("text").rlike(_LONE_SURROGATE), Rejection.DUPLICATE_KEY)
-        .otherwise(Rejection.NOT_JSON)
-    )
+    parsed = F.from_json(text, "map<string,string>", _STRICT_JSON)
+    return parsed.isNotNull() & ~F.col(text).rlike(_LONE_SURROGATE)
 
 
 def _field(fields: str, name: str) -> Column:
@@ -142,8 +139,9 @@ def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: st
 
     `time_text` is null where the time is not in the format, `number` where the value is no string and no number.
     """
-    usual = F.col("usual")
-    is_usual = usual.isNotNull()
+    text, usual, is_plainest, is_usual = F.col("raw").cast("string"), F.col("usual"), F.col("is_plainest"), F.col("is_usual")
+    plainest_time = F.substring_index(F.substring_index(text, '"', 4), '"', -1)
+    plainest_number = F.btrim(F.substring_index(text, ":", -1), F.lit(JSON_WHITESPACE + '"}'))
     time_regex = INTEGER if time.epoch_unit else time.regex
     strict_time = F.when(F.col("time_string").rlike(rf"\A{time_regex}\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
@@ -152,9 +150,9 @@ def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: st
         messages,
         time_string=_json_text("json_time", nonce, numbers=time.epoch_unit is not None),
         json_number=_json_text("json_value", nonce, numbers=True),
-        time_text=F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
-        number=F.when(is_usual, usual_number).otherwise(F.col("json_number")),
-        is_plain=F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")),
+        time_text=F.when(is_plainest, plainest_time).when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
+        number=F.when(is_plainest, plainest_number).when(is_usual, usual_number).otherwise(F.col("json_number")),
+        is_plain=is_plainest | F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")),
     )
 
 
@@ -274,10 +272,9 @@ def _rounded(scale: int) -> Column:
 def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
     """The contract: columns of the table `records`, in its order."""
     missing = F.when(F.col("json_time").isNull(), Rejection.NO_TIME).when(F.col("json_value").isNull(), Rejection.NO_VALUE)
-    is_usual = F.col("usual").isNotNull()
-    reason = F.coalesce("syntax", F.when(~is_usual, missing), "time_reason", "value_reason")
+    reason = F.coalesce("syntax", F.when(~F.col("is_usual"), missing), "time_reason", "value_reason")
     accepted = F.col("reason").isNull()
-    return messages.withColumn("reason", reason).select(
+    return _with(messages, reason=reason).select(
         F.col("partition").cast("int").alias("partition"),
         F.col("offset").cast("long").alias("offset"),
         F.col("timestamp").alias("kafka_timestamp"),

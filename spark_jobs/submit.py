@@ -14,7 +14,18 @@ APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
 PROPERTIES = PROJECT / "conf" / "spark-defaults.conf"
 
 COLLECTOR = "-XX:+UseParallelGC"
-"""The same as in `conf/spark-defaults.conf`. On few cores the default collector takes its threads' time from the job's."""
+"""On few cores the default collector takes its threads' time from the job's."""
+
+SECOND_COMPILER_LATER = (
+    "-XX:Tier4InvocationThreshold=25000",
+    "-XX:Tier4MinInvocationThreshold=3000",
+    "-XX:Tier4CompileThreshold=75000",
+    "-XX:Tier4BackEdgeThreshold=200000",
+)
+"""Five times Java's own: what a minute's run calls less often costs more to compile well than it gains by it.
+
+These and the collector stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand.
+"""
 
 FIRST_COMPILER, SMALL = "-XX:TieredStopAtLevel=1", 1_000_000
 """Up to so many offsets a run ends before the second compiler has paid for itself: docs/performance.md."""
@@ -49,6 +60,7 @@ def spark_conf(offsets: int | None = None) -> dict[str, str]:
 def java_options(offsets: int | None) -> Iterator[str]:
     """Options of the driver's JVM. What a user sets in `spark.driver.extraJavaOptions` comes after them and wins."""
     yield COLLECTOR
+    yield from SECOND_COMPILER_LATER
     yield f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}"
     yield from archive_options()
     if offsets is not None and offsets <= SMALL:

@@ -1,0 +1,61 @@
+"""However a read is cut into pieces and combined into tasks: the same records, counted once, their gaps explained."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from spark_jobs import messages
+from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.messages import Tasks
+from tests.conftest import NewWorld
+from tests.faults.audited import audited, told
+from tests.faults.input_shapes import SHAPES, sent
+
+pytestmark = pytest.mark.group("KO")
+
+DIVISIONS = {
+    "offset by offset": Tasks(most_records=1, combined=None),
+    "pieces of two offsets": Tasks(most_records=2, combined=None),
+    "pieces of three offsets in two tasks": Tasks(most_records=3, combined=2),
+    "everything in one task": Tasks(most_records=1000, combined=1),
+}
+
+
+def cases() -> Iterator[object]:
+    """All of them; the usual run takes each shape once, each time another division, and each division with and without records."""
+    for number, shape in enumerate(SHAPES):
+        for place, division in enumerate(DIVISIONS):
+            for keeps in (True, False):
+                usual = number % len(DIVISIONS) == place and (number // len(DIVISIONS) % 2 == 0) == keeps
+                marks = [] if usual else [pytest.mark.thorough]
+                yield pytest.param(
+                    shape, division, keeps, marks=marks, id=f"{shape}, {division}, {'records' if keeps else 'averages only'}"
+                )
+
+
+@pytest.mark.proves("F01", "F05", "F14")
+@pytest.mark.parametrize(("shape", "division", "keeps"), list(cases()))
+def test_a_batch_is_the_same_however_its_reading_is_divided(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch, shape: str, division: str, keeps: bool
+) -> None:
+    world = new_world(records=keeps)
+    monkeypatch.setattr(messages, "tasks_for", lambda *_: DIVISIONS[division])
+    with sent(world, shape):
+        world.run()
+    for partition in range(3):
+        world.wait_until_stable(partition)
+    world.run()
+    world.assert_all_counted()
+    assert told(audited(world, deep=True)) == ""
+
+
+def test_partitions_that_hold_little_share_files(new_world: NewWorld) -> None:
+    world = new_world(partitions=12)
+    for partition in range(12):
+        world.send(partition, b'{"datetime": "16/12/2006 17:24:00", "voltage": 1}')
+    world.run()
+    world.assert_all_counted()
+    # Two cores, so four tasks.
+    assert len(Lake(world.pipeline.lake, world.pipeline.name).open(RECORDS).file_uris()) == 4
+    assert world.run() == []
+    assert told(audited(world)) == ""
