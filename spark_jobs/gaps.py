@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from spark_jobs.broker import Broker
 from spark_jobs.kafka_scan import Level
@@ -44,19 +45,14 @@ class MissingRecord:
     offset: int
 
 
-def find_holes(planned: OffsetRange, offsets: Sequence[int]) -> tuple[OffsetRange, ...]:
-    """Ranges of `planned` without any of the offsets (each once, in any order, all inside).
+def find_holes(planned: OffsetRange, held: npt.NDArray[np.bool_]) -> tuple[OffsetRange, ...]:
+    """Ranges of `planned` without a record; `held` says of each of its offsets whether there is one.
 
-    >>> [(hole.start, hole.end) for hole in find_holes(OffsetRange(0, 5, 12), [6, 7, 10])]
+    >>> [(hole.start, hole.end) for hole in find_holes(OffsetRange(0, 5, 12), np.array([0, 1, 1, 0, 0, 1, 0], bool))]
     [(5, 6), (8, 10), (11, 12)]
     """
-    found = np.sort(np.asarray(offsets, dtype=np.int64))
-    starts = np.concatenate([[planned.start], found + 1])
-    ends = np.concatenate([found, [planned.end]])
-    wide = starts < ends
-    return tuple(
-        OffsetRange(planned.partition, int(start), int(end)) for start, end in zip(starts[wide], ends[wide], strict=True)
-    )
+    edges = planned.start + np.flatnonzero(np.diff(np.concatenate([[True], held, [True]])))
+    return tuple(OffsetRange(planned.partition, int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def explain(broker: Broker, topic: Topic, holes: Mapping[int, Sequence[OffsetRange]]) -> tuple[list[Gaps], MissingRecord | None]:

@@ -156,7 +156,8 @@ def _token_regex(pattern: str, token: re.Match[str], parts: dict[str, str]) -> s
 
 def _literal_regex(pattern: str, token: re.Match[str]) -> str:
     text = _literal(token)
-    unusable = re.search(r'[^ -~]|["\\]', text) or (token["quoted"] is None and re.search(r"[\[\]{}#]", text))
+    # A bar is what the parts of a message are kept apart by while it is parsed.
+    unusable = re.search(r'[^ -~]|["\\|]', text) or (token["quoted"] is None and re.search(r"[\[\]{}#]", text))
     if unusable:
         raise ValueError(f"time format {pattern!r}: {unusable[0]!r} is not supported; {_SUPPORTED}")
     return re.escape(text)

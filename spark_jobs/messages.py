@@ -19,10 +19,11 @@ _CONSUMER = {
     "kafka.fetch.max.bytes": str(64 * 1024 * 1024),
     "kafka.receive.buffer.bytes": str(4 * 1024 * 1024),
     # The client asks for more as soon as it has been answered. At the end of a range there is no more, and what it asks next waits
-    # behind that: half a second of every partition, unless nothing is an answer too. A shorter `fetch.max.wait.ms` would do as much
-    # harm to tiered storage, where brokers before 3.8 take it for the time that a remote read may last.
+    # behind that: half a second of every partition, unless nothing is an answer too. A shorter `fetch.max.wait.ms` would help as much, but
+    # harm tiered storage, where brokers before 3.8 take it for the time that a remote read may last.
     "kafka.fetch.min.bytes": "0",
-    # Nobody reads the metrics of a consumer that lives for a second; they would cost it a request and a registration each.
+    # Nobody reads the metrics of a consumer that lives for a second; they would cost it a request and a registration each. (The
+    # clients of Kafka 4 know the second only as an empty `metric.reporters`.)
     "kafka.enable.metrics.push": "false",
     "kafka.auto.include.jmx.reporter": "false",
     # Fail within seconds, not minutes, when the broker is gone.
@@ -75,10 +76,11 @@ def tasks_for(spans: Sequence[int], cores: int) -> Tasks:
     Tasks(most_records=100000, combined=4)
     """
     total = sum(spans)
-    most = max(LEAST_RECORDS, -(-total // cores))
-    pieces = sum(-(-span // most) for span in spans)
     wanted = max(2 * cores, -(-total // LEAST_RECORDS))
-    return Tasks(most, wanted if wanted < pieces else None)
+    if len(spans) <= wanted:
+        return Tasks(max(LEAST_RECORDS, -(-total // cores)), None)
+    # Smaller pieces, for they are combined by number, not by size.
+    return Tasks(max(LEAST_RECORDS, -(-total // wanted)), wanted)
 
 
 def holes_of(messages: "DataFrame") -> "DataFrame":

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -30,9 +32,9 @@ from spark_jobs.lake import (
     committed_as,
     committing,
     read_batches,
-    read_rows,
     require_schema,
 )
+from spark_jobs.offsets import OffsetRange
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -114,19 +116,37 @@ def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:
         table.delete(f"batch = {batch:d}", commit_properties=committed_as(app, batch))
 
 
-def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
-    """What an open `records` table holds of a batch, per partition; from file statistics where they are exact."""
+def batch_totals(table: DeltaTable, batch: int) -> tuple[int, int]:
+    """Records that an open `records` table holds of a batch, and accepted ones; by statistics where each of its files holds one batch."""
     files = _files(table, batch)
-    if all(_is_exact(file) for file in files):
+    if all(_is_counted(file) and _is_one(file, "batch") for file in files):
+        return sum(file["num_records"] for file in files), sum(file["null_count.rejected_because"] for file in files)
+    rows = _scanned(table, batch).values()
+    return sum(one.read for one in rows), sum(one.accepted for one in rows)
+
+
+def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
+    """What an open `records` table holds of a batch, per partition; by statistics where each of its files holds one batch and partition."""
+    files = _files(table, batch)
+    if all(_is_counted(file) and _is_one(file, "batch") and _is_one(file, "partition") for file in files):
         return _summed(_rows_of_file(file) for file in files)
     return _scanned(table, batch)
 
 
-def offsets_of(table: DeltaTable, batch: int, partition: int) -> Sequence[int]:
-    """The offsets that an open `records` table holds of one batch and partition, in no order."""
-    where = (ds.field("batch") == batch) & (ds.field("partition") == partition)
-    offsets: Sequence[int] = read_rows(table, ["offset"], where)["offset"].to_numpy()
-    return offsets
+def offsets_held(table: DeltaTable, batch: int, ranges: Sequence[OffsetRange]) -> dict[int, npt.NDArray[np.bool_]]:
+    """Of each offset of these ranges of a batch, by partition, whether an open `records` table holds it; it holds none outside.
+
+    All ranges in one pass, because partitions share files, and in one array, with a place to which each partition is shifted.
+    """
+    ends = np.cumsum([one.span for one in ranges])
+    shift = np.zeros(max(one.partition for one in ranges) + 1, dtype=np.int64)
+    for one, end in zip(ranges, ends, strict=True):
+        shift[one.partition] = end - one.end
+    held = np.zeros(ends[-1], dtype=bool)
+    where = (ds.field("batch") == batch) & ds.field("partition").isin([one.partition for one in ranges])
+    for part in read_batches(table, ["partition", "offset"], where):
+        held[part["offset"].to_numpy() + shift[part["partition"].to_numpy()]] = True
+    return {one.partition: part for one, part in zip(ranges, np.split(held, ends[:-1]), strict=True)}
 
 
 def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
@@ -139,10 +159,13 @@ def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _is_exact(file: Mapping[str, Any]) -> bool:
-    """Whether the file's statistics speak of one batch and one partition, with every count in them."""
-    counted = all(file.get(f"null_count.{name}") is not None for name in ("rejected_because", "rounded_from"))
-    return counted and all(file[f"min.{name}"] == file[f"max.{name}"] for name in ("batch", "partition"))
+def _is_counted(file: Mapping[str, Any]) -> bool:
+    """Whether every count is among the file's statistics."""
+    return all(file.get(f"null_count.{name}") is not None for name in ("rejected_because", "rounded_from"))
+
+
+def _is_one(file: Mapping[str, Any], column: str) -> bool:
+    return bool(file[f"min.{column}"] == file[f"max.{column}"])
 
 
 def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:

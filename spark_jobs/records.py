@@ -115,7 +115,7 @@ def _syntax() -> Column:
     return (
         F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)
         .when(F.try_parse_json("quoted").isNotNull(), Rejection.TRAILING_DATA)
-        .when(_is_lenient_json("quoted"), Rejection.DUPLICATE_KEY)
+        .when(_is_lenient_json("quoted") & ~text.rlike(_LONE_SURROGATE), Rejection.DUPLICATE_KEY)
         .when(F.col("quoted").isNotNull(), Rejection.NOT_JSON)
         .when(text.isNull(), Rejection.TOMBSTONE)
         .when(~F.is_valid_utf8(text), Rejection.NOT_UTF8)
@@ -125,8 +125,7 @@ def _syntax() -> Column:
 
 def _is_lenient_json(text: str) -> Column:
     """A lenient parser tells apart, at the price of parsing again, what the strict one only refuses."""
-    parsed = F.from_json(text, "map<string,string>", _STRICT_JSON)
-    return parsed.isNotNull() & ~F.col(text).rlike(_LONE_SURROGATE)
+    return F.from_json(text, "map<string,string>", _STRICT_JSON).isNotNull()
 
 
 def _field(fields: str, name: str) -> Column:

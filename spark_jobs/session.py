@@ -24,7 +24,7 @@ TUNED = {
     # Remembering which Python line made each expression costs two of three calls between Python and the JVM.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.dataFrameQueryContext.enabled": "false",
-    # A partition is read once: its consumer and the messages it fetched last would lie in memory for minutes, of every partition.
+    # What was read is not read on from: consumers and the messages they fetched last would lie in memory for minutes, of every partition.
     "spark.kafka.consumer.cache.capacity": "8",
     "spark.kafka.consumer.fetchedData.cache.timeout": "1s",
     "spark.kafka.consumer.fetchedData.cache.evictorThreadRunInterval": "1s",

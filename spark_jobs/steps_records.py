@@ -23,7 +23,7 @@ from spark_jobs.lake import RECORDS, read_rows
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
-from spark_jobs.record_files import PartitionRows, batch_rows, offsets_of, read_records, write_files
+from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
 from spark_jobs.table_health import anew_or_back
 
@@ -143,7 +143,8 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     if not incomplete or topic.id != plan.topic_id:
         return [gaps.Gaps(one.partition, unchecked=one.span - _read(rows, one.partition)) for one in incomplete]
     table = job.lake.open(RECORDS)
-    holes = {one.partition: gaps.find_holes(one, offsets_of(table, plan.batch, one.partition)) for one in incomplete}
+    held = offsets_held(table, plan.batch, incomplete)
+    holes = {one.partition: gaps.find_holes(one, held[one.partition]) for one in incomplete}
     found, missing = gaps.explain(job.broker, topic, holes)
     if missing is not None:
         raise TableDamaged(

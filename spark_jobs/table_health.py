@@ -1,17 +1,17 @@
 """Whether the tables are whole, before anything is planned: their logs, their form, and the last batch's rows.
 
 Looks at the files of the logs themselves, because readers take some damage for an older state and count on from there. Costs
-milliseconds per table and scans none: what happened to older batches is for an audit to find. Nothing is mended here; each error
+milliseconds per table and scans none, but for a newest batch that was compacted: what happened to older batches is for an audit to find. Nothing is mended here; each error
 names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, Schema
 
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, Progress
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.lake import (
     CHECKPOINTS,
@@ -24,7 +24,7 @@ from spark_jobs.lake import (
     read_rows,
     require_files,
 )
-from spark_jobs.record_files import PartitionRows, batch_rows
+from spark_jobs.record_files import batch_totals
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 
 NEWEST = 5
@@ -223,12 +223,9 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
 
 
 def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
-    rows = batch_rows(table, done.batch).values()
-    return _read_and_accepted(done.kept), _read_and_accepted(list(rows))
-
-
-def _read_and_accepted(parts: Sequence[Counts] | Sequence[PartitionRows]) -> str:
-    return f"{sum(one.read for one in parts)} records ({sum(one.accepted for one in parts)} accepted)"
+    kept = sum(one.read for one in done.kept), sum(one.accepted for one in done.kept)
+    wanted, found = (f"{read} records ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch)))
+    return wanted, found
 
 
 def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:

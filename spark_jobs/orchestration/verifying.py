@@ -39,7 +39,7 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
 
 
 def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
-    """What the table `records` holds of these batches, per partition; by the statistics of its files."""
+    """What the table `records` holds of these batches, per partition."""
     from spark_jobs.checkpoints import Counts
     from spark_jobs.lake import RECORDS, Lake
     from spark_jobs.record_files import batch_rows

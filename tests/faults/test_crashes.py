@@ -132,7 +132,7 @@ def test_spark_reads_the_tables_of_a_killed_run_as_delta_rs_does(world: World, p
 def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World, chosen: random.Random) -> None:
     send_tiny(world, chosen)
     for point in AFTER_THE_PLAN:
-        world.run_with_fault(f"{point}:raise")
+        assert world.run_with_fault(f"{point}:raise"), point
     world.run()
     world.assert_all_counted()
 

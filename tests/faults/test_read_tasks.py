@@ -9,7 +9,8 @@ from spark_jobs.lake import RECORDS, Lake
 from spark_jobs.messages import Tasks
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
-from tests.faults.input_shapes import SHAPES, sent
+from tests.faults.input_shapes import SHAPES, sent, some
+from tests.world import World
 
 pytestmark = pytest.mark.group("KO")
 
@@ -49,6 +50,11 @@ def test_a_batch_is_the_same_however_its_reading_is_divided(
     assert told(audited(world, deep=True)) == ""
 
 
+def count_files(world: World) -> int:
+    return len(Lake(world.pipeline.lake, world.pipeline.name).open(RECORDS).file_uris())
+
+
+@pytest.mark.proves("F61")
 def test_partitions_that_hold_little_share_files(new_world: NewWorld) -> None:
     world = new_world(partitions=12)
     for partition in range(12):
@@ -56,6 +62,18 @@ def test_partitions_that_hold_little_share_files(new_world: NewWorld) -> None:
     world.run()
     world.assert_all_counted()
     # Two cores, so four tasks.
-    assert len(Lake(world.pipeline.lake, world.pipeline.name).open(RECORDS).file_uris()) == 4
+    assert count_files(world) == 4
     assert world.run() == []
     assert told(audited(world)) == ""
+
+
+def test_a_partition_that_holds_much_is_read_in_pieces(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = new_world(partitions=2)
+    world.send(0, *some(30))
+    world.send(1, *some(1))
+    monkeypatch.setattr(messages, "LEAST_RECORDS", 10)
+    world.run()
+    world.assert_all_counted()
+    # Two cores, so sixteen offsets at most to a piece.
+    assert count_files(world) == 3
+    assert told(audited(world, deep=True)) == ""

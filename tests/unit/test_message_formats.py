@@ -54,6 +54,7 @@ def test_an_epoch_has_no_more_digits_than_a_timestamp_holds() -> None:
         ("yyyy-MM-dd hh:mm a", "'hh' is not supported"),
         ("yyyy-MM-dd[ HH]", "'[' is not supported"),
         ("yyyy-MM-dd'\"'", "'\"' is not supported"),
+        ("dd|MM|yyyy", "'|' is not supported"),
         ("HH:mm:ss", "lacks yyyy and MM and dd"),
         ("", "lacks yyyy and MM and dd"),
         ("yyyy-MM-dd HH:ss", "has the second but not the minute"),

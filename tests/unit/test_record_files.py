@@ -6,7 +6,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake import RECORDS, SCHEMAS, Lake, LostRace
-from spark_jobs.record_files import PartitionRows, batch_rows, delete_batch
+from spark_jobs.offsets import OffsetRange
+from spark_jobs.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
 
 
 @pytest.fixture
@@ -55,6 +56,33 @@ def test_files_that_hold_several_batches_or_partitions_are_counted_row_by_row(la
     assert batch_rows(table, 2) == {
         0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
         1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
+    }
+
+
+def test_a_batch_is_totalled_whether_or_not_others_share_its_files(lake: Lake) -> None:
+    table = write_records(lake, pa.concat_tables([records(1, 0, range(5), 2), records(1, 1, range(3))]), records(1, 2, range(2)))
+    assert batch_totals(table, 1) == (10, 8)
+    table = write_records(lake, pa.concat_tables([records(2, 0, range(5, 9), 1), records(3, 0, range(9, 11))]))
+    assert [batch_totals(table, batch) for batch in (1, 2, 3, 4)] == [(10, 8), (4, 3), (2, 2), (0, 0)]
+
+
+def test_exact_and_shared_files_of_one_batch_count_together(lake: Lake) -> None:
+    shared = pa.concat_tables([records(1, 0, range(5), 2), records(1, 1, range(3))])
+    table = write_records(lake, shared, records(1, 1, range(3, 70_000)), records(1, 1, range(70_000, 200_000)))
+    assert batch_rows(table, 1) == {
+        0: PartitionRows(partition=0, read=5, accepted=3, rounded=1, first=0, last=4),
+        1: PartitionRows(partition=1, read=200_000, accepted=200_000, rounded=3, first=0, last=199_999),
+    }
+
+
+def test_each_offset_of_a_range_is_held_or_not(lake: Lake) -> None:
+    shared = pa.concat_tables([records(2, 5, range(7, 9)), records(2, 0, range(12, 14)), records(2, 1, range(4))])
+    table = write_records(lake, records(1, 0, range(5)), shared, records(2, 5, range(10, 11)))
+    held = offsets_held(table, 2, [OffsetRange(5, 6, 12), OffsetRange(0, 10, 14), OffsetRange(3, 0, 2)])
+    assert {partition: marks.astype(int).tolist() for partition, marks in held.items()} == {
+        5: [0, 1, 1, 0, 1, 0],
+        0: [0, 0, 1, 1],
+        3: [0, 0],
     }
 
 
