@@ -87,6 +87,18 @@ DEFECTS = (
         ("tests/faults/test_input_gaps.py", "-k", "markers_and_aborted"),
     ),
     Defect(
+        "a file that partitions share counts as one partition's",
+        "spark_jobs/record_files.py",
+        (('_is_one(file, "batch") and _is_one(file, "partition") for file', '_is_one(file, "batch") for file'),),
+        ("tests/unit/test_record_files.py", "-k", "exact_and_shared"),
+    ),
+    Defect(
+        "offsets of partitions that share a file are taken for each other's",
+        "spark_jobs/record_files.py",
+        (("shift[one.partition] = end - one.end", "shift[one.partition] = -one.start"),),
+        ("tests/unit/test_record_files.py", "-k", "held_or_not"),
+    ),
+    Defect(
         "an older run may put old sums back",
         "spark_jobs/lake.py",
         (('predicate="target.batch <= source.batch"', "predicate=None"),),
