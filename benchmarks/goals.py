@@ -79,7 +79,7 @@ GOALS = (
         ratio(Side("twenty_million", OURS), Side("twenty_million", "java_reading"), rate),
         floor=True,
         remark="Spark, reading them into nothing, gets to a third of that consumer. What it is to do with each record takes 4 microseconds of a "
-        "core more: parsing two thirds, Parquet a sixth. Next: cutting plain messages at fixed places instead of searching them.",
+        "core more: parsing two thirds, Parquet a fifth. Next: cutting plain messages at fixed places instead of searching them.",
     ),
     Goal(
         "20 million with 1 GiB driver heap: peak memory against 2 million",

@@ -90,7 +90,7 @@ WITH_STATISTICS = ("partition", "offset", "date", "batch", "rounded_from", "reje
 """Columns of `records` that every commit carries statistics of."""
 
 _PROPERTIES: Mapping[str, Mapping[str, str]] = {
-    # Verification reads these statistics instead of rows; the other columns would only make commits larger.
+    # Verification reads these statistics instead of rows where it can; the other columns would only make commits larger.
     RECORDS: {"delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS)},
 }
 

@@ -1,4 +1,4 @@
-"""The files of the table `records`: written by Spark, committed in the driver, counted by their statistics.
+"""The files of the table `records`: written by Spark, committed in the driver, counted by their statistics where those are exact.
 
 Spark writes plain Parquet files into a folder that is new for every attempt, so whatever a killed or frozen run left there is
 part of no table. Only the commit counts, and it can happen once per batch. Statistics come from the files' own footers, which a

@@ -110,7 +110,7 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
 
 
 def _syntax() -> Column:
-    """Of a message that is not usual and has no fields. Read again where needed, so that no text is carried along."""
+    """Why a message that is not usual has no fields. Its text is cast anew, so that usual messages carry none along."""
     text = F.col("raw").cast("string")
     return (
         F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)

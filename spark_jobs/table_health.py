@@ -1,8 +1,8 @@
 """Whether the tables are whole, before anything is planned: their logs, their form, and the last batch's rows.
 
 Looks at the files of the logs themselves, because readers take some damage for an older state and count on from there. Costs
-milliseconds per table and scans none, but for a newest batch that was compacted: what happened to older batches is for an audit to find. Nothing is mended here; each error
-names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
+milliseconds per table and scans none, but for a newest batch that was compacted: what happened to older batches is for an audit to
+find. Nothing is mended here; each error names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
 """
 
 from collections.abc import Iterator, Mapping
