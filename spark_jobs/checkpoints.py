@@ -18,6 +18,9 @@ from spark_jobs.errors import Superseded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once, read_rows
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
 
+NEWEST = 50
+"""Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""
+
 State = Literal["PLANNED", "COUNTED", "DONE", "ABANDONED", "LOSS", "ADOPTED"]
 
 
@@ -151,20 +154,28 @@ def counted(plan: Plan, tally: Tally, run_id: str, at: datetime) -> Checkpoint:
     return Checkpoint(plan.batch, "COUNTED", run_id, at, plan.topic_id, plan.ranges, tally.counts, details)
 
 
+Rows = list[tuple[int, Checkpoint]]
+"""Rows with their place in the log, in order."""
+
+
 class CheckpointLog:
-    """The log as one run sees it: read when opened, appended through the same handle."""
+    """The log as one run sees it: its newest rows read when opened, appended through the same handle.
+
+    `progress` is the fold of all rows so far, `last` the newest of them and `sequence` its place.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._table: DeltaTable | None = lake.open(CHECKPOINTS) if lake.exists(CHECKPOINTS) else None
-        self.rows = _rows(self._table) if self._table else []
+        self.progress, self.sequence = Progress(), 0
+        self.last: Checkpoint | None = None
+        for sequence, row in _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else ():
+            self._take(sequence, row)
 
     @property
-    def progress(self) -> Progress:
-        progress = Progress()
-        for row in self.rows:
-            progress = after(progress, row)
-        return progress
+    def rows(self) -> list[Checkpoint]:
+        """Every row of the version that this log knows, read when asked for."""
+        return [row for _, row in _rows(self._table)] if self._table else []
 
     @property
     def exists(self) -> bool:
@@ -172,8 +183,8 @@ class CheckpointLog:
 
     def create(self) -> None:
         """Create the tables if this is the pipeline's first batch. `Superseded` if another run did, and has appended already."""
-        self._lake.create_missing()
         if self._table is None:
+            self._lake.create_missing()
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)
 
@@ -183,7 +194,7 @@ class CheckpointLog:
             self._require_no_more_than_read(self._lake.open(CHECKPOINTS))
 
     def _require_no_more_than_read(self, table: DeltaTable) -> None:
-        if len(_rows(table)) > len(self.rows):
+        if _rows(table, self.sequence):
             raise self._superseded()
 
     def _superseded(self) -> Superseded:
@@ -194,12 +205,12 @@ class CheckpointLog:
         if self._table is None:
             self.create()
         assert self._table is not None
-        sequence = len(self.rows) + 1
+        sequence = self.sequence + 1
         try:
             append_once(self._table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
         except LostRace as error:
             raise self._superseded() from error
-        self.rows.append(row)
+        self._take(sequence, row)
 
     def append_or_agree(self, row: Checkpoint) -> None:
         """The same for a row that says nothing new if another run has appended it just before, and nothing else."""
@@ -207,10 +218,14 @@ class CheckpointLog:
             self.append(row)
         except Superseded:
             table = self._lake.open(CHECKPOINTS)
-            rows = _rows(table)
-            if len(rows) != len(self.rows) + 1 or not _same(rows[-1], row):
+            later = _rows(table, self.sequence)
+            if len(later) != 1 or not _same(later[0][1], row):
                 raise
-            self._table, self.rows = table, rows
+            self._table = table
+            self._take(*later[0])
+
+    def _take(self, sequence: int, row: Checkpoint) -> None:
+        self.sequence, self.last, self.progress = sequence, row, after(self.progress, row)
 
 
 def _same(one: Checkpoint, other: Checkpoint) -> bool:
@@ -218,9 +233,23 @@ def _same(one: Checkpoint, other: Checkpoint) -> bool:
     return replace(one, run_id=other.run_id, at=other.at) == other
 
 
-def _rows(table: DeltaTable) -> list[Checkpoint]:
-    rows = read_rows(table).sort_by("sequence").to_pylist()
-    return [_checkpoint(row) for row in rows]
+def since_last_finished(rows: Rows) -> Rows:
+    """The rows from the plan of the last finished batch on, none if it is not among them. Their fold is that of all rows: a plan's
+    ranges hold every partition, so nothing that stood before them is left once the batch is done.
+    """
+    finished = {row.batch for _, row in rows if row.state == "DONE"}
+    plans = [place for place, (_, row) in enumerate(rows) if row.state == "PLANNED" and row.batch in finished]
+    return rows[plans[-1] :] if plans else []
+
+
+def _rows_to_fold(table: DeltaTable, known: int) -> Rows:
+    return since_last_finished(_rows(table, known - NEWEST)) or _rows(table)
+
+
+def _rows(table: DeltaTable, since: int = 0) -> Rows:
+    """Rows after the one at `since`, in order."""
+    rows = read_rows(table, where=[("sequence", ">", since)]).sort_by("sequence").to_pylist()
+    return [(row["sequence"], _checkpoint(row)) for row in rows]
 
 
 def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:

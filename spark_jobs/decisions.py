@@ -75,8 +75,8 @@ def _left_unread(job: Job) -> dict[str, dict[str, int]]:
     """What is known of the old topic's unread records: they began at `ends_before` and reached at least to `known_until`,
     as far as a batch was planned that had to be abandoned.
     """
-    progress, last = job.checkpoints.progress, job.checkpoints.rows[-1]
-    known = ends_of(last.ranges) if last.state == "ABANDONED" else {}
+    progress, last = job.checkpoints.progress, job.checkpoints.last
+    known = ends_of(last.ranges) if last and last.state == "ABANDONED" else {}
     return {
         "ends_before": {str(number): end for number, end in progress.ends.items()},
         "known_until": {str(number): end for number, end in known.items()},

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, Lake, read_rows
@@ -42,9 +41,9 @@ def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
 
     A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be read.
     """
-    touched = read_rows(lake.open(CONTRIBUTIONS), _DAY, ds.field("batch").isin(sorted(batches)))
+    touched = read_rows(lake.open(CONTRIBUTIONS), _DAY, [("batch", "in", sorted(batches))])
     days = touched.group_by(list(_DAY), use_threads=False).aggregate([])
-    averages = read_rows(lake.open(DAILY_AVERAGES), _COLUMNS, ds.field("date").isin(days["date"].unique()))
+    averages = read_rows(lake.open(DAILY_AVERAGES), _COLUMNS, [("date", "in", days["date"].unique().to_pylist())])
     rows = averages.join(days, list(_DAY), join_type="inner", use_threads=False)
     return FreshAverages(tuple(sorted(batches)), rows.sort_by([("date", "descending"), ("partition", "ascending")]))
 

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
@@ -143,7 +142,7 @@ def offsets_held(table: DeltaTable, batch: int, ranges: Sequence[OffsetRange]) -
     for one, end in zip(ranges, ends, strict=True):
         shift[one.partition] = end - one.end
     held = np.zeros(ends[-1], dtype=bool)
-    where = (ds.field("batch") == batch) & ds.field("partition").isin([one.partition for one in ranges])
+    where = [("batch", "=", batch), ("partition", "in", [one.partition for one in ranges])]
     for part in read_batches(table, ["partition", "offset"], where):
         held[part["offset"].to_numpy() + shift[part["partition"].to_numpy()]] = True
     return {one.partition: part for one, part in zip(ranges, np.split(held, ends[:-1]), strict=True)}
@@ -182,7 +181,7 @@ def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
 
 def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
     columns = ["partition", "offset", "rejected_because", "rounded_from"]
-    parts = read_batches(table, columns, ds.field("batch") == batch)
+    parts = read_batches(table, columns, [("batch", "=", batch)])
     return _summed(row for part in parts for row in _rows_of_part(pa.Table.from_batches([part])))
 
 

@@ -8,7 +8,6 @@ from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
@@ -17,7 +16,7 @@ from spark_jobs.batch_commit import commit_batch
 from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, LostRace, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, Condition, LostRace, read_rows
 from spark_jobs.offsets import Plan
 from spark_jobs.table_health import anew_or_back, way_back
 
@@ -62,7 +61,7 @@ def _append_contributions(job: Job, plan: Plan, table: DeltaTable, rows: pa.Tabl
 
 
 def _contributions(table: DeltaTable, plan: Plan) -> pa.Table:
-    return read_rows(table, where=ds.field("batch") == plan.batch)
+    return read_rows(table, where=[("batch", "=", plan.batch)])
 
 
 def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
@@ -83,14 +82,14 @@ def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
 
 
 def _all_contributions(job: Job, plan: Plan, keys: pa.Table) -> pa.Table:
-    rows = read_rows(job.lake.open(CONTRIBUTIONS), where=_days(keys) & (ds.field("batch") <= plan.batch))
+    rows = read_rows(job.lake.open(CONTRIBUTIONS), where=[*_days(keys), ("batch", "<=", plan.batch)])
     return _touched(rows, keys)
 
 
-def _days(keys: pa.Table) -> ds.Expression:
+def _days(keys: pa.Table) -> list[Condition]:
     """A range rather than a list: file statistics skip by it, and the join that follows is exact."""
     bounds = pc.min_max(keys["date"])
-    return (ds.field("date") >= bounds["min"]) & (ds.field("date") <= bounds["max"])
+    return [("date", ">=", bounds["min"].as_py()), ("date", "<=", bounds["max"].as_py())]
 
 
 def _touched(rows: pa.Table, keys: pa.Table) -> pa.Table:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs import gaps
@@ -173,7 +172,8 @@ def _frequent_reasons(job: Job, plan: Plan) -> tuple[str, ...]:
     rejected = read_rows(
         job.lake.open(RECORDS),
         ["rejected_because", "partition", "offset"],
-        (ds.field("batch") == plan.batch) & ds.field("rejected_because").is_valid(),
+        # A reason is never empty, and none is no match.
+        [("batch", "=", plan.batch), ("rejected_because", "!=", "")],
     )
     examples = rejected.sort_by([("partition", "ascending"), ("offset", "ascending")])
     grouped = examples.group_by("rejected_because", use_threads=False).aggregate(

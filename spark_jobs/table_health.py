@@ -8,7 +8,6 @@ find. Nothing is mended here; each error names the table, what is wrong, and a w
 from collections.abc import Iterator, Mapping
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from deltalake import DeltaTable, Schema
 
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
@@ -21,6 +20,7 @@ from spark_jobs.lake import (
     RECORDS,
     SCHEMAS,
     Lake,
+    count_rows,
     read_rows,
     require_files,
 )
@@ -191,7 +191,7 @@ def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[Ta
     if checkpoints.exists:
         # Opened anew, both at once: a run on another machine may have appended since the checkpoints were read.
         table = lake.open(CHECKPOINTS)
-        known, rows = lake.known_batch(table), read_rows(table, ["sequence"]).num_rows
+        known, rows = lake.known_batch(table), count_rows(table)
         if known > rows:
             told = f"its log says that row {known} was written, but it holds {rows}: it was restored to an older version"
             yield TableDamaged(CHECKPOINTS, told, way_back(lake, CHECKPOINTS))
@@ -229,14 +229,14 @@ def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
 
 
 def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
-    rows = read_rows(table, ["value_count"], ds.field("batch") == done.batch)
+    rows = read_rows(table, ["value_count"], [("batch", "=", done.batch)])
     return f"{sum(one.accepted for one in done.counts)} readings", f"{pc.sum(rows['value_count']).as_py() or 0} readings"
 
 
 def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     """A batch that is not finished may have touched some of the days since."""
     wanted = int(done.details["published"])
-    found = read_rows(table, ["batch"], ds.field("batch") >= done.batch).num_rows
+    found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
     return f"{wanted} days", f"{min(wanted, found)} days"
 
 
@@ -258,7 +258,7 @@ def is_averaged(lake: Lake, batch: int) -> bool:
     """Whether a batch has contributions or has touched the daily averages, even if its contributions were taken away since."""
     if lake.known_batch(lake.open(DAILY_AVERAGES)) >= batch:
         return True
-    return bool(read_rows(lake.open(CONTRIBUTIONS), ["batch"], ds.field("batch") == batch).num_rows)
+    return bool(read_rows(lake.open(CONTRIBUTIONS), ["batch"], [("batch", "=", batch)]).num_rows)
 
 
 def anew_or_back(lake: Lake, name: str, batch: int) -> str:

@@ -1,12 +1,27 @@
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, Progress, State, planned
+from spark_jobs import table_health
+from spark_jobs.checkpoints import (
+    NEWEST,
+    Checkpoint,
+    CheckpointLog,
+    Counts,
+    Progress,
+    State,
+    after,
+    planned,
+    since_last_finished,
+)
 from spark_jobs.config import ParsingRules
-from spark_jobs.errors import Superseded
-from spark_jobs.lake import Lake
+from spark_jobs.errors import Superseded, TableDamaged
+from spark_jobs.lake import CHECKPOINTS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -127,3 +142,61 @@ def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
     done = Checkpoint(1, "DONE", "mine", NOW, "topic-1", (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),), {"published": 1})
     progress_of(lake, planned(plan(1, (0, 0, 5)), "mine", NOW), done)
     assert CheckpointLog(lake).rows[-1] == done
+
+
+def history(events: Iterable[str]) -> list[tuple[int, Checkpoint]]:
+    """Rows as a pipeline writes them: each event is a batch and how it ended, a decision between two batches, or a partition more."""
+    ends, batch, rows = {0: 0, 1: 0}, 0, list[Checkpoint]()
+    for event in events:
+        if event in ("DONE", "ABANDONED", "unfinished"):
+            batch += 1
+            ranges = tuple((number, start, start + batch + number) for number, start in ends.items())
+            rows.append(planned(plan(batch, *ranges), "run", NOW))
+            if event == "unfinished":
+                break
+            rows.append(row("DONE" if event == "DONE" else "ABANDONED", batch, *ranges))
+            ends = {number: end if event == "DONE" else start for number, start, end in ranges}
+        elif event == "LOSS":
+            ends[1] += 5
+            rows.append(row("LOSS", batch, (1, ends[1] - 5, ends[1]), resume={"1": ends[1]}))
+        elif event == "ADOPTED":
+            ends = dict.fromkeys(ends, 0)
+            rows.append(row("ADOPTED", batch, *((number, 0, 0) for number in ends)))
+        else:
+            ends[len(ends)] = 0
+    return list(enumerate(rows, start=1))
+
+
+def folded(rows: Iterable[tuple[int, Checkpoint]]) -> Progress:
+    return reduce(after, (one for _, one in rows), Progress())
+
+
+@given(st.lists(st.sampled_from(["DONE", "DONE", "ABANDONED", "unfinished", "LOSS", "ADOPTED", "partition"])), st.integers(1))
+def test_a_log_read_from_the_last_finished_batch_on_stands_where_all_rows_stand(events: list[str], newest: int) -> None:
+    rows = history(events)
+    assert folded(since_last_finished(rows[-newest:]) or rows) == folded(rows)
+
+
+@pytest.fixture
+def long_log(lake: Lake) -> CheckpointLog:
+    """Twice as many rows as are read at first, each in a file of its own."""
+    log = CheckpointLog(lake)
+    for _, one in history(["DONE"] * NEWEST):
+        log.append(one)
+    return log
+
+
+def test_a_long_log_is_not_read_whole(lake: Lake, long_log: CheckpointLog) -> None:
+    oldest = min(lake.open(CHECKPOINTS).file_uris(), key=lambda path: Path(path).stat().st_mtime_ns)
+    Path(oldest).unlink()
+    log = CheckpointLog(lake)
+    assert (log.progress, log.last, log.sequence) == (long_log.progress, long_log.last, 2 * NEWEST)
+    with pytest.raises(TableDamaged, match="a file of it cannot be read"):
+        _ = log.rows
+
+
+@pytest.mark.usefixtures("long_log")
+def test_a_long_log_that_lost_its_oldest_rows_is_noticed_before_anything_is_planned(lake: Lake) -> None:
+    lake.open(CHECKPOINTS).delete("sequence < 3")
+    with pytest.raises(TableDamaged, match=f"row {2 * NEWEST} was written, but it holds {2 * NEWEST - 2}"):
+        table_health.require_whole(lake, CheckpointLog(lake))
