@@ -1,6 +1,6 @@
 """The checkpoint table: an append-only log of what was planned, what was done and what was decided.
 
-A run reads the log once, through a handle that it also appends through: the first append after somebody else's fails, so two
+A run reads the newest rows once, through a handle that it also appends through: the first append after somebody else's fails, so two
 runs can never both believe to be the last. Progress is folded from the rows; table history and commit messages are never state.
 """
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -159,22 +160,31 @@ Rows = list[tuple[int, Checkpoint]]
 
 
 class CheckpointLog:
-    """The log as one run sees it: its newest rows read when opened, appended through the same handle.
-
-    `progress` is the fold of all rows so far, `last` the newest of them and `sequence` its place.
-    """
+    """The log as one run sees it: its newest rows read when opened, appended through the same handle."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._table: DeltaTable | None = lake.open(CHECKPOINTS) if lake.exists(CHECKPOINTS) else None
-        self.progress, self.sequence = Progress(), 0
-        self.last: Checkpoint | None = None
-        for sequence, row in _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else ():
-            self._take(sequence, row)
+        self._newest = _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else []
+
+    @property
+    def progress(self) -> Progress:
+        """The fold of all rows so far."""
+        return reduce(after, (row for _, row in self._newest), Progress())
+
+    @property
+    def last(self) -> Checkpoint | None:
+        """The newest row."""
+        return self._newest[-1][1] if self._newest else None
+
+    @property
+    def sequence(self) -> int:
+        """The place of the newest row, 0 if there is none."""
+        return self._newest[-1][0] if self._newest else 0
 
     @property
     def rows(self) -> list[Checkpoint]:
-        """Every row of the version that this log knows, read when asked for."""
+        """Every row of the version that this log knows, read from the table when asked for."""
         return [row for _, row in _rows(self._table)] if self._table else []
 
     @property
@@ -182,9 +192,13 @@ class CheckpointLog:
         return self._table is not None
 
     def create(self) -> None:
-        """Create the tables if this is the pipeline's first batch. `Superseded` if another run did, and has appended already."""
-        if self._table is None:
+        """Create the tables that are missing before the first plan. `Superseded` if another run did, and has appended already.
+
+        Later none may be missing: one that is gone was there when the last batch was planned.
+        """
+        if not self.progress.table_ids:
             self._lake.create_missing()
+        if self._table is None:
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)
 
@@ -225,7 +239,8 @@ class CheckpointLog:
             self._take(*later[0])
 
     def _take(self, sequence: int, row: Checkpoint) -> None:
-        self.sequence, self.last, self.progress = sequence, row, after(self.progress, row)
+        rows = [*self._newest, (sequence, row)]
+        self._newest = since_last_finished(rows) or rows
 
 
 def _same(one: Checkpoint, other: Checkpoint) -> bool:
@@ -248,7 +263,8 @@ def _rows_to_fold(table: DeltaTable, known: int) -> Rows:
 
 def _rows(table: DeltaTable, since: int = 0) -> Rows:
     """Rows after the one at `since`, in order."""
-    rows = read_rows(table, where=[("sequence", ">", since)]).sort_by("sequence").to_pylist()
+    where = [("sequence", ">", since)] if since > 0 else ()
+    rows = read_rows(table, where=where).sort_by("sequence").to_pylist()
     return [(row["sequence"], _checkpoint(row)) for row in rows]
 
 

@@ -200,6 +200,11 @@ def _reading(table: DeltaTable) -> Iterator[None]:
         yield
     except (FileNotFoundError, pa.ArrowException) as error:
         raise _unreadable(table, error) from error
+    except DeltaError as error:
+        cause = innermost_cause(str(error))
+        raise TableDamaged(
+            str(table.metadata().name), f"it cannot be read ({cause})", "Bring back the newest copy of the table."
+        ) from error
     except OSError as error:
         # What the file system refuses has a number, what is no Parquet file has none.
         if error.errno:

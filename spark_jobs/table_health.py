@@ -191,6 +191,7 @@ def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[Ta
     if checkpoints.exists:
         # Opened anew, both at once: a run on another machine may have appended since the checkpoints were read.
         table = lake.open(CHECKPOINTS)
+        require_files(lake, CHECKPOINTS, table, 0)
         known, rows = lake.known_batch(table), count_rows(table)
         if known > rows:
             told = f"its log says that row {known} was written, but it holds {rows}: it was restored to an older version"

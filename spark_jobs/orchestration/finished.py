@@ -67,7 +67,7 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
     other = read_by_another(log, plan)
     if other is not None:
         raise AirflowSkipException(f"all that was new when this run began was read by run {other.run_id} in batch {other.batch}")
-    last = log.rows[-1] if log.rows else None
+    last = log.last
     told = f"the last row is of batch {last.batch}, {last.state}, by run {last.run_id}" if last else "there are none"
     raise AirflowFailException(
         f"the checkpoints of {pipeline.name} hold no DONE row of run {run_id}, although spark-submit reported success: {told}. "

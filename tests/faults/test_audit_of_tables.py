@@ -129,6 +129,11 @@ TAMPERED: dict[str, tuple[Tamper, str, str]] = {
         "table checkpoints",
         "does not hold what such a row holds",
     ),
+    "the newest plan without its details": (
+        update("checkpoints", "batch = 7 AND state = 'PLANNED'", details="'{}'"),
+        "table checkpoints",
+        "does not hold what such a row holds",
+    ),
     "counts that do not add up": (
         update("checkpoints", "sequence = 2", counts="[]"),
         "table checkpoints",

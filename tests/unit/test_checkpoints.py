@@ -1,4 +1,6 @@
+import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -21,7 +23,7 @@ from spark_jobs.checkpoints import (
 )
 from spark_jobs.config import ParsingRules
 from spark_jobs.errors import Superseded, TableDamaged
-from spark_jobs.lake import CHECKPOINTS, Lake
+from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake, count_rows
 from spark_jobs.offsets import OffsetRange, Plan
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -121,6 +123,18 @@ def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
     assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
 
 
+def test_before_the_first_plan_a_missing_table_is_made_anew_and_never_after_it(lake: Lake) -> None:
+    log = CheckpointLog(lake)
+    log.append(Checkpoint(0, "ADOPTED", "run", NOW, "topic-1", (OffsetRange(0, 3, 3),)))
+    shutil.rmtree(lake.location(RECORDS))
+    log.create()
+    assert lake.exists(RECORDS)
+    log.append(planned(plan(1, (0, 3, 5)), "run", NOW))
+    shutil.rmtree(lake.location(RECORDS))
+    CheckpointLog(lake).create()
+    assert not lake.exists(RECORDS)
+
+
 def test_of_two_first_runs_that_both_found_no_table_the_second_cannot_append(lake: Lake) -> None:
     first, second = CheckpointLog(lake), CheckpointLog(lake)
     first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
@@ -146,32 +160,38 @@ def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
 
 def history(events: Iterable[str]) -> list[tuple[int, Checkpoint]]:
     """Rows as a pipeline writes them: each event is a batch and how it ended, a decision between two batches, or a partition more."""
-    ends, batch, rows = {0: 0, 1: 0}, 0, list[Checkpoint]()
+    ends, batch, topic, rows = {0: 0, 1: 0}, 0, 1, list[Checkpoint]()
     for event in events:
-        if event in ("DONE", "ABANDONED", "unfinished"):
+        if event in ("DONE", "ABANDONED", "unfinished", "counted"):
             batch += 1
             ranges = tuple((number, start, start + batch + number) for number, start in ends.items())
-            rows.append(planned(plan(batch, *ranges), "run", NOW))
-            if event == "unfinished":
+            ids = {"records": f"id {len(rows)}"}
+            rows.append(planned(replace(plan(batch, *ranges), topic_id=f"topic-{topic}", table_ids=ids), "run", NOW))
+            if event == "counted" or batch % 2:
+                rows.append(row("COUNTED", batch, *ranges, rounded=batch, gaps={}))
+            if event in ("unfinished", "counted"):
                 break
-            rows.append(row("DONE" if event == "DONE" else "ABANDONED", batch, *ranges))
+            rows.append(replace(row("DONE" if event == "DONE" else "ABANDONED", batch, *ranges), topic_id=f"topic-{topic}"))
             ends = {number: end if event == "DONE" else start for number, start, end in ranges}
         elif event == "LOSS":
             ends[1] += 5
             rows.append(row("LOSS", batch, (1, ends[1] - 5, ends[1]), resume={"1": ends[1]}))
         elif event == "ADOPTED":
-            ends = dict.fromkeys(ends, 0)
-            rows.append(row("ADOPTED", batch, *((number, 0, 0) for number in ends)))
+            ends, topic = {0: 3, 1: 0}, topic + 1
+            rows.append(replace(row("ADOPTED", batch, (0, 3, 3), (1, 0, 0)), topic_id=f"topic-{topic}"))
         else:
             ends[len(ends)] = 0
     return list(enumerate(rows, start=1))
+
+
+EVENTS = ("DONE", "DONE", "ABANDONED", "LOSS", "ADOPTED", "partition", "unfinished", "counted")
 
 
 def folded(rows: Iterable[tuple[int, Checkpoint]]) -> Progress:
     return reduce(after, (one for _, one in rows), Progress())
 
 
-@given(st.lists(st.sampled_from(["DONE", "DONE", "ABANDONED", "unfinished", "LOSS", "ADOPTED", "partition"])), st.integers(1))
+@given(st.lists(st.sampled_from(EVENTS)), st.integers(1, 20))
 def test_a_log_read_from_the_last_finished_batch_on_stands_where_all_rows_stand(events: list[str], newest: int) -> None:
     rows = history(events)
     assert folded(since_last_finished(rows[-newest:]) or rows) == folded(rows)
@@ -190,13 +210,33 @@ def test_a_long_log_is_not_read_whole(lake: Lake, long_log: CheckpointLog) -> No
     oldest = min(lake.open(CHECKPOINTS).file_uris(), key=lambda path: Path(path).stat().st_mtime_ns)
     Path(oldest).unlink()
     log = CheckpointLog(lake)
-    assert (log.progress, log.last, log.sequence) == (long_log.progress, long_log.last, 2 * NEWEST)
+    assert (log.progress, log.last, log.sequence) == (long_log.progress, long_log.last, long_log.sequence)
     with pytest.raises(TableDamaged, match="a file of it cannot be read"):
         _ = log.rows
+    with pytest.raises(TableDamaged, match="is missing"):
+        table_health.require_whole(lake, log)
+
+
+def test_a_long_log_stands_where_it_stood_once_it_is_compacted(lake: Lake, long_log: CheckpointLog) -> None:
+    lake.open(CHECKPOINTS).optimize.compact()
+    log = CheckpointLog(lake)
+    assert (log.progress, log.last, log.sequence) == (long_log.progress, long_log.last, long_log.sequence)
+    assert count_rows(lake.open(CHECKPOINTS)) == len(log.rows) == log.sequence
+
+
+def test_a_log_without_statistics_is_read_as_well(lake: Lake) -> None:
+    lake.create_missing()
+    lake.open(CHECKPOINTS).alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "0"})
+    log = CheckpointLog(lake)
+    for _, one in history(["DONE"] * 30):
+        log.append(one)
+    again = CheckpointLog(lake)
+    assert (again.progress, again.last, again.sequence) == (log.progress, log.last, log.sequence)
+    assert count_rows(lake.open(CHECKPOINTS)) == len(log.rows) == log.sequence
 
 
 @pytest.mark.usefixtures("long_log")
 def test_a_long_log_that_lost_its_oldest_rows_is_noticed_before_anything_is_planned(lake: Lake) -> None:
     lake.open(CHECKPOINTS).delete("sequence < 3")
-    with pytest.raises(TableDamaged, match=f"row {2 * NEWEST} was written, but it holds {2 * NEWEST - 2}"):
+    with pytest.raises(TableDamaged, match=r"row \d+ was written, but it holds \d+: it was restored"):
         table_health.require_whole(lake, CheckpointLog(lake))
