@@ -97,7 +97,7 @@ WORKS = {
         Work(
             "hundred",
             "100 increments of 5,760 records in a row, from nothing",
-            ("ours", "streaming_averages", "tutorial", "polars"),
+            ("ours", "streaming_averages_tuned", "tutorial", "polars"),
             records=0,
             increments=100,
         ),
