@@ -205,8 +205,9 @@ class MessageForm:
 def message_form(time_field: str, time: TimePattern, value_field: str, precision: int, scale: int) -> MessageForm:
     """One object with the two fields in either order, also among extra fields with plain, unnested values.
 
-    Never matches where a key occurs twice, where a string holds an escape, or where bytes were not UTF-8; those and all
-    that is unusual are left to a real parser.
+    Never matches where a string holds an escape, where bytes were not UTF-8, or where one of the two keys occurs twice; those and all
+    that is unusual are left to a real parser. Whether an extra key occurs twice is not looked at: to look again for every key
+    that was found, through all that follows it, took Java most of the time.
     """
     names = [_name_regex(time_field), _name_regex(value_field)]
     members = [_member(names[0], _time_value(time)), _member(names[1], _number_value(precision, scale))]
@@ -239,8 +240,12 @@ def _replacement(regex: str) -> str:
 _NEVER = r"\A\z."
 _COMMA = f"{WHITESPACE},{WHITESPACE}"
 _END = rf"{WHITESPACE}\}}{WHITESPACE}\z"
-_STRING = r'"[ !#-\[\]-~]*+"'
-_EXTRA_FIELD = rf"(?<key>{_STRING}){WHITESPACE}:(?!.*\k<key>{WHITESPACE}:){WHITESPACE}(?:{_STRING}|{NUMBER}|true|false|null)"
+_UNESCAPED = "".join(re.escape(character) for character in map(chr, range(ord(" "), ord("~") + 1)) if character not in '"\\')
+_STRING = f'"(?>[{_UNESCAPED}]*)"'
+"""Java finds a character that is listed in a table, one that is in a range by asking range after range; and runs through a greedy
+loop in place, through a possessive one by calls. Together it takes a sixth of the time of `[ !#-\\[\\]-~]*+`.
+"""
+_EXTRA_FIELD = f"{_STRING}{WHITESPACE}:{WHITESPACE}(?:{_STRING}|{NUMBER}|true|false|null)"
 
 
 def _name_regex(name: str) -> str:

@@ -66,13 +66,14 @@ def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     because bytes that are not UTF-8 change as well.
     """
     form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
-    text, replaced, is_plainest = F.col("text"), F.col("replaced"), F.col("is_plainest")
+    text, replaced, is_plainest, keys = F.col("text"), F.col("replaced"), F.col("is_plainest"), F.col("keys")
     return _with(
         messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw")),
         text=F.col("raw").cast("string"),
         is_plainest=F.coalesce(text.rlike(form.plainest), F.lit(False)),
         replaced=F.when(~is_plainest, F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement))),
-        usual=F.when(replaced.startswith(nonce), F.substr(replaced, F.lit(len(nonce) + 1))),
+        keys=F.when(replaced.startswith(nonce), F.json_object_keys(text)),
+        usual=F.when(F.size(keys) == F.size(F.array_distinct(keys)), F.substr(replaced, F.lit(len(nonce) + 1))),
         is_usual=is_plainest | F.col("usual").isNotNull(),
     )
 

@@ -219,6 +219,7 @@ TIMES: dict[str, Expected] = {
 
 GOOD = '"datetime": "23/12/2006 16:52:00", "voltage": 1'
 DEEP = 2000
+PRINTABLE = "".join(character for character in map(chr, range(ord(" "), ord("~") + 1)) if character not in '"\\')
 MESSAGES: dict[bytes | None, Expected] = {
     None: ("TOMBSTONE",),
     b"": ("EMPTY",),
@@ -254,6 +255,9 @@ MESSAGES: dict[bytes | None, Expected] = {
     f'{{{GOOD}, "voltage": 1}}'.encode(): ("DUPLICATE_KEY",),
     f'{{{GOOD}, "v\\u006fltage": 2}}'.encode(): ("DUPLICATE_KEY",),
     f'{{"datetime": 0, {GOOD}}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{{GOOD}, "a": "b", "a" : 1}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{{GOOD}, "{PRINTABLE}": 1, "b": 2, "{PRINTABLE}": 3}}'.encode(): ("DUPLICATE_KEY",),
+    f'{{"{PRINTABLE}": 1, {GOOD}, "b": "{PRINTABLE}"}}'.encode(): volts("1"),
     f'{{"id": 1, {GOOD}, "id": 1}}'.encode(): ("DUPLICATE_KEY",),
     f'{{"id": 1, "id": 1, {GOOD}}}'.encode(): ("DUPLICATE_KEY",),
     f'{{{GOOD}, "id": 1, "\\u0069d": 1}}'.encode(): ("DUPLICATE_KEY",),
