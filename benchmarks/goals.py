@@ -85,8 +85,9 @@ GOALS = (
         "20 million with 1 GiB driver heap: peak memory against 2 million",
         1.2,
         ratio(Side("twenty_million", OURS), Side(TWO, OURS), memory),
-        remark="It completes. A JVM fills the heap it was given before it collects all of it, and two million records do not fill 1 GiB. Next: "
-        "a collector that gives back earlier, if it costs no time.",
+        remark="It completes. A JVM fills the heap it was given before it collects all of it, and two million records do not fill 1 GiB: with a "
+        "heap of 512 MiB twenty million complete in 955 MiB and 1.15 times the time. Tried in vain: GCTimeRatio 19 and 9, two malloc arenas. Next: "
+        "smaller row groups in the files of `records`.",
     ),
     Goal("run 1,000 against run 10", 1.2, ratio(Side("run_1000", OURS), Side("run_10", OURS))),
     Goal("512 partitions against 4", 1.5, ratio(Side("partitions_512", OURS), Side(TWO, OURS))),
