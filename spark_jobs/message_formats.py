@@ -42,7 +42,10 @@ class Rejection(StrEnum):
     TOMBSTONE = "TOMBSTONE", "the message has a key but no value (null)"
     NOT_UTF8 = "NOT_UTF8", "the bytes are not UTF-8"
     EMPTY = "EMPTY", "no bytes, or only white space"
-    NOT_JSON = "NOT_JSON", "not JSON: a syntax error, a byte order mark, a bare NaN, a lone surrogate, nested too deep"
+    NOT_JSON = (
+        "NOT_JSON",
+        "not JSON: a syntax error, a byte order mark, a bare NaN, a lone surrogate, nested too deep, a name of more than 50,000 characters",
+    )
     TRAILING_DATA = "TRAILING_DATA", "something follows the first JSON value"
     DUPLICATE_KEY = "DUPLICATE_KEY", "a key occurs twice in one object"
     NOT_AN_OBJECT = "NOT_AN_OBJECT", "JSON, but not an object"
