@@ -199,7 +199,7 @@ def test_a_log_read_from_the_last_finished_batch_on_stands_where_all_rows_stand(
 
 @pytest.fixture
 def long_log(lake: Lake) -> CheckpointLog:
-    """Twice as many rows as are read at first, each in a file of its own."""
+    """More than twice as many rows as are read at first, each in a file of its own."""
     log = CheckpointLog(lake)
     for _, one in history(["DONE"] * NEWEST):
         log.append(one)
