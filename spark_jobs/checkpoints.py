@@ -16,8 +16,9 @@ from deltalake import DeltaTable
 
 from spark_jobs.config import ParsingRules
 from spark_jobs.errors import Superseded
-from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once, read_rows
+from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
+from spark_jobs.table_rows import read_rows
 
 NEWEST = 50
 """Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""

@@ -23,17 +23,9 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.errors import TryAgain
 from spark_jobs.faults import fault
-from spark_jobs.lake import (
-    RECORDS,
-    SCHEMAS,
-    WITH_STATISTICS,
-    Lake,
-    committed_as,
-    committing,
-    read_batches,
-    require_schema,
-)
+from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, require_schema
 from spark_jobs.offsets import OffsetRange
+from spark_jobs.table_rows import read_batches
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -18,13 +18,14 @@ from spark_jobs.checkpoints import Counts, Tally
 from spark_jobs.errors import TableDamaged, TooManyRejected
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
-from spark_jobs.lake import RECORDS, read_rows
+from spark_jobs.lake import RECORDS
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
 from spark_jobs.table_health import anew_or_back
+from spark_jobs.table_rows import read_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

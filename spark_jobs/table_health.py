@@ -12,20 +12,10 @@ from deltalake import DeltaTable, Schema
 
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
-from spark_jobs.lake import (
-    CHECKPOINTS,
-    CONTRIBUTIONS,
-    DAILY_AVERAGES,
-    MAINTAINED,
-    RECORDS,
-    SCHEMAS,
-    Lake,
-    count_rows,
-    read_rows,
-    require_files,
-)
+from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
 from spark_jobs.record_files import batch_totals
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
+from spark_jobs.table_rows import count_rows, read_rows, require_files
 
 NEWEST = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""

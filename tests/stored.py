@@ -15,8 +15,9 @@ from spark_jobs import lake as tables
 from spark_jobs.averages import daily_averages_of
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, planned
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.table_rows import read_rows
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 """When batch 1 was done; each later one a day after the one before."""

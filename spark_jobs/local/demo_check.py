@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
-from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake, read_rows
+from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
+from spark_jobs.table_rows import read_rows
 
 SHOWN = 10
 _SIX_PLACES = Decimal("0.000001")

@@ -11,8 +11,9 @@ from deltalake import DeltaTable
 
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.errors import TryAgain
-from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once, read_rows
+from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once
 from spark_jobs.table_log import TableLog
+from spark_jobs.table_rows import read_rows
 
 pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]
 

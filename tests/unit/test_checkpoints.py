@@ -23,8 +23,9 @@ from spark_jobs.checkpoints import (
 )
 from spark_jobs.config import ParsingRules
 from spark_jobs.errors import Superseded, TableDamaged
-from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake, count_rows
+from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.table_rows import count_rows
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RULES = ParsingRules(

@@ -17,10 +17,10 @@ from spark_jobs.lake import (
     add_files,
     append_once,
     merge_averages,
-    read_rows,
     require_schema,
 )
 from spark_jobs.table_log import TableLog
+from spark_jobs.table_rows import read_rows
 
 DAY = date(2006, 12, 16)
 

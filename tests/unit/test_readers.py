@@ -7,9 +7,10 @@ import pytest
 
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
-from spark_jobs.lake import DAILY_AVERAGES, SCHEMAS, Lake, merge_averages, read_rows
+from spark_jobs.lake import DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
 from spark_jobs.readers import find_tables, version_of_batch
 from spark_jobs.submit import PROJECT
+from spark_jobs.table_rows import read_rows
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"
 
