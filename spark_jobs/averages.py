@@ -51,11 +51,24 @@ def _sums() -> "list[Column]":
     from pyspark.sql import functions as F
 
     return [
-        F.sum("value").cast("decimal(38,6)").alias("value_sum"),
+        _exact_sum("value").alias("value_sum"),
         F.count("value").alias("value_count"),
         F.min("value").alias("value_min"),
         F.max("value").alias("value_max"),
     ]
+
+
+def _exact_sum(column: str) -> "Column":
+    """Of a `decimal(18,6)`, as `decimal(38,6)`: a sum of millions, one of what is left of the whole part and one of the fraction.
+
+    Each of them is a long and cannot overflow before ten million million records; Spark adds longer decimals as objects.
+    """
+    from pyspark.sql import functions as F
+
+    whole = f"cast({column} AS bigint)"
+    fraction = f"cast({column} - cast({whole} AS decimal(18,6)) AS decimal(6,6))"
+    millions, units, fractions = (F.sum(F.expr(part)) for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))
+    return (millions * F.lit(Decimal(1_000_000)) + units + fractions).cast("decimal(38,6)")
 
 
 def daily_averages_of(contributions: pa.Table, *, batch: int) -> pa.Table:
