@@ -8,7 +8,7 @@ Knows no Spark.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -67,15 +67,16 @@ class TimePattern:
     It says how many ASCII digits stand where, which Spark's formatter is lenient about; about days and hours it is strict,
     and alternatives for the exact ranges would cost a sixth of the whole match.
 
-    `places` is where each part begins, counted from 1, and how long it is, for times whose parts have a fixed width: put
-    together in the order of ISO 8601 they are cast, which takes Spark a third of the time its formatter takes.
+    `width` and `iso` are of times whose parts have a fixed width. Put together in the order of ISO 8601 such a time is cast, which takes
+    Spark a third of the time its formatter takes: `iso` holds the pieces, each a text or where one begins, counted from 1, and its length.
     """
 
     pattern: str
     regex: str
     has_offset: bool
     epoch_unit: Literal["s", "ms"] | None = None
-    places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    width: int | None = None
+    iso: tuple[str | tuple[int, int], ...] = ()
 
 
 _PARTS = {
@@ -94,7 +95,7 @@ _PARTS = {
 _SUPPORTED = "supported are yyyy MM dd HH mm ss, S to SSSSSS, X XX XXX Z, and text in single quotes"
 _EPOCH_UNITS: dict[str, Literal["s", "ms"]] = {"epoch_seconds": "s", "epoch_millis": "ms"}
 _TOKEN = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<literal>[^A-Za-z'])")
-FIXED_PARTS = {"year": "", "month": "-", "day": "-", "hour": " ", "minute": ":", "second": ":"}
+_FIXED_PARTS = {"year": "", "month": "-", "day": "-", "hour": " ", "minute": ":", "second": ":"}
 """The parts of a time in the order of ISO 8601, each with what stands before it."""
 _NEEDS = {"minute": "hour", "second": "minute", "fraction": "second", "offset": "hour"}
 
@@ -116,21 +117,35 @@ def time_pattern(pattern: str) -> TimePattern:
     parts: dict[str, str] = {}
     regex = "".join(_token_regex(pattern, token, parts) for token in _tokens(pattern))
     _check_parts(pattern, parts)
-    return TimePattern(pattern, regex, has_offset="offset" in parts, places=_places(pattern, parts))
-
-
-def _places(pattern: str, parts: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Empty where a fraction or an offset makes the width vary."""
-    if not parts.keys() <= set(FIXED_PARTS):
-        return {}
-    places, start = {}, 1
+    if not parts.keys() <= set(_FIXED_PARTS):
+        return TimePattern(pattern, regex, has_offset="offset" in parts)
+    places, shown = {}, ""
     names = {letters: name for name, letters in parts.items()}
     for token in _tokens(pattern):
-        length = len(token["letters"] or _literal(token))
         if token["letters"]:
-            places[names[token["letters"]]] = (start, length)
-        start += length
-    return places
+            places[names[token["letters"]]] = len(shown)
+        shown += token["letters"] or _literal(token)
+    return TimePattern(pattern, regex, has_offset=False, width=len(shown), iso=_iso_pieces(shown, places))
+
+
+def _iso_pieces(shown: str, places: Mapping[str, int]) -> tuple[str | tuple[int, int], ...]:
+    """`shown` is how such a time looks, `places` where its parts begin in it. Neighbours that stand in ISO's order, apart as there, are one piece."""
+    pieces: list[str | tuple[int, int]] = []
+    for name, before in _FIXED_PARTS.items():
+        if name not in places:
+            pieces.append(f"{before}00")
+            continue
+        start, end = places[name], places[name] + (4 if name == "year" else 2)
+        if before and shown[start - 1 : start] in (before, before.replace(" ", "T")):
+            start -= 1
+        elif before:
+            pieces.append(before)
+        last = pieces[-1] if pieces else ""
+        if isinstance(last, tuple) and sum(last) - 1 == start:
+            start = last[0] - 1
+            pieces.pop()
+        pieces.append((start + 1, end - start))
+    return tuple(pieces)
 
 
 def _tokens(pattern: str) -> list[re.Match[str]]:
@@ -192,17 +207,50 @@ def plain_number(precision: int, scale: int) -> str:
 
 
 @dataclass(frozen=True)
+class PlainForm:
+    """The form of most producers: the time, then a plain number, and nothing else.
+
+    Either without any white space or with one blank after each colon and the comma; a mixture is not plain. Positions are of bytes,
+    counted from 1. `spaced` is how a message with blanks begins. The time starts at `time`, or one byte later after a blank; `ends` is
+    the character after it; from there to the number, or to its quote, it is `gap` bytes, or two more with blanks.
+    """
+
+    regex: str
+    spaced: str
+    time: int
+    ends: str
+    gap: int
+
+
+def plain_form(time_field: str, time: TimePattern, value_field: str, precision: int, scale: int) -> PlainForm | None:
+    """None if a name holds a character that is more than one byte in UTF-8."""
+    if not (time_field + value_field).isascii():
+        return None
+    quote = "" if time.epoch_unit else '"'
+    number = plain_number(precision, scale)
+    names = [json.dumps(name) for name in (time_field, value_field)]
+    regexes = [
+        rf'\{{{re.escape(names[0])}:{blank}{quote}{time.regex}{quote},{blank}{re.escape(names[1])}:{blank}(?:{number}|"{number}")\}}'
+        for blank in ("", " ")
+    ]
+    return PlainForm(
+        regex=rf"\A(?:{'|'.join(regexes)})\z",
+        spaced=f"{{{names[0]}: ",
+        time=len(f"{{{names[0]}:{quote}") + 1,
+        ends=quote or ",",
+        gap=len(f"{quote},{names[1]}:"),
+    )
+
+
+@dataclass(frozen=True)
 class MessageForm:
     """The form nearly all messages have, as one anchored regex; `replacement` turns a match into `tail|number|time`.
 
-    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing. `plainest` is the
-    narrower form of most producers, time and plain number and nothing else: in it the time is what stands between the third
-    and the fourth double quote, and the number what follows the last colon.
+    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing.
     """
 
     regex: str
     replacement: str
-    plainest: str
 
 
 def message_form(time_field: str, time: TimePattern, value_field: str, precision: int, scale: int) -> MessageForm:
@@ -216,15 +264,7 @@ def message_form(time_field: str, time: TimePattern, value_field: str, precision
     members = [_member(names[0], _time_value(time)), _member(names[1], _number_value(precision, scale))]
     only_these = _numbered(0, _COMMA.join(members))
     regex = rf"(?s)\A{WHITESPACE}\{{{WHITESPACE}(?:{only_these}{_END}|{_among_extras(names, members)}{_END})"
-    is_safe = _is_safe(time_field + value_field)
-    plainest = rf"\A{WHITESPACE}\{{{WHITESPACE}{_COMMA.join(_plainest_members(names, time, precision, scale))}{_END}"
-    has_quotes = time.epoch_unit is None and '"' not in time_field + value_field
-    return MessageForm(regex if is_safe else _NEVER, _replacement(regex), plainest if is_safe and has_quotes else _NEVER)
-
-
-def _plainest_members(names: list[str], time: TimePattern, precision: int, scale: int) -> list[str]:
-    number = plain_number(precision, scale)
-    return [_member(names[0], f'"{time.regex}"'), _member(names[1], f'(?:{number}|"{number}")')]
+    return MessageForm(regex if _is_safe(time_field + value_field) else _NEVER, _replacement(regex))
 
 
 def _among_extras(names: list[str], members: list[str]) -> str:

@@ -1,7 +1,7 @@
 """Kafka messages to records: every message becomes a reading or a rejected row, never an error and never both.
 
-A message in the usual form is taken apart by one regular expression. All others go to a strict JSON parser (`VARIANT`
-refuses what the JSON functions of Spark let pass) and then by the same rules for times and numbers. Only built-in
+Most messages have the plain form and are cut at known places; others in the usual form are taken apart by one regular expression.
+The rest goes to a strict JSON parser (`VARIANT` refuses what the JSON functions of Spark let pass) and then by the same rules for times and numbers. Only built-in
 expressions, so executors need no Python; all of them yield null instead of an error, so that ANSI mode can stay on.
 Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are stored.
 
@@ -9,7 +9,6 @@ Numbers never pass through a double: the JSON parser is shown each number as a s
 """
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
@@ -18,14 +17,15 @@ from pyspark.sql import functions as F
 from spark_jobs.config import ParsingRules
 from spark_jobs.message_formats import (
     EPOCH_DIGITS,
-    FIXED_PARTS,
     INTEGER,
     NOT_FINITE,
     NUMBER,
+    PlainForm,
     Rejection,
     TimePattern,
     message_form,
     numbers_regex,
+    plain_form,
     plain_number,
     time_pattern,
 )
@@ -48,8 +48,10 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
     if not re.fullmatch("[A-Za-z0-9-]{8,}", nonce):
         raise ValueError("the nonce must be 8 or more letters, digits or hyphens")
     time = time_pattern(rules.time_format)
+    form = plain_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
     return (
-        messages.transform(_with_usual_form, rules=rules, time=time, nonce=nonce)
+        messages.transform(with_plain_form, form=form, rules=rules, time=time)
+        .transform(_with_usual_form, rules=rules, time=time, nonce=nonce)
         .transform(_with_json_fields, rules=rules, nonce=nonce)
         .transform(_with_texts, time=time, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
         .transform(_with_event_time, rules=rules, time=time)
@@ -59,22 +61,53 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
     )
 
 
+def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, time: TimePattern) -> DataFrame:
+    """Adds `plain_time` and `plain_number`, `has_plain_form` where a message has both, and `text`, which only others need any more.
+
+    A message whose time no calendar has does not count as plain: the usual form finds the reason. What is cut out of a message
+    that does not match is nonsense, but no error.
+    """
+    raw, text, matches, blank = F.col("raw"), F.col("raw").cast("string"), F.col("matches"), F.col("blank")
+    number_type = f"decimal({rules.precision},{rules.scale})"
+    kept = messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw"))
+    if form is None:
+        return _with(kept, plain_time=_null("timestamp"), plain_number=_null(number_type), has_plain_form=F.lit(False), text=text)
+    start, end, number_start, quotes = F.col("time_start"), F.col("time_end"), F.col("number_start"), F.col("quotes")
+    fixed_time, cut_time = _parsed_time(raw, time, start), F.substring(raw, start, end - start).cast("string")
+    number = F.substring(raw, number_start, F.octet_length(raw) - number_start - quotes)
+    return _with(
+        kept,
+        matches=text.rlike(form.regex),
+        blank=F.startswith(text, F.lit(form.spaced)).cast("int"),
+        quotes=F.endswith(text, F.lit('"}')).cast("int"),
+        time_start=form.time + blank,
+        time_end=start + time.width if time.width else F.position(F.lit(form.ends), text, start),
+        number_start=end + form.gap + 2 * blank + quotes,
+        plain_time=F.when(matches, fixed_time if time.width else _parsed_time(cut_time, time)),
+        plain_number=F.when(matches, number.cast("string").try_cast(number_type)),
+        has_plain_form=F.col("plain_time").isNotNull() & F.col("plain_number").isNotNull(),
+        text=F.when(~F.col("has_plain_form"), text),
+    )
+
+
+def _null(type_name: str) -> Column:
+    return F.lit(None).cast(type_name)
+
+
 def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePattern, nonce: str) -> DataFrame:
-    """Adds `text`, `is_plainest`, `is_usual`, and `usual` as `tail|number|time` where a message is usual but not of the plainest form.
+    """Adds `is_usual`, and `usual` as `tail|number|time` where a message is usual but not of the plain form.
 
     One replacement both tests and takes apart: only a match can begin with the nonce; that the text changed proves nothing,
     because bytes that are not UTF-8 change as well.
     """
     form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
-    text, replaced, is_plainest, keys = F.col("text"), F.col("replaced"), F.col("is_plainest"), F.col("keys")
+    text, replaced, keys = F.col("text"), F.col("replaced"), F.col("keys")
     return _with(
-        messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw")),
-        text=F.col("raw").cast("string"),
-        is_plainest=F.coalesce(text.rlike(form.plainest), F.lit(False)),
-        replaced=F.when(~is_plainest, F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement))),
+        messages,
+        replaced=F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement)),
         keys=F.when(replaced.startswith(nonce), F.json_object_keys(text)),
         usual=F.when(F.size(keys) == F.size(F.array_distinct(keys)), F.substr(replaced, F.lit(len(nonce) + 1))),
-        is_usual=is_plainest | F.col("usual").isNotNull(),
+        is_usual=F.col("has_plain_form") | F.col("usual").isNotNull(),
     )
 
 
@@ -137,11 +170,10 @@ def _field(fields: str, name: str) -> Column:
 def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: str) -> DataFrame:
     """Adds `time_text`, `number` as it was written and `is_plain`.
 
-    `time_text` is null where the time is not in the format, `number` where the value is no string and no number.
+    `time_text` is null where the time is not in the format, `number` where the value is no string and no number; both are null where
+    the message has the plain form.
     """
-    text, usual, is_plainest, is_usual = F.col("raw").cast("string"), F.col("usual"), F.col("is_plainest"), F.col("is_usual")
-    plainest_time = F.substring_index(F.substring_index(text, '"', 4), '"', -1)
-    plainest_number = F.btrim(F.substring_index(text, ":", -1), F.lit(JSON_WHITESPACE + '"}'))
+    usual, is_usual = F.col("usual"), F.col("is_usual")
     time_regex = INTEGER if time.epoch_unit else time.regex
     strict_time = F.when(F.col("time_string").rlike(rf"\A{time_regex}\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
@@ -150,9 +182,11 @@ def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: st
         messages,
         time_string=_json_text("json_time", nonce, numbers=time.epoch_unit is not None),
         json_number=_json_text("json_value", nonce, numbers=True),
-        time_text=F.when(is_plainest, plainest_time).when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
-        number=F.when(is_plainest, plainest_number).when(is_usual, usual_number).otherwise(F.col("json_number")),
-        is_plain=is_plainest | F.when(is_usual, usual.startswith("|")).otherwise(F.col("number").rlike(rf"\A{plain}\z")),
+        time_text=F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
+        number=F.when(is_usual, usual_number).otherwise(F.col("json_number")),
+        is_plain=F.when(is_usual, F.col("has_plain_form") | usual.startswith("|")).otherwise(
+            F.col("number").rlike(rf"\A{plain}\z")
+        ),
     )
 
 
@@ -172,7 +206,7 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     local = parsed if is_utc or not time.has_offset else F.from_utc_timestamp(parsed, rules.timezone)
     instant = parsed if is_utc or time.has_offset else F.to_utc_timestamp(parsed, rules.timezone)
     reason = (
-        F.when(F.col("time_text").isNull(), Rejection.BAD_TIME)
+        F.when(parsed.isNull() & F.col("time_text").isNull(), Rejection.BAD_TIME)
         .when(parsed.isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
         .when(~event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest)), Rejection.TIME_OUT_OF_RANGE)
     )
@@ -181,7 +215,7 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
         reason = reason.when(skipped, Rejection.NONEXISTENT_TIME)
     return _with(
         messages,
-        parsed_time=_parsed_time("time_text", time),
+        parsed_time=F.coalesce("plain_time", _parsed_time(F.col("time_text"), time)),
         local=local,
         event_time=instant,
         date=F.col("local").cast("date"),
@@ -189,21 +223,18 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     )
 
 
-def _parsed_time(text: str, time: TimePattern) -> Column:
-    """The instant, or for a text without offset what would be the instant if the clock showed UTC."""
-    if time.places:
-        return F.concat(*_iso_pieces(text, time)).try_cast("timestamp")
+def _parsed_time(text: Column, time: TimePattern, start: Column | int = 1) -> Column:
+    """The instant, or for a text without offset what would be the instant if the clock showed UTC. One of fixed width may also be in
+    bytes, from `start` on.
+    """
+    if time.width:
+        pieces = [F.lit(one) if isinstance(one, str) else F.substring(text, start + (one[0] - 1), one[1]) for one in time.iso]
+        return F.concat(*pieces).cast("string").try_cast("timestamp")
     if time.epoch_unit is None:
         return F.try_to_timestamp(text, F.lit(time.pattern))
     micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
     fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
-    return F.timestamp_micros(F.when(fits, F.col(text).try_cast("bigint") * micros))
-
-
-def _iso_pieces(text: str, time: TimePattern) -> Iterator[Column]:
-    for name, before in FIXED_PARTS.items():
-        yield F.lit(before)
-        yield F.substring(text, *time.places[name]) if name in time.places else F.lit("00")
+    return F.timestamp_micros(F.when(fits, text.try_cast("bigint") * micros))
 
 
 def _timestamp(instant: datetime) -> Column:
@@ -242,7 +273,8 @@ def _with_value(messages: DataFrame, *, precision: int, scale: int, reject_exces
     kept = F.greatest(F.lit(-1), F.least(F.lit(precision + 1), F.col("point") + scale)).cast("int")
     has_excess = ~is_zero & (F.length(F.rtrim("digits", F.lit("0"))) > F.col("kept"))
     too_big = ~is_zero & (F.col("point") > precision - scale)
-    value = F.when(F.col("is_plain"), F.col("number").try_cast(value_type)).otherwise(_rounded(scale).try_cast(value_type))
+    written = F.when(F.col("is_plain"), F.col("number").try_cast(value_type)).otherwise(_rounded(scale).try_cast(value_type))
+    value = F.coalesce("plain_number", written)
     reason = (
         F.when(F.col("number").isNull(), Rejection.BAD_NUMBER)
         .when(F.col("number").rlike(rf"\A{NOT_FINITE}\z"), Rejection.NOT_FINITE)

@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from spark_jobs.config import ParsingRules
-from spark_jobs.message_formats import Rejection
-from spark_jobs.records import records_of
+from spark_jobs.message_formats import PlainForm, Rejection, plain_form, time_pattern
+from spark_jobs.records import records_of, with_plain_form
 
 KAFKA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int"
 RECORDS = (
@@ -46,6 +46,11 @@ def rules(**changes: Any) -> ParsingRules:
 
 def voltage(number: str) -> bytes:
     return f'{{"datetime": "23/12/2006 16:52:00", "voltage": {number}}}'.encode()
+
+
+def compact(message: bytes) -> bytes:
+    """The same without the blanks that `json.dumps` writes."""
+    return message.replace(b'": ', b'":').replace(b', "', b',"')
 
 
 def at(time: str) -> bytes:
@@ -313,7 +318,8 @@ MESSAGES: dict[bytes | None, Expected] = {
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F86", "F92", "F93", "F94", "F95", "C8")
 def test_numbers_are_exact_or_rounded_half_up_or_rejected(spark: SparkSession) -> None:
-    assert_parsed(spark, {voltage(number): expected for number, expected in NUMBERS.items()}, RULES)
+    cases = {voltage(number): expected for number, expected in NUMBERS.items()}
+    assert_parsed(spark, cases | {compact(message): expected for message, expected in cases.items()}, RULES)
 
 
 def test_the_same_numbers_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> None:
@@ -325,7 +331,8 @@ def test_the_same_numbers_are_the_same_where_a_message_is_unusual(spark: SparkSe
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F85", "F86", "F88", "F91", "C8")
 def test_times_are_taken_only_as_they_are_configured(spark: SparkSession) -> None:
-    assert_parsed(spark, {at(time): expected for time, expected in TIMES.items()}, RULES)
+    cases = {at(time): expected for time, expected in TIMES.items()}
+    assert_parsed(spark, cases | {compact(message): expected for message, expected in cases.items()}, RULES)
 
 
 def test_times_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> None:
@@ -336,6 +343,12 @@ def test_times_are_the_same_where_a_message_is_unusual(spark: SparkSession) -> N
 @pytest.mark.proves("F80", "F81", "F82", "F83", "F84", "F99", "F100", "F103", "C8")
 def test_only_one_whole_json_object_is_a_reading(spark: SparkSession) -> None:
     assert_parsed(spark, MESSAGES, RULES)
+
+
+@pytest.mark.parametrize("time_format", ["epoch_seconds", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX"])
+def test_what_is_no_object_is_none_in_any_time_format(spark: SparkSession, time_format: str) -> None:
+    cases = {message: expected for message, expected in MESSAGES.items() if len(expected) == 1}
+    assert_parsed(spark, cases, rules(time_format=time_format))
 
 
 @pytest.mark.group("FZ")
@@ -456,7 +469,9 @@ def test_every_supported_part_of_a_time_format_is_read(spark: SparkSession) -> N
         ("yyyy-MM-dd HH:mm:ss Z", "2006-12-23 16:52:01 +0100", "2006-12-23 15:52:01"),
         ("HH:mm:ss 'o''clock' dd.MM.yyyy", "16:52:01 o'clock 23.12.2006", "2006-12-23 16:52:01"),
     ):
-        assert_parsed(spark, {at(json.dumps(text)): one_volt_at(instant)}, rules(time_format=time_format))
+        message = at(json.dumps(text))
+        cases = {one: one_volt_at(instant) for one in (message, compact(message), message.replace(b"1}", b'"1"}'))}
+        assert_parsed(spark, cases, rules(time_format=time_format))
 
 
 @pytest.mark.group("FZ")
@@ -465,6 +480,8 @@ def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at("1166892720"): one_volt_at("2006-12-23 16:52:00"),
         at('"1166892720"'): one_volt_at("2006-12-23 16:52:00"),
+        compact(at("1166892720")): one_volt_at("2006-12-23 16:52:00"),
+        compact(at("1166892720")).replace(b"1}", b'"1"}'): one_volt_at("2006-12-23 16:52:00"),
         at("0"): one_volt_at("1970-01-01 00:00:00"),
         at("-0"): one_volt_at("1970-01-01 00:00:00"),
         at("-1"): ("TIME_OUT_OF_RANGE",),
@@ -494,6 +511,47 @@ def test_epoch_milliseconds_take_the_day_of_the_zone(spark: SparkSession) -> Non
     assert_parsed(spark, cases, rules(time_format="epoch_millis", timezone="Europe/Paris"))
 
 
+PLAIN_TIMES = {
+    "dd/MM/yyyy HH:mm:ss": '"23/12/2006 16:52:00"',
+    "yyyy-MM-dd'T'HH:mm:ss": '"2006-12-23T16:52:00"',
+    "yyyy-MM-dd'T'HH:mm:ss.SSSXXX": '"2006-12-23T16:52:00.0Z"',
+    "yyyy-MM-dd HH:mm:ssX": '"2006-12-23 17:52:00+01"',
+    "epoch_seconds": "1166892720",
+    "epoch_millis": "1166892720000",
+}
+
+
+@pytest.mark.parametrize("time_format", PLAIN_TIMES)
+@pytest.mark.parametrize("names", [("datetime", "voltage"), ('say "when"', "t\nx|")])
+def test_plain_messages_are_cut_and_need_no_expression(spark: SparkSession, time_format: str, names: tuple[str, str]) -> None:
+    message = f"{{{json.dumps(names[0])}: {PLAIN_TIMES[time_format]}, {json.dumps(names[1])}: -239.94}}".encode()
+    quoted, bad_time = message.replace(b"-239.94", b'"-239.94"'), message.replace(b"2006", b"2x06").replace(b"1166", b"1x66")
+    plain: list[bytes | None] = [message, quoted, compact(message), compact(quoted)]
+    others: list[bytes | None] = [
+        message + b"\n",
+        message.replace(b": -", b":-"),
+        message.replace(b"94}", b"94e0}"),
+        bad_time,
+        b"\xff",
+        b"",
+        None,
+    ]
+    ours = rules(time_format=time_format, time_field=names[0], value_field=names[1])
+    time = time_pattern(time_format)
+    found = plain_parts(spark, plain + others, ours, plain_form(names[0], time, names[1], 18, 6))
+    assert found[: len(plain)] == [("2006-12-23 16:52:00", "-239.940000", True, None)] * len(plain)
+    assert [(row[2], row[3] is None) for row in found[len(plain) :]] == [(False, False)] * 6 + [(False, True)]
+
+
+def plain_parts(
+    spark: SparkSession, messages: list[bytes | None], rules: ParsingRules, form: PlainForm | None
+) -> list[tuple[Any, ...]]:
+    rows = [(b"k", message, "t", 3, offset, ARRIVED, 0) for offset, message in enumerate(messages)]
+    parts = with_plain_form(spark.createDataFrame(rows, KAFKA), form=form, rules=rules, time=time_pattern(rules.time_format))
+    shown = parts.selectExpr("offset", "string(plain_time)", "string(plain_number)", "has_plain_form", "text")
+    return [row[1:] for row in sorted(shown.collect(), key=lambda row: row.offset)]
+
+
 def test_a_field_may_have_any_name(spark: SparkSession) -> None:
     for time_field, value_field in (
         ("a.b", "c[0]*"),
@@ -507,7 +565,7 @@ def test_a_field_may_have_any_name(spark: SparkSession) -> None:
         usual = as_is.replace(', "a": {"b": "no"}', "")
         assert_parsed(
             spark,
-            {text.encode(): volts("1") for text in (ascii_only, as_is, usual)},
+            {text: volts("1") for text in (ascii_only.encode(), as_is.encode(), usual.encode(), compact(usual.encode()))},
             rules(time_field=time_field, value_field=value_field),
         )
 
@@ -558,8 +616,24 @@ def random_number(chance: random.Random) -> str:
 
 
 def random_message(chance: random.Random) -> bytes:
+    """A third is plain, a tenth of all has broken bytes, nearly half has characters too many, too few or wrong ones."""
     moment = datetime(1969, 6, 1) + timedelta(minutes=chance.randrange(61 * 365 * 24 * 60))
-    members = [f'"datetime":{chance.choice(["", " "])}"{moment:%d/%m/%Y %H:%M:%S}"', f'"voltage": {random_number(chance)}']
+    fields = [f'"{moment:%d/%m/%Y %H:%M:%S}"', random_number(chance)]
+    if chance.random() < 1 / 3:
+        comma, colon = chance.choice([(",", ":"), (", ", ": ")])
+        text = f'{{"datetime"{colon}{fields[0]}{comma}"voltage"{colon}{fields[1]}}}'
+    else:
+        text = random_object(chance, *fields)
+    for _ in range(chance.choice([0, 0, 0, 1, 2])):
+        place = chance.randrange(len(text))
+        text = text[:place] + chance.choice(["", "", *'"{}[]:,0159-+.eE \\\n\tx/']) + text[place + chance.randrange(2) :]
+    message = text.encode()
+    place = chance.randrange(len(message))
+    return message if chance.random() < 0.9 else message[:place] + bytes([chance.randrange(128, 256)]) + message[place + 1 :]
+
+
+def random_object(chance: random.Random, time: str, number: str) -> str:
+    members = [f'"datetime":{chance.choice(["", " "])}{time}', f'"voltage":{chance.choice(["", " "])}{number}']
     extras = [
         '"id": 5',
         '"name": "x{y}"',
@@ -571,11 +645,7 @@ def random_message(chance: random.Random) -> bytes:
     ]
     members += chance.sample(extras, chance.choice([0, 0, 1, 2]))
     chance.shuffle(members)
-    text = "{" + chance.choice([",", ", ", " ,\n"]).join(members) + "}"
-    for _ in range(chance.choice([0, 0, 0, 1, 2])):
-        place = chance.randrange(len(text))
-        text = text[:place] + chance.choice(["", "", *'"{}[]:,0159-+.eE \\\n\tx/']) + text[place + chance.randrange(2) :]
-    return text.encode()
+    return "{" + chance.choice([",", ", ", " ,\n"]).join(members) + "}"
 
 
 class Refused(Exception):
@@ -585,7 +655,7 @@ class Refused(Exception):
 def judged(message: bytes) -> Expected:
     """What a message means by Python's JSON parser, and decimals with room for every digit."""
     try:
-        fields = strict_object(message.decode())
+        fields = strict_object(decoded(message))
         text = fields.get("datetime")
         if text is None:
             raise Refused(Rejection.NO_TIME)
@@ -595,6 +665,13 @@ def judged(message: bytes) -> Expected:
         return (*judged_time(text), *judged_number(value))
     except Refused as refused:
         return (str(refused),)
+
+
+def decoded(message: bytes) -> str:
+    try:
+        return message.decode()
+    except UnicodeDecodeError:
+        raise Refused(Rejection.NOT_UTF8) from None
 
 
 class Number(str):

@@ -1,10 +1,11 @@
 """What a settings file may say about times, and what the regular expressions built from it look like."""
 
+import json
 import re
 
 import pytest
 
-from spark_jobs.message_formats import Rejection, message_form, plain_number, time_pattern
+from spark_jobs.message_formats import Rejection, message_form, plain_form, plain_number, time_pattern
 
 
 @pytest.mark.parametrize(
@@ -76,23 +77,51 @@ def test_a_quoted_z_is_text_and_a_bare_one_an_offset() -> None:
     assert time_pattern("epoch_millis").epoch_unit == "ms"
 
 
-def test_the_places_of_a_time_of_fixed_width_are_known() -> None:
-    places = time_pattern("HH 'o''clock', dd.MM.yyyy").places
-    assert places == {"hour": (1, 2), "day": (13, 2), "month": (16, 2), "year": (19, 4)}
-    found = {name: "16 o'clock, 23.12.2006"[start - 1 : start - 1 + length] for name, (start, length) in places.items()}
-    assert found == {"hour": "16", "day": "23", "month": "12", "year": "2006"}
+@pytest.mark.parametrize(
+    ("pattern", "time", "iso", "pieces"),
+    [
+        ("yyyy-MM-dd HH:mm:ss", "2006-12-23 16:52:01", "2006-12-23 16:52:01", 1),
+        ("yyyy-MM-dd'T'HH:mm:ss", "2006-12-23T16:52:01", "2006-12-23T16:52:01", 1),
+        ("dd/MM/yyyy HH:mm:ss", "23/12/2006 16:52:01", "2006-12-23 16:52:01", 6),
+        ("HH 'o''clock', dd.MM.yyyy", "16 o'clock, 23.12.2006", "2006-12-23 16:00:00", 9),
+        ("'dd' yyyyMMddHHmm", "dd 200612231652", "2006-12-23 16:52:00", 10),
+        ("yyyy-MM-dd", "2006-12-23", "2006-12-23 00:00:00", 4),
+    ],
+)
+def test_a_time_of_fixed_width_is_put_together_in_the_order_of_iso(pattern: str, time: str, iso: str, pieces: int) -> None:
+    found = time_pattern(pattern)
+    assert found.width == len(time)
+    parts = [one if isinstance(one, str) else time[one[0] - 1 : sum(one) - 1] for one in found.iso]
+    assert ("".join(parts), len(parts)) == (iso, pieces)
 
 
 @pytest.mark.parametrize("pattern", ["yyyy-MM-dd HH:mm:ss.SSS", "yyyy-MM-dd HH:mmXXX", "epoch_seconds"])
-def test_a_time_of_varying_width_has_no_places(pattern: str) -> None:
-    assert not time_pattern(pattern).places
+def test_a_time_of_varying_width_is_in_no_known_place(pattern: str) -> None:
+    found = time_pattern(pattern)
+    assert (found.width, found.iso) == (None, ())
 
 
 @pytest.mark.parametrize(
-    ("names", "pattern"), [(('a"b', "v"), "yyyyMMdd"), (("t", "v"), "epoch_seconds"), (("t", "v\ufffd"), "yyyyMMdd")]
+    ("pattern", "time"), [("yyyyMMdd", '"20061223"'), ("epoch_millis", "1166892720000"), ("yyyyMMddHHX", '"2006122316+01"')]
 )
-def test_what_could_be_cut_at_the_wrong_quote_has_no_plainest_form(names: tuple[str, str], pattern: str) -> None:
-    assert message_form(names[0], time_pattern(pattern), names[1], 18, 6).plainest == r"\A\z."
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("number", ["-12.5", '"7"'])
+def test_a_plain_message_is_cut_where_its_form_says(pattern: str, time: str, separators: tuple[str, str], number: str) -> None:
+    names = ['say "when"', "a.b"]
+    form = plain_form(names[0], time_pattern(pattern), names[1], 18, 6)
+    assert form is not None
+    comma, colon = separators
+    message = f"{{{json.dumps(names[0])}{colon}{time}{comma}{json.dumps(names[1])}{colon}{number}}}"
+    assert re.fullmatch(form.regex.removeprefix(r"\A").removesuffix(r"\z"), message)
+    blank = message.startswith(form.spaced)
+    start = form.time - 1 + blank
+    end = message.index(form.ends, start)
+    assert message[start:end] == time.strip('"')
+    assert message[end + form.gap + 2 * blank : -1] == number
+
+
+def test_a_message_with_a_name_beyond_ascii_has_no_plain_form() -> None:
+    assert plain_form("t", time_pattern("yyyyMMdd"), "m\u00fcV", 18, 6) is None
 
 
 @pytest.mark.parametrize(
