@@ -47,12 +47,18 @@ def page(results: Results, drawn: list[str]) -> Iterator[str]:
 
 
 def _machines(works: list[Measured]) -> Iterator[str]:
-    for machine in {tuple(work.machine.items()): work for work in works}.values():
-        facts = machine.machine
-        names = ", ".join(work.name for work in works if work.machine == facts)
-        yield (
+    """A line for each machine, and what was measured there, by the commit it was measured at."""
+    commits: dict[str, dict[str, list[str]]] = {}
+    for work in works:
+        facts = work.machine
+        machine = (
             f"{facts['processor']}, {facts['cores']} cores, {facts['memory']}; {facts['system']}; {facts['java']}; Python "
-            f"{facts['python']}; {facts['packages']}; commit {facts['commit']}: {names}."
+            f"{facts['python']}; {facts['packages']}."
+        )
+        commits.setdefault(machine, {}).setdefault(facts["commit"], []).append(work.name)
+    for machine, measured in commits.items():
+        yield (
+            f"{machine} Measured at " + "; at ".join(f"{commit}: {', '.join(names)}" for commit, names in measured.items()) + "."
         )
 
 
