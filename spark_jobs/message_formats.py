@@ -80,7 +80,7 @@ class TimePattern:
 
 
 _PARTS = {
-    "yyyy": ("year", "[0-9]{4}"),
+    "yyyy": ("year", "[0-9][0-9][0-9][0-9]"),
     "MM": ("month", "[01][0-9]"),
     "dd": ("day", "[0-3][0-9]"),
     "HH": ("hour", "[0-2][0-9]"),
@@ -169,7 +169,8 @@ def _token_regex(pattern: str, token: re.Match[str], parts: dict[str, str]) -> s
     if name in parts:
         raise ValueError(f"time format {pattern!r} has the {name} twice")
     parts[name] = letters
-    return f"(?:{digits})"
+    # Java pays for every group, also for one that captures nothing.
+    return f"(?:{digits})" if "|" in digits else digits
 
 
 def _literal_regex(pattern: str, token: re.Match[str]) -> str:

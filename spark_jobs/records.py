@@ -64,17 +64,19 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, time: TimePattern) -> DataFrame:
     """Adds `plain_time` and `plain_number`, `has_plain_form` where a message has both, and `text`, which only others need any more.
 
-    A message whose time no calendar has does not count as plain: the usual form finds the reason. What is cut out of a message
-    that does not match is nonsense, but no error.
+    `raw` is left out where nothing can become of a message but a reading. A message whose time no calendar has does not count as
+    plain: the usual form finds the reason. What is cut out of a message that does not match is nonsense, but no error.
     """
-    raw, text, matches, blank = F.col("raw"), F.col("raw").cast("string"), F.col("matches"), F.col("blank")
+    message, text, matches, blank = F.col("message"), F.col("message").cast("string"), F.col("matches"), F.col("blank")
     number_type = f"decimal({rules.precision},{rules.scale})"
-    kept = messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("raw"))
+    kept = messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("message"))
     if form is None:
-        return _with(kept, plain_time=_null("timestamp"), plain_number=_null(number_type), has_plain_form=F.lit(False), text=text)
+        none = {"plain_time": _null("timestamp"), "plain_number": _null(number_type), "has_plain_form": F.lit(False)}
+        return _with(kept, **none, text=text, raw=message)
     start, end, number_start, quotes = F.col("time_start"), F.col("time_end"), F.col("number_start"), F.col("quotes")
-    fixed_time, cut_time = _parsed_time(raw, time, start), F.substring(raw, start, end - start).cast("string")
-    number = F.substring(raw, number_start, F.octet_length(raw) - number_start - quotes)
+    fixed_time, cut_time = _parsed_time(message, time, start), F.substring(message, start, end - start).cast("string")
+    number = F.substring(message, number_start, F.octet_length(message) - number_start - quotes)
+    is_instant = time.has_offset or rules.timezone == "UTC"
     return _with(
         kept,
         matches=text.rlike(form.regex),
@@ -87,6 +89,7 @@ def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: Parsi
         plain_number=F.when(matches, number.cast("string").try_cast(number_type)),
         has_plain_form=F.col("plain_time").isNotNull() & F.col("plain_number").isNotNull(),
         text=F.when(~F.col("has_plain_form"), text),
+        raw=F.when(~(F.col("has_plain_form") & F.lit(is_instant) & _is_plausible(F.col("plain_time"), rules)), message),
     )
 
 
@@ -208,7 +211,7 @@ def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePatt
     reason = (
         F.when(parsed.isNull() & F.col("time_text").isNull(), Rejection.BAD_TIME)
         .when(parsed.isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
-        .when(~event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest)), Rejection.TIME_OUT_OF_RANGE)
+        .when(~_is_plausible(event_time, rules), Rejection.TIME_OUT_OF_RANGE)
     )
     if not is_utc and not time.has_offset:
         skipped = F.from_utc_timestamp(event_time, rules.timezone) != F.col("local")
@@ -235,6 +238,10 @@ def _parsed_time(text: Column, time: TimePattern, start: Column | int = 1) -> Co
     micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
     fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
     return F.timestamp_micros(F.when(fits, text.try_cast("bigint") * micros))
+
+
+def _is_plausible(event_time: Column, rules: ParsingRules) -> Column:
+    return event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest))
 
 
 def _timestamp(instant: datetime) -> Column:
