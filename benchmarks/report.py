@@ -47,7 +47,7 @@ def page(results: Results, drawn: list[str]) -> Iterator[str]:
 
 
 def _machines(works: list[Measured]) -> Iterator[str]:
-    """A line for each machine, and what was measured there, by the commit it was measured at."""
+    """A line for each machine: what was measured there, and at which commit."""
     commits: dict[str, dict[str, list[str]]] = {}
     for work in works:
         facts = work.machine

@@ -61,12 +61,13 @@ def _sums() -> "list[Column]":
 def _exact_sum(column: str) -> "Column":
     """Of a `decimal(18,6)`, as `decimal(38,6)`: a sum of millions, one of what is left of the whole part and one of the fraction.
 
-    Each of them is a long and cannot overflow before ten million million records; Spark adds longer decimals as objects.
+    Spark adds up each of them as a long, and longer decimals as objects. 10^12 records of a partition and day fit into one batch; more
+    would be an error, never a wrong sum.
     """
     from pyspark.sql import functions as F
 
     whole = f"cast({column} AS bigint)"
-    fraction = f"cast({column} - cast({whole} AS decimal(18,6)) AS decimal(6,6))"
+    fraction = f"cast({column} - cast({whole} AS decimal(18,6)) AS decimal(8,6))"
     millions, units, fractions = (F.sum(F.expr(part)) for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))
     return (millions * F.lit(Decimal(1_000_000)) + units + fractions).cast("decimal(38,6)")
 

@@ -169,7 +169,7 @@ def _token_regex(pattern: str, token: re.Match[str], parts: dict[str, str]) -> s
     if name in parts:
         raise ValueError(f"time format {pattern!r} has the {name} twice")
     parts[name] = letters
-    # Java pays for every group, also for one that captures nothing.
+    # Java takes time for every group, also for one that captures nothing, and for every quantifier.
     return f"(?:{digits})" if "|" in digits else digits
 
 

@@ -1,9 +1,9 @@
 """Kafka messages to records: every message becomes a reading or a rejected row, never an error and never both.
 
-Most messages have the plain form and are cut at known places; others in the usual form are taken apart by one regular expression.
-The rest goes to a strict JSON parser (`VARIANT` refuses what the JSON functions of Spark let pass) and then by the same rules for times and numbers. Only built-in
-expressions, so executors need no Python; all of them yield null instead of an error, so that ANSI mode can stay on.
-Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are stored.
+Most messages have the plain form and are cut as bytes; others in the usual form are taken apart by one regular expression. The
+rest goes to a strict JSON parser (`VARIANT` refuses what the JSON functions of Spark let pass) and then by the same rules for
+times and numbers. Only built-in expressions, so executors need no Python; all of them yield null instead of an error, so that ANSI
+mode can stay on. Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are stored.
 
 Numbers never pass through a double: the JSON parser is shown each number as a string.
 """
@@ -30,7 +30,7 @@ from spark_jobs.message_formats import (
     time_pattern,
 )
 
-JSON_WHITESPACE = " \t\r\n"
+_JSON_WHITESPACE = " \t\r\n"
 _STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,10 +62,11 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 
 
 def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, time: TimePattern) -> DataFrame:
-    """Adds `plain_time` and `plain_number`, `has_plain_form` where a message has both, and `text`, which only others need any more.
+    """Adds `plain_time` and `plain_number`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
 
-    `raw` is left out where nothing can become of a message but a reading. A message whose time no calendar has does not count as
-    plain: the usual form finds the reason. What is cut out of a message that does not match is nonsense, but no error.
+    `raw` holds the message's bytes, and null where nothing can become of it but a reading: a reason that a plain message may have
+    must be excluded here, or its bytes are lost. A message whose time no calendar has does not count as plain: the usual form finds
+    the reason. What is cut out of a message that does not match is nonsense, but no error.
     """
     message, text, matches, blank = F.col("message"), F.col("message").cast("string"), F.col("matches"), F.col("blank")
     number_type = f"decimal({rules.precision},{rules.scale})"
@@ -128,7 +129,7 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
     All three are null where the message has the usual form.
     """
     text, parsed, is_odd = F.col("text"), F.col("parsed"), ~F.col("is_usual")
-    blank = F.btrim(text, F.lit(JSON_WHITESPACE)) == ""
+    blank = F.btrim(text, F.lit(_JSON_WHITESPACE)) == ""
     readable = is_odd & text.isNotNull() & F.is_valid_utf8(text) & ~blank
     quoted = F.regexp_replace(text, F.lit(numbers_regex()), F.lit(f'$1"{nonce}$2"'))
     wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
@@ -147,7 +148,7 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
 
 
 def _syntax() -> Column:
-    """Why a message that is not usual has no fields. Its text is cast anew, so that usual messages carry none along."""
+    """Why a message that is not usual, and so has its bytes in `raw`, has no fields. Cast anew, so that usual ones carry no text along."""
     text = F.col("raw").cast("string")
     return (
         F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)
@@ -203,7 +204,10 @@ def _json_text(field: str, nonce: str, *, numbers: bool) -> Column:
 
 
 def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePattern) -> DataFrame:
-    """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`."""
+    """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`.
+
+    What `with_plain_form` takes for a reading must have no reason here.
+    """
     is_utc = rules.timezone == "UTC"
     parsed, event_time = F.col("parsed_time"), F.col("event_time")
     local = parsed if is_utc or not time.has_offset else F.from_utc_timestamp(parsed, rules.timezone)

@@ -63,6 +63,14 @@ def test_the_page_tells_who_was_wrong_and_who_was_not_there(results: Results) ->
     assert "| nothing new, against availableNow (a) | 0.1 | 0.20 | missed |" in page
 
 
+def test_a_machine_is_told_once_with_what_was_measured_at_each_commit(results: Results) -> None:
+    small = results.works["small"]
+    for name, changes in (("two_million", {"commit": "y"}), ("wide", {"memory": "much"}), ("skew", {"commit": "y"})):
+        results.works[name] = replace(small, name=name, machine=small.machine | changes)
+    machines = [line for line in report.page(results, []) if "Measured at" in line]
+    assert [line.partition("Measured at ")[2] for line in machines] == ["x: small; at y: two_million, skew.", "x: wide."]
+
+
 def test_results_are_the_same_when_read_back(results: Results) -> None:
     results.save()
     assert Results.load(results.path) == results

@@ -182,6 +182,23 @@ DEFECTS = (
         ("tests/spark/test_records.py", "-k", "only_one_whole_json_object"),
     ),
     Defect(
+        "the bytes of a message with a skipped local time are thrown away",
+        "spark_jobs/records.py",
+        (('is_instant = time.has_offset or rules.timezone == "UTC"', "is_instant = True"),),
+        ("tests/spark/test_records.py", "-k", "belongs_to_its_local_day"),
+    ),
+    Defect(
+        "whole parts are added up in one number",
+        "spark_jobs/averages.py",
+        (
+            (
+                'for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))',
+                'for part in (f"{whole} * 0", whole, fraction))',
+            ),
+        ),
+        ("tests/spark/test_sums.py",),
+    ),
+    Defect(
         "the newest batch may be pruned",
         "spark_jobs/maintenance/retention.py",
         (('if row.state == "DONE"][:-1]', 'if row.state == "DONE"]'),),

@@ -523,7 +523,7 @@ PLAIN_TIMES = {
 
 @pytest.mark.parametrize("time_format", PLAIN_TIMES)
 @pytest.mark.parametrize("names", [("datetime", "voltage"), ('say "when"', "t\nx|")])
-def test_plain_messages_are_cut_and_need_no_expression(spark: SparkSession, time_format: str, names: tuple[str, str]) -> None:
+def test_plain_messages_are_cut_and_not_taken_apart(spark: SparkSession, time_format: str, names: tuple[str, str]) -> None:
     message = f"{{{json.dumps(names[0])}: {PLAIN_TIMES[time_format]}, {json.dumps(names[1])}: -239.94}}".encode()
     quoted, bad_time = message.replace(b"-239.94", b'"-239.94"'), message.replace(b"2006", b"2x06").replace(b"1166", b"1x66")
     plain: list[bytes | None] = [message, quoted, compact(message), compact(quoted)]
@@ -539,8 +539,20 @@ def test_plain_messages_are_cut_and_need_no_expression(spark: SparkSession, time
     ours = rules(time_format=time_format, time_field=names[0], value_field=names[1])
     time = time_pattern(time_format)
     found = plain_parts(spark, plain + others, ours, plain_form(names[0], time, names[1], 18, 6))
-    assert found[: len(plain)] == [("2006-12-23 16:52:00", "-239.940000", True, None)] * len(plain)
-    assert [(row[2], row[3] is None) for row in found[len(plain) :]] == [(False, False)] * 6 + [(False, True)]
+    assert found[: len(plain)] == [("2006-12-23 16:52:00", "-239.940000", True, None, None)] * len(plain)
+    assert [row[2:] for row in found[len(plain) :]] == [(False, text_of(message), message) for message in others]
+
+
+@pytest.mark.parametrize("changes", [{"timezone": "Europe/Paris"}, {"earliest": datetime(2007, 1, 1, tzinfo=UTC)}])
+def test_a_plain_message_that_may_be_rejected_yet_keeps_its_bytes(spark: SparkSession, changes: dict[str, Any]) -> None:
+    time = time_pattern(RULES.time_format)
+    form = plain_form("datetime", time, "voltage", 18, 6)
+    ((*_, has_plain_form, text, raw),) = plain_parts(spark, [voltage("1")], rules(**changes), form)
+    assert (has_plain_form, text, raw) == (True, None, voltage("1"))
+
+
+def text_of(message: bytes | None) -> str | None:
+    return None if message is None else message.decode(errors="replace")
 
 
 def plain_parts(
@@ -548,8 +560,9 @@ def plain_parts(
 ) -> list[tuple[Any, ...]]:
     rows = [(b"k", message, "t", 3, offset, ARRIVED, 0) for offset, message in enumerate(messages)]
     parts = with_plain_form(spark.createDataFrame(rows, KAFKA), form=form, rules=rules, time=time_pattern(rules.time_format))
-    shown = parts.selectExpr("offset", "string(plain_time)", "string(plain_number)", "has_plain_form", "text")
-    return [row[1:] for row in sorted(shown.collect(), key=lambda row: row.offset)]
+    shown = parts.selectExpr("offset", "string(plain_time)", "string(plain_number)", "has_plain_form", "text", "raw")
+    rows_found = sorted(shown.collect(), key=lambda row: row.offset)
+    return [(*row[1:-1], None if row.raw is None else bytes(row.raw)) for row in rows_found]
 
 
 def test_a_field_may_have_any_name(spark: SparkSession) -> None:
