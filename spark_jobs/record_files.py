@@ -141,12 +141,13 @@ def offsets_held(table: DeltaTable, batch: int, ranges: Sequence[OffsetRange]) -
 
 
 def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
-    """The files that may hold records of the batch, with their statistics."""
+    """The files that may hold records of the batch, with the statistics that they have."""
     files = pa.table(table.get_add_actions(flatten=True))
-    if files.num_rows == 0 or "min.batch" not in files.column_names:
-        return []
-    touching = pc.and_(pc.less_equal(files["min.batch"], batch), pc.greater_equal(files["max.batch"], batch))
-    rows: list[dict[str, Any]] = files.filter(touching).to_pylist()
+    if "min.batch" in files.column_names:
+        touching = pc.and_(pc.less_equal(files["min.batch"], batch), pc.greater_equal(files["max.batch"], batch))
+        # Of a file without statistics nobody knows the batches.
+        files = files.filter(pc.fill_null(touching, fill_value=True))
+    rows: list[dict[str, Any]] = files.to_pylist()
     return rows
 
 

@@ -76,12 +76,12 @@ def _unreadable(table: DeltaTable, error: Exception) -> TableDamaged:
 
 
 def require_files(lake: Lake, name: str, table: DeltaTable, since_batch: int) -> None:
-    """Raise `TableDamaged` if a file with rows of the batch or a later one is gone or has not its length any more."""
+    """Raise `TableDamaged` if a file that may hold rows of the batch or a later one is gone or has not its length any more."""
     files = pa.table(table.get_add_actions(flatten=True))
-    if not files.num_rows or "max.batch" not in files.column_names:
-        return
-    newest = files.filter(pc.greater_equal(files["max.batch"], since_batch))
-    sizes = dict(zip(newest["path"].to_pylist(), newest["size_bytes"].to_pylist(), strict=True))
+    if "max.batch" in files.column_names:
+        # Of a file without statistics nobody knows the batches.
+        files = files.filter(pc.fill_null(pc.greater_equal(files["max.batch"], since_batch), fill_value=True))
+    sizes = dict(zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True))
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
     for one in storage.get_file_info(list(sizes)):
         if one.size != sizes[one.path]:

@@ -8,6 +8,7 @@ from deltalake import DeltaTable, write_deltalake
 from spark_jobs.lake import RECORDS, SCHEMAS, Lake, LostRace
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
+from tests.stored import drop_newest_statistics
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def test_the_rows_of_a_batch_are_counted_per_partition(lake: Lake) -> None:
 def test_files_that_hold_several_batches_or_partitions_are_counted_row_by_row(lake: Lake) -> None:
     mixed = pa.concat_tables([records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 1, range(3))])
     table = write_records(lake, mixed)
+    assert batch_rows(table, 2) == {
+        0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
+        1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
+    }
+
+
+def test_a_file_without_statistics_is_counted_row_by_row(lake: Lake) -> None:
+    write_records(lake, records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 1, range(3)))
+    drop_newest_statistics(lake, RECORDS)
+    table = lake.open(RECORDS)
+    assert batch_totals(table, 1) == (5, 5)
+    assert batch_totals(table, 2) == (7, 6)
     assert batch_rows(table, 2) == {
         0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
         1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),

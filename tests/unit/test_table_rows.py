@@ -1,4 +1,3 @@
-import json
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from spark_jobs.errors import TableDamaged
 from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once
 from spark_jobs.table_rows import Condition, count_rows, read_batches, read_rows, require_files
+from tests.stored import drop_newest_statistics
 
 
 @pytest.fixture
@@ -28,15 +28,6 @@ def file_of(lake: Lake, batch: int) -> Path:
     return Path(lake.location(CONTRIBUTIONS), str(path))
 
 
-def without_statistics(lake: Lake) -> None:
-    """Take them out of the newest commit, as a writer that makes none would have left it."""
-    newest = max(Path(lake.location(CONTRIBUTIONS), "_delta_log").glob("*.json"))
-    actions = [json.loads(line) for line in newest.read_text().splitlines()]
-    for one in actions:
-        one.get("add", {}).pop("stats", None)
-    newest.write_text("".join(json.dumps(one) + "\n" for one in actions))
-
-
 @pytest.mark.parametrize(
     ("where", "batches"),
     [
@@ -49,7 +40,7 @@ def without_statistics(lake: Lake) -> None:
 )
 def test_rows_meet_every_condition_with_statistics_and_without(lake: Lake, where: list[Condition], batches: list[int]) -> None:
     assert sorted(read_rows(lake.open(CONTRIBUTIONS), ["batch"], where)["batch"].to_pylist()) == batches
-    without_statistics(lake)
+    drop_newest_statistics(lake, CONTRIBUTIONS)
     assert sorted(read_rows(lake.open(CONTRIBUTIONS), ["batch"], where)["batch"].to_pylist()) == batches
 
 
@@ -61,7 +52,7 @@ def test_rows_are_counted_by_statistics_without_opening_a_file(lake: Lake) -> No
 
 def test_rows_of_a_file_without_statistics_are_counted_in_the_file(lake: Lake) -> None:
     newest = file_of(lake, 3)
-    without_statistics(lake)
+    drop_newest_statistics(lake, CONTRIBUTIONS)
     assert count_rows(lake.open(CONTRIBUTIONS)) == 6
     newest.unlink()
     with pytest.raises(TableDamaged, match="a file of it cannot be read"):
@@ -88,3 +79,12 @@ def test_files_are_looked_at_from_a_batch_on(lake: Lake) -> None:
     file.unlink()
     with pytest.raises(TableDamaged, match="is missing"):
         require_files(lake, CONTRIBUTIONS, lake.open(CONTRIBUTIONS), 1)
+
+
+def test_a_file_without_statistics_is_looked_at_whatever_the_batch(lake: Lake) -> None:
+    newest = file_of(lake, 3)
+    drop_newest_statistics(lake, CONTRIBUTIONS)
+    require_files(lake, CONTRIBUTIONS, lake.open(CONTRIBUTIONS), 9)
+    newest.unlink()
+    with pytest.raises(TableDamaged, match="is missing"):
+        require_files(lake, CONTRIBUTIONS, lake.open(CONTRIBUTIONS), 9)
