@@ -87,7 +87,7 @@ GOALS = (
         1.2,
         ratio(Side("twenty_million", OURS), Side(TWO, OURS), memory),
         remark="It completes. A JVM fills the heap it was given before it collects all of it, and two million records do not fill 1 GiB: with a "
-        "heap of 512 MiB twenty million completed in 955 MiB and 1.15 times the time (1.34 then; a faster parser fills the heap sooner). Tried in "
+        "heap of 512 MiB twenty million completed in 955 MiB and 1.15 times the time (it was 1.34 before the parser was faster). Tried in "
         "vain: GCTimeRatio 19 and 9, two malloc arenas. Next: smaller row groups in the files of `records`.",
     ),
     Goal("run 1,000 against run 10", 1.2, ratio(Side("run_1000", OURS), Side("run_10", OURS))),
