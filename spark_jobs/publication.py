@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 FENCE_SECONDS, COMMIT_SECONDS = 30.0, 60.0
 TRANSACTION_MS, SILENCE_MS = 300_000, 10_000
 
+REPUBLISHED = "republished"
+"""The header, with the time, of an average that was published once more by `republish.py`. It carries the batch of its revision, but
+it is no publication of that batch: neither the proof nor the order of batches on the topic may be judged by it.
+"""
+
 
 @dataclass(frozen=True)
 class OutputRecord:
@@ -117,7 +122,7 @@ class Publisher:
             raise as_dayfold_error(error, self._settings, Request("Write", "transactional id", self._pipeline)) from error
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
-        """Publish all records and the group's offsets in one transaction; number of records.
+        """Publish all records and the group's offsets, which stay where they are without `ends`, in one transaction; number of records.
 
         `TryAgain` if it was aborted or its outcome is unknown, `Superseded` if a newer run has fenced this one.
         """
@@ -125,7 +130,8 @@ class Publisher:
             self._producer.begin_transaction()
             fault("after:begin_transaction")
             count = self._produce_all(topic, records)
-            self._send_offsets(list(ends))
+            if offsets := list(ends):
+                self._send_offsets(offsets)
             fault("before:commit_transaction")
         except (KafkaException, SystemError) as error:
             raise self._aborted(error, topic) from error
@@ -268,7 +274,7 @@ def _has_headers(broker: Broker, plan: Plan, question: Question) -> bool:
     wanted = {("pipeline", question.pipeline.encode()), ("batch", str(plan.batch).encode())}
     starts = {one.number: max(one.low, known.get(one.number, 0)) for one in topic.partitions}
     ends = {one.number: one.stable for one in topic.partitions}
-    if any(wanted <= set(message.headers() or []) for message in broker.scan(question.output_topic, starts, ends)):
+    if any(_is_of(message, wanted) for message in broker.scan(question.output_topic, starts, ends)):
         return True
     aged = [one.number for one in topic.partitions if one.low > known.get(one.number, 0)]
     if not aged:
@@ -276,6 +282,16 @@ def _has_headers(broker: Broker, plan: Plan, question: Question) -> bool:
     if question.answer is None:
         raise _no_proof(plan, question, aged)
     return question.answer
+
+
+def _is_of(message: Message, wanted: set[tuple[str, bytes]]) -> bool:
+    headers = list(dict(message.headers() or []).items())
+    return wanted <= set(headers) and not is_republished(headers)
+
+
+def is_republished(headers: Iterable[tuple[str, str | bytes | None]]) -> bool:
+    """Whether a record of the output topic is no batch's own publication, see `REPUBLISHED`."""
+    return any(name == REPUBLISHED for name, _ in headers)
 
 
 def _no_proof(plan: Plan, question: Question, aged: list[int]) -> DecisionNeeded:

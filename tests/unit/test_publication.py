@@ -4,7 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from spark_jobs.publication import output_record, plain_number, producer_settings, proof_text, proven_batch
+from spark_jobs.publication import (
+    REPUBLISHED,
+    is_republished,
+    output_record,
+    plain_number,
+    producer_settings,
+    proof_text,
+    proven_batch,
+)
 
 ROW = {
     "partition": 2,
@@ -20,6 +28,12 @@ def test_an_average_becomes_a_message_with_its_day_as_key() -> None:
     record = output_record(ROW, pipeline="daily_voltage", value_field="voltage")
     assert (record.partition, record.key, record.value) == (2, b"2006-12-23", b'{"date": "2006-12-23", "voltage": 239.94}')
     assert dict(record.headers) == {"pipeline": b"daily_voltage", "batch": b"7", "revision": b"3", "count": b"1440"}
+
+
+def test_only_what_is_marked_so_was_published_once_more() -> None:
+    headers = [*output_record(ROW, pipeline="p", value_field="v").headers]
+    assert not is_republished(headers)
+    assert is_republished([*headers, (REPUBLISHED, b"2026-03-01T00:00:00+00:00")])
 
 
 def test_the_value_field_is_escaped_as_json() -> None:
