@@ -30,6 +30,7 @@ from spark_jobs.losses import losses_in
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outlook import look_ahead
+from spark_jobs.setting_notes import notes_on
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
 
@@ -86,7 +87,10 @@ def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = Fa
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
     pipeline = _load(config, overrides)
     found = look_ahead(pipeline, os.environ)
-    _print(reports.plan_report(found), reports.plan_table(pipeline.name, found), as_json)
+    notes = list(notes_on(pipeline))
+    _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
+    for note in () if as_json else notes:
+        typer.echo(note)
     _require_none([str(problem) for problem in found.problems])
 
 

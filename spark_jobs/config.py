@@ -1,8 +1,8 @@
 """Settings of one pipeline: frozen, validated once, read from a YAML file, the environment and `--set`.
 
-Later sources win: file, then `DAYFOLD__KEY__PATH=value` in the environment, then `--set key.path=value`. Relative paths start at
-the project folder, which is the folder above `conf/` (for a file elsewhere: the file's own folder). Secrets are never here: they
-live in the Kafka properties file.
+Later sources win: file, then `DAYFOLD__KEY__PATH=value` in the environment, then `--set key.path=value`. Every value is a text until
+its setting says what it is, so nothing is guessed from how it looks. Relative paths start at the project folder, which is the folder
+above `conf/` (for a file elsewhere: the file's own folder). Secrets are never here: they live in the Kafka properties file.
 """
 
 import difflib
@@ -12,13 +12,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.setting_types import Connection, Instant, MailAddress, Name, TimeFormat, TimeZone
+from spark_jobs.overrides import from_command_line, from_environment, put
+from spark_jobs.setting_types import (
+    Connection,
+    Instant,
+    LocalPath,
+    MailAddress,
+    Name,
+    Start,
+    TableRoot,
+    TimeFormat,
+    TimeZone,
+    Topic,
+)
+from spark_jobs.small_files import home_expanded, read_small_text
+from spark_jobs.strict_yaml import Value, YamlProblem, parse_yaml
 
-ENVIRONMENT_PREFIX = "DAYFOLD__"
+LARGEST_FILE, LONGEST_SHOWN = 100_000, 100
 MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
 """What fits the tables' `decimal(18,6)`; sums of 10^14 such values fit `decimal(38,6)`."""
 
@@ -29,7 +42,13 @@ MIN_VACUUM_HOURS = 168
 class Section(BaseModel):
     """Base of all settings: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_nothing(cls, value: Any) -> Any:
+        """A section whose lines are all left out or commented out is one of defaults."""
+        return {} if value is None else value
 
 
 class TimeSettings(Section):
@@ -76,8 +95,8 @@ class ValueSettings(Section):
 class InputSettings(Section):
     """The topic that is read and the shape of its messages."""
 
-    topic: str = Field(min_length=1)
-    start: Literal["earliest", "latest"] | Instant = Field("earliest", description="first run only")
+    topic: Topic
+    start: Start = Field("earliest", description="first run only")
     time: TimeSettings
     value: ValueSettings
 
@@ -93,7 +112,7 @@ class InputSettings(Section):
 class OutputSettings(Section):
     """The topic that changed daily averages are published to; it needs as many partitions as the input."""
 
-    topic: str = Field(min_length=1)
+    topic: Topic
 
 
 class Limits(Section):
@@ -136,9 +155,9 @@ class Pipeline(Section):
     """All settings of one pipeline; its name is also the lock, the transactional id, the consumer group and the DAG id."""
 
     name: Name
-    kafka: Path
-    lake: str
-    state: Path = Path("data/state")
+    kafka: LocalPath
+    lake: TableRoot
+    state: LocalPath = Path("data/state")
     input: InputSettings
     output: OutputSettings
     records: bool = Field(
@@ -195,13 +214,15 @@ def load_pipeline(path: Path, *, overrides: Iterable[str] = (), environment: Map
 
     Raises `ConfigurationError` with every problem at once, an unknown key with the nearest known one.
     """
-    values = _read_yaml(path)
-    for keys, value in [*_from_environment(environment), *map(_from_command_line, overrides)]:
-        _put(values, keys, value)
+    values = _read_settings(path)
+    sources: dict[tuple[str, ...], str] = {}
+    for one in [*from_environment(environment), *map(from_command_line, overrides)]:
+        put(values, one, Pipeline)
+        sources[one.keys] = one.source
     try:
         pipeline = Pipeline.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError("\n".join([f"{path}:", *map(_sentence, error.errors())])) from None
+        raise ConfigurationError("\n".join([f"{path}:", *(_sentence(one, sources) for one in error.errors())])) from None
     return _with_absolute_paths(pipeline, project_folder(path))
 
 
@@ -211,55 +232,38 @@ def project_folder(path: Path) -> Path:
     return next((parent.parent for parent in parents if parent.name == "conf"), parents[0])
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> dict[str, Value]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the pipeline file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        values = parse_yaml(read_small_text(path, "pipeline file", LARGEST_FILE))
+    except YamlProblem as problem:
+        raise ConfigurationError(f"{path} is not valid YAML for settings: {problem}") from None
     if not isinstance(values, dict):
         raise ConfigurationError(f"{path} holds no settings; see conf/pipelines/daily_voltage.yaml for an example")
     return values
 
 
-def _from_environment(environment: Mapping[str, str]) -> list[tuple[list[str], Any]]:
-    names = sorted(name for name in environment if name.startswith(ENVIRONMENT_PREFIX))
-    return [(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"), _scalar(environment[name])) for name in names]
-
-
-def _from_command_line(override: str) -> tuple[list[str], Any]:
-    key, equals, value = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigurationError(f"--set {override}: expected key.path=value, for example limits.max_records_per_batch=1000000")
-    return key.strip().split("."), _scalar(value)
-
-
-def _scalar(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _put(values: dict[str, Any], keys: list[str], value: Any) -> None:
-    *sections, last = keys
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise ConfigurationError(f"{'.'.join(keys)}: {section} is a value, not a section")
-        values = inner
-    values[last] = value
-
-
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, sources: Mapping[tuple[str, ...], str]) -> str:
     key = ".".join(str(part) for part in error["loc"])
+    source = next((f", from {sources[keys]}" for keys in sources if keys == error["loc"][: len(keys)]), "")
     if error["type"] == "extra_forbidden":
-        return f"  {key}: unknown key{_nearest(error['loc'])}"
+        return f"  {key}: unknown key{_nearest(error['loc'])}{source}"
     if error["type"] == "missing":
         return f"  {key}: missing"
-    shown = "" if isinstance(error["input"], dict) else f" (got {error['input']!r})"
-    return f"  {key or 'settings'}: {error['msg'].removeprefix('Value error, ')}{shown}"
+    if error["input"] is None:
+        return (
+            f"  {key}: nothing (null) is written there; leave the line out, or write null in quotes if the text is meant{source}"
+        )
+    return f"  {key or 'settings'}: {error['msg'].removeprefix('Value error, ')}{_got(error['input'])}{source}"
+
+
+def _got(value: Any) -> str:
+    """What was found, in few words; a text that may carry a login is not repeated."""
+    if isinstance(value, dict):
+        return ""
+    shown = value if isinstance(value, str) and re.fullmatch(r"[\d.+-]{1,40}", value) else repr(value)
+    if "://" in shown or "@" in shown:
+        return ""
+    return f" (got {shown})" if len(shown) <= LONGEST_SHOWN else f" (got {shown[:LONGEST_SHOWN]}...)"
 
 
 def _nearest(location: tuple[str | int, ...]) -> str:
@@ -271,7 +275,7 @@ def _nearest(location: tuple[str | int, ...]) -> str:
 
 
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
-    lake = pipeline.lake if "://" in pipeline.lake else str(folder / Path(pipeline.lake).expanduser())
+    lake = pipeline.lake if "://" in pipeline.lake else str(folder / home_expanded(pipeline.lake))
     return pipeline.model_copy(
-        update={"kafka": folder / pipeline.kafka.expanduser(), "state": folder / pipeline.state.expanduser(), "lake": lake}
+        update={"kafka": folder / home_expanded(pipeline.kafka), "state": folder / home_expanded(pipeline.state), "lake": lake}
     )

@@ -72,7 +72,7 @@ def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
         ("limits.max_records_per_batch=0", "limits.max_records_per_batch: Input should be greater than 0 (got 0)"),
         ("limits.max_rejected_fraction=2", "less than or equal to 1"),
         ("input.value.type=float", "'float' is not of the form decimal(18,6)"),
-        ('input.value.type="decimal(30,10)"', "does not fit decimal(18,6)"),
+        ("input.value.type=decimal(30,10)", "does not fit decimal(18,6)"),
         ("input.time.timezone=Mars/Olympus", "no time zone"),
         ("input.time.format=QQ", "QQ"),
         ("input.value.field=datetime", "cannot be the same field"),
