@@ -21,7 +21,7 @@ from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DayfoldError, DecisionNeeded, UsageError
+from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
@@ -29,6 +29,7 @@ from spark_jobs.local.java import find_java
 from spark_jobs.losses import losses_in
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
+from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
 from spark_jobs.setting_notes import notes_on
 from spark_jobs.status import read_status
@@ -212,12 +213,16 @@ def _print(report: dict[str, Any], table: Table, as_json: bool) -> None:
 
 @contextmanager
 def _exit_codes() -> Iterator[None]:
-    """Errors of the tree end in their sentence and their exit code, wrong arguments in 64."""
+    """Errors of the tree end in their sentence and their exit code, wrong arguments in 64, defects in their stack trace and 70."""
     try:
         yield
-    except DayfoldError as error:
-        typer.echo(f"dayfold: {error}", err=True)
-        sys.exit(error.exit_code)
+    except Exception as error:
+        ours = as_ours(error)
+        if ours is None:
+            logging.exception("unexpected error")
+            sys.exit(UNEXPECTED)
+        typer.echo(f"dayfold: {ours}", err=True)
+        sys.exit(ours.exit_code)
     except SystemExit as ending:
         # What a command line parser conventionally ends with when the arguments are wrong.
         sys.exit(UsageError.exit_code if ending.code == 2 else ending.code)

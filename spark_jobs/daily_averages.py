@@ -17,22 +17,21 @@ from types import FrameType
 from typing import NoReturn
 
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DayfoldError, TryAgain, UsageError
-from spark_jobs.outages import outage
+from spark_jobs.errors import UNEXPECTED, TryAgain, UsageError
+from spark_jobs.outages import as_ours
 from spark_jobs.quick_imports import import_pyarrow
 from spark_jobs.session import build_session
 
 log = logging.getLogger("dayfold")
 
 PARENT_DEATH_SIGNAL = 1
-EXIT_UNEXPECTED, EXIT_TRY_AGAIN = 70, 75
 
 
 def die_with_parent() -> None:
     """Let the kernel end this driver when the JVM that started it ends: an orphan could still write and publish."""
     ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() == 1:
-        leave(EXIT_TRY_AGAIN)
+        leave(TryAgain.exit_code)
 
 
 def stop_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -93,9 +92,10 @@ def main(arguments: Sequence[str]) -> int:
         pipeline = load_pipeline(parsed.config, overrides=parsed.set, environment=os.environ)
         run_submitted(pipeline, parsed)
     except Exception as error:
-        ours = error if isinstance(error, DayfoldError) else outage(error)
+        ours = as_ours(error)
         if ours is None:
             raise
+        log.debug("the error as it was raised", exc_info=error)
         print(f"dayfold: {ours}", file=sys.stderr)
         return ours.exit_code
     return 0
@@ -108,4 +108,4 @@ if __name__ == "__main__":
         leave(main(sys.argv[1:]))
     except Exception:
         logging.exception("unexpected error")
-        leave(EXIT_UNEXPECTED)
+        leave(UNEXPECTED)

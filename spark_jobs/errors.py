@@ -6,6 +6,9 @@ worth a retry. Messages are one sentence or a few, and never hold a secret or a 
 
 from typing import ClassVar
 
+UNEXPECTED = 70
+"""Exit code of what is none of these: a defect of ours, which ends in its stack trace."""
+
 
 class DayfoldError(Exception):
     """Base of all errors that end a run; `str(error)` is what the operator reads."""

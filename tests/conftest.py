@@ -1,6 +1,7 @@
 """What tests of several folders share: one real broker for the whole run, and topics of their own on it."""
 
 import os
+import random
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -114,6 +115,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     session = build_session("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def chosen(request: pytest.FixtureRequest) -> random.Random:
+    """Random choices that `--seed` and the name of the test decide."""
+    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
 
 
 NewWorld = Callable[..., World]

@@ -4,8 +4,6 @@ import pytest
 
 from tests.dags.asked import Facts
 
-PARSE_SECONDS = 0.3
-
 
 def test_every_pipeline_file_becomes_a_dag_of_its_name(facts: Facts) -> None:
     assert {"daily_voltage", "hourly_current"} <= set(facts["good"]["dags"])
@@ -22,7 +20,8 @@ def test_every_dag_keeps_the_house_rules(facts: Facts) -> None:
         assert dag["start_date"] is not None, name
         assert 0 < dag["timeout_seconds"] <= 6 * 3600, name
         assert dag["description"], name
-        assert len(dag["doc"]) > 200, name
+        pipeline = name.removesuffix("_maintenance").removesuffix("_fresh_averages")
+        assert f"/{pipeline}" in dag["doc"], f"{name}: its page names its pipeline's tables or DAG"
 
 
 def test_every_task_has_an_owner_retries_with_pauses_and_a_timeout_below_its_dags(facts: Facts) -> None:
@@ -47,10 +46,8 @@ def test_every_parameter_is_described_and_has_a_default(facts: Facts) -> None:
             assert "value" in param, (name, key)
 
 
-def test_parsing_imports_nothing_heavy_and_is_quick(facts: Facts) -> None:
+def test_parsing_imports_nothing_heavy(facts: Facts) -> None:
     assert facts["parsing"]["heavy"] == []
-    assert "daily_averages.py" in facts["parsing"]["seconds"]
-    assert sum(facts["parsing"]["seconds"].values()) < PARSE_SECONDS, facts["parsing"]["seconds"]
 
 
 def test_parsing_asks_no_broker_opens_no_table_and_starts_no_process(facts: Facts) -> None:

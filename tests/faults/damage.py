@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.errors import DayfoldError
-from spark_jobs.outages import outage
+from spark_jobs.outages import as_ours
 from tests.world import World, reading
 
 TABLES = ("checkpoints", "records", "contributions", "daily_averages")
@@ -56,7 +56,7 @@ def ending(world: World, **asked: Any) -> DayfoldError | None:
     try:
         world.run(**asked)
     except Exception as error:
-        ours = error if isinstance(error, DayfoldError) else outage(error)
+        ours = as_ours(error)
         if ours is None:
             raise
         return ours

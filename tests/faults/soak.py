@@ -20,7 +20,7 @@ from spark_jobs.local.kafka_server import RunningKafka, start_kafka, stop_broker
 from tests import oracle
 from tests.conftest import IMPATIENT
 from tests.faults.batches import SHAPES
-from tests.faults.test_crashes import AFTER_THE_PLAN, KILL_POINTS
+from tests.faults.points import AFTER_THE_PLAN, RUN
 from tests.world import World, make_world
 
 ROUNDS_BETWEEN_CHECKS = 10
@@ -48,7 +48,7 @@ class Soak:
         self.round_seconds.append(time.monotonic() - begun)
 
     def die(self) -> None:
-        point = self.chosen.choice(list(KILL_POINTS))
+        point = self.chosen.choice(list(RUN))
         self.happened[f"died at {point}"] += self.world.run_with_fault(f"{point}:raise")
 
     def die_twice(self) -> None:

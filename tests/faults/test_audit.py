@@ -13,8 +13,8 @@ from spark_jobs.audit.reconcile import Audit
 from spark_jobs.lock import hold_lock
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told
+from tests.faults.points import AFTER_THE_PLAN
 from tests.faults.tampering import delete, tampered
-from tests.faults.test_crashes import AFTER_THE_PLAN
 from tests.world import World
 
 pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F97"), pytest.mark.xdist_group("audit")]

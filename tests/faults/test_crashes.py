@@ -11,38 +11,12 @@ from _pytest.mark import ParameterSet
 
 from tests.conftest import NewWorld
 from tests.faults.batches import SHAPES, send_tiny
+from tests.faults.points import AFTER_THE_PLAN, ONLY_WITH_READINGS, RUN
 from tests.invariants import check_second_opinion
 from tests.world import World
 
 pytestmark = pytest.mark.group("CR")
 
-KILL_POINTS = {
-    "before:lock": ["K01"],
-    "before:fence": ["K02"],
-    "after:fence": ["K04", "F40"],
-    "after:ends_resolved": ["K05"],
-    "before:plan_commit": ["K06"],
-    "after:plan_commit": ["K07", "F45"],
-    "before:records_files": ["K08"],
-    "before:records_commit": ["K09"],
-    "after:records_commit": ["K10", "K11", "F44", "F53"],
-    "before:contributions_commit": ["K12"],
-    "after:contributions_commit": ["K13", "F44"],
-    "before:averages_commit": ["K14"],
-    "after:averages_commit": ["K15", "F44"],
-    "after:begin_transaction": ["K17"],
-    "after:produce": ["K18", "F26", "F39"],
-    "after:delivered": ["K19"],
-    "after:send_offsets": ["K20"],
-    "before:commit_transaction": ["K20"],
-    "after:commit_transaction": ["K22"],
-    "before:done_commit": ["K23"],
-    "after:done_commit": ["K24"],
-}
-"""Each place in the program where a test can end it, in the order of a run, and the kill points that this is."""
-
-ONLY_WITH_READINGS = [point for point in KILL_POINTS if "contributions" in point or "averages" in point or "produce" in point]
-AFTER_THE_PLAN = list(KILL_POINTS)[list(KILL_POINTS).index("after:plan_commit") :]
 EMPTY_AS_WELL = ("after:plan_commit", "after:records_commit", "after:commit_transaction")
 SEEDS = range(5)
 
@@ -50,7 +24,7 @@ SEEDS = range(5)
 def crash_cases() -> list[ParameterSet]:
     """Every point, seed and shape. The usual run takes one of each point with something to publish, and some with nothing."""
     cases: list[ParameterSet] = []
-    for place, (point, rows) in enumerate(KILL_POINTS.items()):
+    for place, (point, rows) in enumerate(RUN.items()):
         shapes = [shape for shape in SHAPES if shape != "empty" or point not in ONLY_WITH_READINGS]
         for seed in SEEDS:
             for number, shape in enumerate(shapes):
@@ -63,12 +37,6 @@ def crash_cases() -> list[ParameterSet]:
 @pytest.fixture
 def world(new_world: NewWorld) -> World:
     return new_world()
-
-
-@pytest.fixture
-def chosen(request: pytest.FixtureRequest) -> random.Random:
-    """Random choices that `--seed` and the name of the test decide."""
-    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
 
 
 @pytest.mark.parametrize(("point", "seed", "shape"), crash_cases())

@@ -14,25 +14,19 @@ from spark_jobs.lock import lock_owner
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.batches import send_rejected, send_tiny
-from tests.faults.test_crashes import KILL_POINTS
+from tests.faults.points import RUN
 from tests.submitted import KILLED, SECONDS, wait_until
 from tests.world import World
 
 pytestmark = pytest.mark.group("CR")
 
-BEFORE_THE_COMMIT = list(KILL_POINTS)[: list(KILL_POINTS).index("after:commit_transaction")]
+BEFORE_THE_COMMIT = list(RUN)[: list(RUN).index("after:commit_transaction")]
 DISAGREEING = ("after:records_commit", "after:averages_commit", "after:produce", "after:commit_transaction", "after:done_commit")
 """Where the tables and Kafka hold different batches: the usual run kills here, one after the other."""
 RACES = ("plan_commit", "records_commit", "contributions_commit", "averages_commit", "commit_transaction", "done_commit")
 """Calls of libraries that commit something; a kill some milliseconds after their beginning hits them inside."""
 RANDOM_KILLS = 30
 LONGEST_RUN_SECONDS = 12.0
-
-
-@pytest.fixture
-def chosen(request: pytest.FixtureRequest) -> random.Random:
-    """Random choices that `--seed` and the name of the test decide."""
-    return random.Random(f"{request.config.getoption('seed')} {request.node.name}")
 
 
 @pytest.fixture
@@ -59,9 +53,7 @@ def test_kill_9_of_the_process_group_wherever_tables_and_kafka_disagree(world: W
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=pytest.mark.proves(*rows), id=point) for point, rows in KILL_POINTS.items()]
-)
+@pytest.mark.parametrize("point", [pytest.param(point, marks=pytest.mark.proves(*rows), id=point) for point, rows in RUN.items()])
 def test_kill_9_of_the_process_group_at_every_point(world: World, point: str) -> None:
     code, output = world.submit(fault=f"{point}:killgroup").finish()
     assert code in KILLED, output

@@ -10,6 +10,8 @@ from tests.world import World
 
 pytestmark = pytest.mark.group("BF")
 
+PUBLISHING = ("produce", "commit")
+
 SHORT_SECONDS = 2.0
 """Long enough for the job to send into it, short enough to be over before anything gives up."""
 
@@ -40,4 +42,4 @@ def test_a_network_that_fails_for_a_moment_changes_nothing(
 ) -> None:
     """While it publishes, the run even comes through by itself: it asks again for what was lost."""
     code, _ = prove_harmless(proxied_world, network, POINTS[where], partial(for_a_moment, FAULTS[fault]))
-    assert code == 0 or where in ("plan", "read")
+    assert code in ((0,) if where in PUBLISHING else (0, 75)), code

@@ -8,6 +8,7 @@ from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
+from tests.faults.points import ABANDON
 from tests.world import World, reading
 
 pytestmark = pytest.mark.group("KO")
@@ -50,7 +51,7 @@ def test_a_batch_with_wrong_settings_is_abandoned_and_read_again_with_the_right_
 
 
 @pytest.mark.proves("F80")
-@pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
+@pytest.mark.parametrize("point", ABANDON)
 def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: World, point: str) -> None:
     world.send(0, *some(3), b"junk")
     strict = ["limits.max_rejected_fraction=0"]

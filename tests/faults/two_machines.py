@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 
 from spark_jobs import faults
-from spark_jobs.errors import DayfoldError
-from spark_jobs.outages import outage
+from spark_jobs.outages import as_ours
 from tests.world import World
 
 BLOCKED_SECONDS = 3.0
@@ -80,12 +79,12 @@ def run_interleaved(world: World, turns: Turns, names: Sequence[str], allowing: 
 
 
 def ending(run: Callable[[], object]) -> str:
-    """How a run ends: "finished", or the name and words of the error that its process would end with; others are raised."""
+    """How a run ends: "finished", or the exit code and words of the error that its process would end with; others are raised."""
     try:
         run()
     except Exception as error:
-        ours = error if isinstance(error, DayfoldError) else outage(error)
+        ours = as_ours(error)
         if ours is None:
             raise
-        return f"{type(ours).__name__}: {ours}"
+        return f"{ours.exit_code}: {ours}"
     return "finished"

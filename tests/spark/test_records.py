@@ -604,16 +604,13 @@ def test_a_record_has_the_columns_of_its_table_and_the_place_of_its_message(spar
 
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F80", "F86")
-def test_random_messages_mean_the_same_to_an_independent_parser(spark: SparkSession) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    messages = [random_message(chance) for _ in range(4000)]
+def test_random_messages_mean_the_same_to_an_independent_parser(spark: SparkSession, chosen: random.Random) -> None:
+    messages = [random_message(chosen) for _ in range(4000)]
     cases = [(message, judged(message)) for message in messages]
     assert {len(expected) for _, expected in cases} == {1, 4}
     found = parsed(spark, messages, RULES)
     differences = [(m, e, f) for (m, e), f in zip(cases, found, strict=True) if e != f]
-    assert not differences, f"seed {seed}: {len(differences)} differ, first {differences[:5]}"
+    assert not differences, f"{len(differences)} differ, first {differences[:5]}"
 
 
 def random_number(chance: random.Random) -> str:

@@ -23,6 +23,7 @@ from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.record_files import batch_rows
 from spark_jobs.table_log import LOG, TableLog
+from tests.faults import points
 from tests.oracle import rows
 from tests.stored import SIZE, done_at, finish_batch, lake_of, plan_batch, stored_pipeline
 
@@ -34,24 +35,6 @@ PRUNED = 3
 OLD_SECONDS = 200 * 3600
 READINGS = (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES)
 TELLING = ("before:prune", "after:prune", "after:compact_records", "before:log_cleanup_contributions")
-POINTS = [
-    "before:prune",
-    "after:prune",
-    *(
-        f"{point}_{name}"
-        for name in SCHEMAS
-        for point in (
-            "before:compact",
-            "after:compact",
-            "before:vacuum",
-            "after:vacuum",
-            "before:log_checkpoint",
-            "before:log_cleanup",
-            "after:log_cleanup",
-        )
-    ),
-]
-
 pytestmark = pytest.mark.group("DF")
 
 
@@ -247,7 +230,9 @@ def test_tables_that_a_run_would_refuse_are_left_as_they_are(keeping: Pipeline) 
 
 
 @pytest.mark.proves("K26")
-@pytest.mark.parametrize("point", [pytest.param(one, marks=[] if one in TELLING else [pytest.mark.thorough]) for one in POINTS])
+@pytest.mark.parametrize(
+    "point", [pytest.param(one, marks=[] if one in TELLING else [pytest.mark.thorough]) for one in points.MAINTENANCE]
+)
 def test_a_maintenance_that_dies_at_any_point_leaves_whole_tables_and_the_next_one_goes_on(
     pipeline: Pipeline, undisturbed: dict[str, list[str]], point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
