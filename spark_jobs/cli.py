@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.console import RenderableType
 
 from spark_jobs import reports
 from spark_jobs.audit.reconcile import audit
@@ -26,14 +25,17 @@ from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
 from spark_jobs.local.java import find_java
+from spark_jobs.log_lines import begin_log
 from spark_jobs.losses import losses_in
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
+from spark_jobs.plain_tables import plain_console
 from spark_jobs.setting_notes import notes_on
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
+from spark_jobs.wording import printable_lines
 
 app = typer.Typer(
     name="dayfold",
@@ -73,7 +75,7 @@ def run_command(
     flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
     found = None if flags else look_ahead(pipeline, os.environ)
     if found is not None and not found.has_work(pipeline):
-        typer.echo("nothing new")
+        _say("nothing new")
         return
     label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
     submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
@@ -91,7 +93,7 @@ def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = Fa
     notes = list(notes_on(pipeline))
     _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
     for note in () if as_json else notes:
-        typer.echo(note)
+        _say(note)
     _require_none([str(problem) for problem in found.problems])
 
 
@@ -110,7 +112,7 @@ def status_command(
         status = read_status(broker, pipeline, now=datetime.now(UTC))
     _print(reports.status_report(status), reports.status_table(status), as_json)
     for note in () if as_json else reports.status_notes(status):
-        typer.echo(note)
+        _say(note)
     _require_none([*map(str, status.problems), *(status.expiring_within(fail_under) if fail_under is not None else ())])
 
 
@@ -129,7 +131,7 @@ def audit_command(
         found = audit(broker, pipeline, deep=deep)
     _print(audit_report(found), audit_table(found), as_json)
     for sentence in () if as_json else audit_sentences(found):
-        typer.echo(sentence)
+        _say(sentence)
     if found.differences:
         sys.exit(DecisionNeeded.exit_code)
 
@@ -137,7 +139,7 @@ def audit_command(
 def _require_none(problems: list[str]) -> None:
     """End with the exit code of what needs an operator, one sentence for each."""
     for problem in problems:
-        typer.echo(f"dayfold: {problem}", err=True)
+        _complain(problem)
     if problems:
         sys.exit(DecisionNeeded.exit_code)
 
@@ -172,13 +174,13 @@ def broker_start(folder: Folder = BROKER_FOLDER, as_json: AsJson = False) -> Non
         text += (
             f"\nconf/kafka.properties names another port; give the other commands --set kafka={kafka_server.client_file(folder)}"
         )
-    typer.echo(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
+    _say(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
 
 
 @broker_app.command("stop")
 def broker_stop(folder: Folder = BROKER_FOLDER) -> None:
     """Stop the embedded Kafka; its data stays."""
-    typer.echo("stopped" if kafka_server.stop_broker(folder) else "no broker is running")
+    _say("stopped" if kafka_server.stop_broker(folder) else "no broker is running")
 
 
 @app.command("demo")
@@ -203,12 +205,20 @@ def _load(config: Path, overrides: list[str]) -> Pipeline:
     return load_pipeline(config, overrides=overrides, environment=os.environ)
 
 
-def _print(report: dict[str, Any], table: Table, as_json: bool) -> None:
+def _print(report: dict[str, Any], table: RenderableType, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report, indent=2, default=str))
     else:
         # A pipe has no width to fit into; a line that is searched for must stay in one piece.
-        Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        plain_console(None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+
+
+def _say(text: str) -> None:
+    typer.echo(printable_lines(text))
+
+
+def _complain(text: object) -> None:
+    typer.echo(printable_lines(f"dayfold: {text}"), err=True)
 
 
 @contextmanager
@@ -221,7 +231,7 @@ def _exit_codes() -> Iterator[None]:
         if ours is None:
             logging.exception("unexpected error")
             sys.exit(UNEXPECTED)
-        typer.echo(f"dayfold: {ours}", err=True)
+        _complain(ours)
         sys.exit(ours.exit_code)
     except SystemExit as ending:
         # What a command line parser conventionally ends with when the arguments are wrong.
@@ -230,7 +240,7 @@ def _exit_codes() -> Iterator[None]:
 
 def main() -> NoReturn:
     """Entry point of the console script."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    begin_log(logging.WARNING, "%(message)s")
     with _exit_codes():
         app()
     sys.exit(0)

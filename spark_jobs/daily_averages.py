@@ -18,9 +18,11 @@ from typing import NoReturn
 
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.errors import UNEXPECTED, TryAgain, UsageError
+from spark_jobs.log_lines import begin_log
 from spark_jobs.outages import as_ours
 from spark_jobs.quick_imports import import_pyarrow
 from spark_jobs.session import build_session
+from spark_jobs.wording import printable, printable_lines
 
 log = logging.getLogger("dayfold")
 
@@ -52,6 +54,15 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+def _utf8(text: str) -> str:
+    """Text that can be stored: other bytes come as half characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise argparse.ArgumentTypeError(f"{printable(text)} is not UTF-8") from error
+    return text
+
+
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     """The job's command line; `UsageError` if it is wrong."""
     parser = _Parser(prog="daily_averages.py", description="Average a Kafka topic per partition and day, exactly once.")
@@ -61,7 +72,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY.PATH=VALUE", help="override a setting; may be repeated"
     )
-    parser.add_argument("--run-id", default="by hand", help="label of this run in the checkpoints")
+    parser.add_argument("--run-id", type=_utf8, default="by hand", help="label of this run in the checkpoints")
     parser.add_argument("--accept-loss", action="store_true", help="record that unread records are gone, and go on after them")
     parser.add_argument("--adopt-topic", action="store_true", help="read an input topic that was created anew from its start")
     parser.add_argument("--abandon", action="store_true", help="give up an unfinished batch that was not averaged yet")
@@ -85,7 +96,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the job; its exit code. Errors of the tree end in their sentence, others in a stack trace and code 70."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    begin_log(logging.INFO, "%(asctime)s %(message)s")
     logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         parsed = parse_arguments(arguments)
@@ -96,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
         if ours is None:
             raise
         log.debug("the error as it was raised", exc_info=error)
-        print(f"dayfold: {ours}", file=sys.stderr)
+        print(printable_lines(f"dayfold: {ours}"), file=sys.stderr)
         return ours.exit_code
     return 0
 

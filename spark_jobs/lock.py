@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs.errors import ConfigurationError, PipelineBusy
+from spark_jobs.wording import printable
 
 
 @contextmanager
@@ -38,6 +39,8 @@ def lock_owner(path: Path) -> str | None:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return f"not known, the lock file {path} cannot be read ({error.strerror})"
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -59,7 +62,7 @@ def _take(descriptor: int, path: Path, pipeline: str) -> None:
 
 def _owner(run_id: str) -> str:
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    return f"run {run_id} (process {os.getpid()} on {socket.gethostname()}, since {started})"
+    return f"run {printable(run_id)} (process {os.getpid()} on {socket.gethostname()}, since {started})"
 
 
 def _read_owner(descriptor: int) -> str:

@@ -1,17 +1,18 @@
 """What `plan`, `status` and `losses` tell, as plain values for JSON and as tables for a terminal. Finds out nothing itself."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
-from rich.table import Table
+from rich.console import Group
 
 from spark_jobs.losses import LossEntry
+from spark_jobs.plain_tables import number, numbers, plain_table, texts
 from spark_jobs.planning import Preview
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import Expiry, in_utc
+from spark_jobs.wording import counted
 
 
 def plan_report(found: Preview) -> dict[str, Any]:
@@ -25,17 +26,15 @@ def plan_report(found: Preview) -> dict[str, Any]:
     }
 
 
-def plan_table(pipeline: str, found: Preview) -> Table:
+def plan_table(pipeline: str, found: Preview) -> Group:
     """The preview for a terminal."""
     what = "unfinished, will be resumed" if found.unfinished else "next"
-    table = Table(title=f"{pipeline}: batch {found.batch} ({what}), {found.count:,} offsets to read", title_justify="left")
-    for name in ("partition", "start", "end", "count", "held back"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    for one in found.partitions:
-        numbers = (one.partition, one.start, one.end, one.count, one.held_back)
-        table.add_row(*(f"{number:,}" for number in numbers), "new" if one.is_new else "")
-    return table
+    title = f"{pipeline}: batch {found.batch} ({what}), {counted(found.count, 'offset')} to read"
+    rows = (
+        (*map(number, (one.partition, one.start, one.end, one.count, one.held_back)), "new" if one.is_new else "")
+        for one in found.partitions
+    )
+    return plain_table(title, (*numbers("partition", "start", "end", "count", "held back"), *texts("")), rows)
 
 
 def status_report(status: Status) -> dict[str, Any]:
@@ -45,7 +44,8 @@ def status_report(status: Status) -> dict[str, Any]:
         "pipeline": status.pipeline,
         "topic": status.topic,
         "last_batch": status.last_batch,
-        "last_done": status.last_done,
+        "last_done": status.last_done.at if status.last_done else None,
+        "last_done_batch": status.last_done.batch if status.last_done else None,
         "age_seconds": status.age_seconds,
         "unfinished": status.unfinished,
         "owner": status.owner,
@@ -93,22 +93,18 @@ def expires(expiry: Expiry | None) -> str:
     return f"in {expiry.hours_left:,.1f} h" if expiry.hours_left > 0 else "any moment"
 
 
-def status_table(status: Status) -> Table:
+def status_table(status: Status) -> Group:
     """The status for a terminal; `status_notes` go below it."""
-    table = _narrow(_headline(status))
-    for name in ("partition", "next\noffset", "group", "stable\nend", "high\nwatermark", "lag", "expires"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
-    for one in status.partitions:
-        numbers = (one.partition, one.stored, one.group, one.stable, one.high, one.lag)
-        wrong = f"{one.verdict.cause}, {one.verdict.wrong} wrong" if one.verdict.wrong else one.verdict.cause
-        table.add_row(*("-" if number is None else f"{number:,}" for number in numbers), expires(one.expiry), wrong)
-    return table
-
-
-def _narrow(title: str) -> Table:
-    """A table for many columns: on a terminal of 80 signs, offsets are still shown whole."""
-    return Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    columns = numbers("partition", "next\noffset", "group", "stable\nend", "high\nwatermark", "lag", "expires")
+    rows = (
+        (
+            *map(number, (one.partition, one.stored, one.group, one.stable, one.high, one.lag)),
+            expires(one.expiry),
+            f"{one.verdict.cause}, {one.verdict.wrong} wrong" if one.verdict.wrong else one.verdict.cause,
+        )
+        for one in status.partitions
+    )
+    return plain_table(tuple(_headline(status)), (*columns, *texts("verdict")), rows)
 
 
 def status_notes(status: Status) -> tuple[str, ...]:
@@ -131,17 +127,16 @@ def _notes(status: Status) -> Iterator[str]:
         )
 
 
-def _headline(status: Status) -> str:
-    parts = [f"{status.pipeline} reads {status.topic}"]
+def _headline(status: Status) -> Iterator[str]:
+    yield f"{status.pipeline} reads {status.topic}"
     if status.last_done is None:
-        parts.append("no batch has been finished yet")
+        yield "no batch has been finished yet"
     else:
-        parts.append(f"batch {status.last_batch}, last done {in_utc(status.last_done)} ({status.age_seconds:,.0f} s ago)")
+        yield f"last done: batch {status.last_done.batch}, {in_utc(status.last_done.at)} ({status.age_seconds:,.0f} s ago)"
     if status.unfinished is not None:
-        parts.append(f"batch {status.unfinished} is unfinished and will be resumed")
+        yield f"unfinished: batch {status.unfinished}, will be resumed"
     if status.owner:
-        parts.append(f"running now: {status.owner}")
-    return "\n".join(parts)
+        yield f"running now: {status.owner}"
 
 
 def losses_report(entries: Iterable[LossEntry]) -> dict[str, Any]:
@@ -152,16 +147,20 @@ def losses_report(entries: Iterable[LossEntry]) -> dict[str, Any]:
 _JSON_NAMES = {"start": "from", "end": "to"}
 
 
-def losses_table(pipeline: str, entries: Iterable[LossEntry]) -> Table:
+def losses_table(pipeline: str, entries: Sequence[LossEntry]) -> Group:
     """The register of losses for a terminal."""
-    table = _narrow(f"{pipeline}: losses accepted and topics adopted")
-    for name in ("when", "who", "run", "what"):
-        table.add_column(name, overflow="fold")
-    for name in ("batch", "partition", "from", "to", "count"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("cause", overflow="fold")
-    for one in entries:
-        numbers = (one.batch, one.partition, one.start, one.end, one.count)
-        texts = ("-" if number is None else f"{number:,}" for number in numbers)
-        table.add_row(in_utc(one.at), one.who, one.run_id, one.state, *texts, one.cause)
-    return table
+    what = "losses accepted and topics adopted" if entries else "no loss was accepted, and no topic adopted"
+    columns = (
+        *texts("when", "who", "run", "what"),
+        *numbers("batch", "partition", "from", "to", "count"),
+        *texts("cause"),
+    )
+    rows = (
+        (
+            *(in_utc(one.at), one.who, one.run_id, one.state),
+            *map(number, (one.batch, one.partition, one.start, one.end, one.count)),
+            one.cause,
+        )
+        for one in entries
+    )
+    return plain_table(f"{pipeline}: {what}", columns, rows)

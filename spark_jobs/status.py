@@ -9,7 +9,7 @@ from datetime import datetime
 
 from spark_jobs import planning, watch
 from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import CheckpointLog, Progress
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.config import Pipeline
 from spark_jobs.drift import IN_TRANSACTION, GroupOffset, Verdict, judge
 from spark_jobs.errors import DecisionNeeded
@@ -41,16 +41,15 @@ class PartitionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a pipeline stands. `last_done` is None before the first batch; `owner` names a run that is going on.
-
-    `problems` are what would stop the next run until an operator decides.
+    """Where a pipeline stands. `last_batch` is the last one planned, whatever became of it; `last_done` is None before the first batch;
+    `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides.
     """
 
     pipeline: str
     topic: str
     asked_at: datetime
     last_batch: int
-    last_done: datetime | None
+    last_done: Checkpoint | None
     unfinished: int | None
     owner: str | None
     retention: Retention
@@ -60,7 +59,7 @@ class Status:
     @property
     def age_seconds(self) -> float | None:
         """How long ago the last batch was done."""
-        return (self.asked_at - self.last_done).total_seconds() if self.last_done else None
+        return (self.asked_at - self.last_done.at).total_seconds() if self.last_done else None
 
     def expiring_within(self, hours: float) -> tuple[str, ...]:
         """A sentence for each partition whose oldest unread record has fewer hours left."""
@@ -78,7 +77,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         topic=topic.name,
         asked_at=now,
         last_batch=progress.last_batch,
-        last_done=progress.last_done.at if progress.last_done else None,
+        last_done=progress.last_done,
         unfinished=progress.unfinished.batch if progress.unfinished else None,
         owner=lock_owner(pipeline.lock),
         retention=retention,

@@ -1,9 +1,13 @@
-"""The `dayfold` command as an operator types it, in a process of its own."""
+"""The `dayfold` command as an operator types it, in a process of its own, and its tables as a terminal shows them."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from rich.console import RenderableType
+
+from spark_jobs.plain_tables import plain_console
 
 
 def type_in(*arguments: str, fault: str = "") -> "subprocess.CompletedProcess[str]":
@@ -11,3 +15,11 @@ def type_in(*arguments: str, fault: str = "") -> "subprocess.CompletedProcess[st
     environment = {**os.environ, **({"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault} if fault else {})}
     command = [str(Path(sys.executable).parent / "dayfold"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def text_of(table: RenderableType, width: int = 200) -> str:
+    """A table as a terminal of this width shows it, without colours."""
+    console = plain_console(width, colours=False)
+    with console.capture() as shown:
+        console.print(table)
+    return shown.get()

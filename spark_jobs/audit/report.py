@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.reconcile import Audit
+from spark_jobs.plain_tables import number, numbers, plain_table, texts
+from spark_jobs.wording import counted
 
 SHOWN = 20
 """Sentences per table or topic on a terminal; JSON has all."""
@@ -21,17 +23,16 @@ def audit_report(found: Audit) -> dict[str, Any]:
     return {**asdict(found), "passed": not found.differences}
 
 
-def audit_table(found: Audit) -> Table:
+def audit_table(found: Audit) -> Group:
     """One line per partition and a verdict, for a terminal."""
-    table = Table(title="\n".join(_headline(found)), title_justify="left")
-    for name in _COLUMNS:
-        table.add_column(name, justify="right")
-    table.add_column("verdict")
-    for one in found.partitions:
-        numbers = (getattr(one, name) for name in _COLUMNS)
-        verdict = f"{one.differences} differences" if one.differences else "agrees"
-        table.add_row(*("-" if number is None else f"{number:,}" for number in numbers), verdict)
-    return table
+    rows = (
+        (
+            *(number(getattr(one, name)) for name in _COLUMNS),
+            counted(one.differences, "difference") if one.differences else "agrees",
+        )
+        for one in found.partitions
+    )
+    return plain_table(tuple(_headline(found)), (*numbers(*_COLUMNS), *texts("verdict")), rows)
 
 
 def _headline(found: Audit) -> Iterator[str]:
@@ -51,9 +52,9 @@ def audit_sentences(found: Audit) -> Iterator[str]:
             yield str(one)
     for where, count in shown.items():
         if count > SHOWN:
-            yield f"{where}: {count - SHOWN} more differences; --json tells all"
+            yield f"{where}: {counted(count - SHOWN, 'more difference')}; --json tells all"
     yield _verdict(found.differences)
 
 
 def _verdict(differences: tuple[Difference, ...]) -> str:
-    return f"{len(differences)} differences" if differences else "no difference"
+    return counted(len(differences), "difference") if differences else "no difference"

@@ -7,14 +7,15 @@ from datetime import timedelta
 from html import escape
 from pathlib import Path
 
-from rich import box
-from rich.table import Table
+from rich.console import Group
 
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.local.demo_check import Totals, Verdict
 from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo_plot import sum_of as sum_of_days
+from spark_jobs.plain_tables import Column, plain_table
 from spark_jobs.status import Status
+from spark_jobs.wording import printable
 
 NEWEST = 7
 PARTS = ("records", "contributions", "averages", "publish")
@@ -123,17 +124,14 @@ def offset_sheet(status: Status) -> Sheet:
         for one in status.partitions
     ]
     columns = ("partition", "next offset", "consumer group", "end of the topic", "lag")
-    return Sheet(f"Offsets of {status.topic} after batch {status.last_batch}", columns, rows)
+    after = f" after batch {status.last_done.batch}" if status.last_done else ""
+    return Sheet(f"Offsets of {status.topic}{after}", columns, rows)
 
 
-def on_terminal(sheet: Sheet) -> Table:
+def on_terminal(sheet: Sheet) -> Group:
     """The sheet for a terminal."""
-    table = Table(title=sheet.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in sheet.columns:
-        table.add_column(name, justify="left" if name in sheet.texts else "right", no_wrap=name not in sheet.texts)
-    for row in sheet.rows:
-        table.add_row(*row)
-    return table
+    columns = [Column(name, is_text=name in sheet.texts) for name in sheet.columns]
+    return plain_table(sheet.title, columns, sheet.rows)
 
 
 def save_page(folder: Path, report: Report, newest: int) -> tuple[Path, Path]:
@@ -155,12 +153,12 @@ def _html(report: Report, light: bytes, dark: bytes) -> str:
         f"<h1>{escape(report.title)}</h1>",
         f'<p class="soft">{total.count:,} readings of {span.days:,} days, {min(report.verdict.totals)} to {max(report.verdict.totals)}, '
         f"{total.average:.2f} V on average</p>",
-        f'<ul class="proof">{"".join(f"<li>{escape(one)}</li>" for one in report.verdict.sentences)}</ul>',
+        f'<ul class="proof">{"".join(f"<li>{_plain(one)}</li>" for one in report.verdict.sentences)}</ul>',
         _picture(light, dark),
-        *map(_html_table, report.sheets),
+        *map(html_table, report.sheets),
         "<h2>Where it is</h2>",
         _html_rows(
-            [(f"<td>{escape(name)}</td>", f"<td><code>{escape(place)}</code></td>") for name, place in report.places.items()]
+            [(f"<td>{_plain(name)}</td>", f"<td><code>{_plain(place)}</code></td>") for name, place in report.places.items()]
         ),
         "<h2>Things to try next</h2>",
         *(f"<p>{escape(hint.what)}</p><pre><code>{escape(hint.command)}</code></pre>" for hint in report.hints),
@@ -180,10 +178,15 @@ def _picture(light: bytes, dark: bytes) -> str:
     return f'<picture><source srcset="{night}" media="(prefers-color-scheme: dark)"><img src="{day}" alt="{what}"></picture>'
 
 
-def _html_table(sheet: Sheet) -> str:
+def _plain(text: str) -> str:
+    """For the page: no element, and every character can be seen."""
+    return escape(printable(text))
+
+
+def html_table(sheet: Sheet) -> str:
     kinds = ["" if name in sheet.texts else ' class="number"' for name in sheet.columns]
     head = [tuple(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, sheet.columns, strict=True))]
-    body = [tuple(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in sheet.rows]
+    body = [tuple(f"<td{kind}>{_plain(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in sheet.rows]
     return f"<h2>{escape(sheet.title)}</h2>{_html_rows(head + body)}"
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rich.table import Table
+from rich.console import Group
 
 from spark_jobs.maintenance.maintain import Maintenance, TableMaintenance
+from spark_jobs.plain_tables import numbers, plain_table, texts
 from spark_jobs.watch import in_utc
+from spark_jobs.wording import counted
 
-_COLUMNS = ("table", "files", "small files", "KiB", "rows", "log files", "vacuumed files", "vacuumed KiB")
+_COLUMNS = ("files", "small files", "KiB", "rows", "log files", "vacuumed files", "vacuumed KiB")
 
 
 def maintenance_report(found: Maintenance) -> dict[str, Any]:
@@ -32,16 +34,11 @@ def _table_report(one: TableMaintenance) -> dict[str, Any]:
     }
 
 
-def maintenance_table(found: Maintenance) -> Table:
+def maintenance_table(found: Maintenance) -> Group:
     """One line per table; what changed as `before > after`."""
     title = f"{found.pipeline}: {'what maintenance would do' if found.dry_run else 'maintenance'}"
-    table = Table(title="\n".join([title, *_notes(found)]), title_justify="left")
-    for name in _COLUMNS:
-        table.add_column(name, justify="left" if name == "table" else "right")
-    for one in found.tables:
-        vacuumed = (f"{one.vacuumed_files:,}", f"{_kib(one.vacuumed_bytes):,}")
-        table.add_row(one.table, *_changes(one), *vacuumed)
-    return table
+    rows = ((one.table, *_changes(one), f"{one.vacuumed_files:,}", f"{_kib(one.vacuumed_bytes):,}") for one in found.tables)
+    return plain_table((title, *_notes(found)), (*texts("table"), *numbers(*_COLUMNS)), rows)
 
 
 def _changes(one: TableMaintenance) -> Iterator[str]:
@@ -69,7 +66,8 @@ def _notes(found: Maintenance) -> Iterator[str]:
     if not found.tables:
         yield "there are no tables yet"
     if found.pruned:
-        which = f"{found.pruned.rows:,} records up to batch {found.pruned.batch}, done {in_utc(found.pruned.done_at)}"
-        yield f"{which}, {'would be' if found.dry_run else 'were'} pruned; contributions and averages still count them"
+        which = f"{counted(found.pruned.rows, 'record')} up to batch {found.pruned.batch}, done {in_utc(found.pruned.done_at)}"
+        would = "would be" if found.dry_run else "was" if found.pruned.rows == 1 else "were"
+        yield f"{which}, {would} pruned; contributions and averages still count them"
     if found.unfinished:
         yield f"batch {found.unfinished} is unfinished: files that killed runs left stay until a maintenance after its end"

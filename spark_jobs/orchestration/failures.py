@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from spark_jobs.errors import DayfoldError, TryAgain
+from spark_jobs.wording import printable_lines
 
 
 @contextmanager
@@ -14,9 +15,9 @@ def failures_of_tasks() -> Iterator[None]:
     try:
         yield
     except TryAgain as error:
-        raise AirflowException(str(error)) from error
+        raise AirflowException(printable_lines(error)) from error
     except DayfoldError as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(printable_lines(error)) from error
 
 
 def failure_of(code: int, output: str) -> AirflowException:

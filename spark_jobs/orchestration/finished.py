@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.metrics import send_figures
+from spark_jobs.wording import printable
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog
@@ -66,11 +67,13 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
         return ours
     other = read_by_another(log, plan)
     if other is not None:
-        raise AirflowSkipException(f"all that was new when this run began was read by run {other.run_id} in batch {other.batch}")
+        raise AirflowSkipException(
+            f"all that was new when this run began was read by run {printable(other.run_id)} in batch {other.batch}"
+        )
     last = log.last
-    told = f"the last row is of batch {last.batch}, {last.state}, by run {last.run_id}" if last else "there are none"
+    told = f"the last row is of batch {last.batch}, {last.state}, by run {printable(last.run_id)}" if last else "there are none"
     raise AirflowFailException(
-        f"the checkpoints of {pipeline.name} hold no DONE row of run {run_id}, although spark-submit reported success: {told}. "
+        f"the checkpoints of {pipeline.name} hold no DONE row of run {printable(run_id)}, although spark-submit reported success: {told}. "
         "Nothing is counted twice by running again: clear this run, or wait for the next one."
     )
 

@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
+from spark_jobs.wording import counted, printable
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from spark_jobs.fresh import FreshAverages
 
@@ -59,7 +60,7 @@ def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[in
         run_id = str(event.extra.get("run_id"))
         if run_id not in finished:
             log.warning(
-                f"an event names the run {run_id}, of which the checkpoints hold no finished batch: it was made by hand, or the "
+                f"an event names the run {printable(run_id)}, of which the checkpoints hold no finished batch: it was made by hand, or the "
                 "tables were restored since; it is left out"
             )
         found |= finished.get(run_id, set())
@@ -73,20 +74,18 @@ def report(events: int, found: "FreshAverages") -> dict[str, Any]:
     return {"events": events, "batches": list(found.batches), **counted, "averages": averages}
 
 
-def fresh_table(pipeline: Pipeline, found: "FreshAverages") -> "Table":
+def fresh_table(pipeline: Pipeline, found: "FreshAverages") -> "Group":
     """The newest days for the log."""
-    from rich.table import Table
+    from spark_jobs.plain_tables import numbers, plain_table, texts
 
     days, batches = found.rows.num_rows, f"batch{'es' * (len(found.batches) > 1)} {', '.join(map(str, found.batches))}"
     shown = f", the newest {LOGGED} of them" if days > LOGGED else ""
-    since = f"; {found.changed_since} of them were changed again since" if found.changed_since else ""
-    title = f"{pipeline.name}: {batches} changed {days} averages{since}{shown}"
-    table = Table(title=title, title_justify="left")
-    for name in ("date", "partition", f"average {pipeline.input.value.field}", "readings", "revision", "last batch"):
-        table.add_column(name, justify="left" if name == "date" else "right")
-    for row in found.newest(LOGGED):
-        table.add_row(*(str(row[name]) for name in ("date", "partition", "average", "value_count", "revision", "batch")))
-    return table
+    since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
+    title = f"{pipeline.name}: {batches} changed {counted(days, 'average')}{since}{shown}"
+    average = f"average {pipeline.input.value.field}"
+    names = ("date", "partition", "average", "value_count", "revision", "batch")
+    rows = ([str(row[name]) for name in names] for row in found.newest(LOGGED))
+    return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
 
 
 def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:

@@ -4,16 +4,16 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
 log = logging.getLogger("dayfold")
 
 
-def log_table(table: "Table") -> None:
-    """Log a table as a terminal of 120 signs would show it, without colours."""
-    from rich.console import Console
+def log_table(table: "Group") -> None:
+    """Log a table as a terminal of 120 characters would show it, without colours."""
+    from spark_jobs.plain_tables import plain_console
 
-    console = Console(width=120, color_system=None)
+    console = plain_console(120, colours=False)
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():

@@ -10,11 +10,13 @@ from urllib.parse import quote
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
+from spark_jobs.wording import printable, printable_lines
+
 FAILURE = "failure"
 """XCom of a task that failed."""
 
 MAX_TASKS = 5
-MAX_SIGNS = 2000
+MAX_CHARACTERS = 2000
 NO_WORD = "it ended without a word: its process was killed, or somebody marked it as failed"
 AT_WORK = "it was at work when the time of the run was up"
 
@@ -44,9 +46,9 @@ class RunFailure:
     @property
     def text(self) -> str:
         """All of it, for people."""
-        lines = [self.title, f"pipeline {self.pipeline}, run {self.run_id}"]
+        lines = [self.title, f"pipeline {self.pipeline}, run {printable(self.run_id)}"]
         for one in self.tasks[:MAX_TASKS]:
-            lines += ["", f"{one['task']}: {one['error']}", f"log: {one['log']}"]
+            lines += ["", printable_lines(f"{one['task']}: {one['error']}"), f"log: {printable(one['log'])}"]
         return "\n".join(lines)
 
     @property
@@ -88,7 +90,7 @@ def failed_tasks(ti: Any, task_ids: list[str]) -> list[tuple[str, int]]:
 def task_failure(ti: Any, error: BaseException) -> TaskFailure:
     """What a task leaves behind; an error that nobody foresaw with its kind before it."""
     text = str(error) if isinstance(error, AirflowException) and str(error) else f"{type(error).__name__}: {error}"
-    short = text if len(text) <= MAX_SIGNS else f"{text[:MAX_SIGNS]} ..."
+    short = text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} ..."
     return {"task": _name(ti.task_id, ti.map_index), "error": short, "log": ti.log_url}
 
 

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from spark_jobs.orchestration.run_failure import AT_WORK, RunFailure, TaskFailure
+from tests.nasty import NASTY, hidden_in
 
 
 def failure(*tasks: TaskFailure, reason: str = "task_failure") -> RunFailure:
@@ -38,3 +41,14 @@ def test_a_run_that_took_too_long_is_told_as_such() -> None:
 
 def test_a_failed_run_of_which_nothing_else_is_known_is_told_all_the_same() -> None:
     assert failure().text == "p failed\npipeline p, run manual__1"
+
+
+@pytest.mark.proves("F201", "F202")
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_what_somebody_else_wrote_makes_no_line_of_its_own_and_programs_get_it_exactly(text: str) -> None:
+    found = RunFailure("p", "p", text, "task_failure", None, (task("submit", f"gone: {text}"),))
+    assert hidden_in(found.text) == []
+    starts = [line.split(" ")[0] for line in found.text.split("\n") if not line.startswith("  ")]
+    assert starts == ["p", "pipeline", "", "submit:", "log:"]
+    assert found.report["run"] == text
+    assert found.report["tasks"] == [task("submit", f"gone: {text}")]

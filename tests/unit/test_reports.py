@@ -2,16 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rich.console import Console
+import pytest
 
+from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.drift import Verdict
 from spark_jobs.errors import OffsetsLost
 from spark_jobs.losses import LossEntry
 from spark_jobs.reports import losses_report, losses_table, status_notes, status_report, status_table
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import UNKNOWN, Expiry, HeldBack, Retention
+from tests.typed import text_of
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
 OK, MOVED = Verdict("ok"), Verdict("moved", "group", "the group is at 1")
@@ -25,17 +28,15 @@ def partition(
 
 def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN) -> Status:
     problem = OffsetsLost("readings", ("partition 2: gone",))
-    done = NOW - timedelta(hours=3)
+    done = Checkpoint(12, "DONE", "manual__1", NOW - timedelta(hours=3), "topic id", ())
     return Status("daily_voltage", "readings", NOW, 12, done, None, None, retention, partitions, (problem,))
 
 
-def test_offsets_are_whole_on_a_terminal_of_80_signs() -> None:
-    console = Console(width=80, color_system=None)
-    with console.capture() as shown:
-        console.print(status_table(status(partition(0), partition(1, MOVED, expiry=Expiry(1, NOW, 3.2)))))
-    assert "2,000,000  2,000,000  2,075,259  2,075,259  75,259" in shown.get()
-    assert "in 3.2 h" in shown.get()
-    assert "…" not in shown.get()
+def test_offsets_are_whole_on_a_terminal_of_80_characters() -> None:
+    shown = text_of(status_table(status(partition(0), partition(1, MOVED, expiry=Expiry(1, NOW, 3.2)))), width=80)
+    assert "2,000,000  2,000,000  2,075,259  2,075,259  75,259" in shown
+    assert "in 3.2 h" in shown
+    assert "…" not in shown
 
 
 def test_json_holds_no_infinity_and_says_what_none_means() -> None:
@@ -70,10 +71,20 @@ def test_below_the_table_stands_a_sentence_for_all_that_needs_one() -> None:
 
 def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
     entry = LossEntry(NOW, "LOSS", "anna (airflow@edge)", "manual__1", 12, 3, 100, 250, 150, "retention")
-    console = Console(width=200, color_system=None)
-    with console.capture() as shown:
-        console.print(losses_table("daily_voltage", [entry]))
-    line = next(line for line in shown.get().splitlines() if "LOSS" in line)
+    line = next(line for line in text_of(losses_table("daily_voltage", [entry])).splitlines() if "LOSS" in line)
     assert line.split()[-6:] == ["12", "3", "100", "250", "150", "retention"]
     (listed,) = losses_report([entry])["losses"]
     assert (listed["from"], listed["to"], listed["who"]) == (100, 250, "anna (airflow@edge)")
+
+
+@pytest.mark.proves("F200")
+@pytest.mark.parametrize(("last_batch", "unfinished"), [(13, 13), (13, None)], ids=["unfinished", "abandoned or decided"])
+def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, unfinished: int | None) -> None:
+    found = replace(status(partition(0)), last_batch=last_batch, unfinished=unfinished)
+    assert "last done: batch 12, 2026-11-25 12:00:00 UTC (10,800 s ago)" in text_of(status_table(found))
+    report = status_report(found)
+    assert (report["last_done_batch"], report["last_batch"], report["unfinished"]) == (12, last_batch, unfinished)
+
+
+def test_what_is_not_there_is_told_without_an_empty_table() -> None:
+    assert text_of(losses_table("p", [])).splitlines() == ["p: no loss was accepted, and no topic adopted"]
