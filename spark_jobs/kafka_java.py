@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_keys import JAVA_NAMES, JAVA_VALUES
+from spark_jobs.uris import login_in
 
 Values = Mapping[str, str]
 
@@ -190,7 +191,12 @@ def _ascii(unit: int) -> str:
 
 def url_problem(url: str) -> str | None:
     """Why `url` is no token endpoint, or None: it carries the client secret, so it must be encrypted unless it stays on this host."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "sasl.oauthbearer.token.endpoint.url is no address"
+    if login := login_in(url):
+        return f"sasl.oauthbearer.token.endpoint.url holds {login}; id and secret are settings of their own"
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")):
         return None
     return "sasl.oauthbearer.token.endpoint.url must be an https address, because the client secret is sent to it"

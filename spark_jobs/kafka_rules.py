@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from spark_jobs import kafka_java
-from spark_jobs.kafka_keys import FILE_KEYS, JAVA_NAMES, SECURITY_KEYS
+from spark_jobs.kafka_keys import FILE_KEYS, SECURITY_KEYS
+from spark_jobs.kafka_values import value_problems
 
 Values = Mapping[str, str]
 
@@ -27,6 +28,12 @@ ONE_OF = (
     ("ssl.keystore.location", "ssl.key.location"),
     ("ssl.keystore.location", "ssl.key.pem"),
 )
+NOT_GREATER = (
+    ("reconnect.backoff.ms", "reconnect.backoff.max.ms", "10000"),
+    ("message.max.bytes", "fetch.max.bytes", "52428800"),
+    ("socket.timeout.ms", "transaction.timeout.ms", "300000"),
+)
+"""A key, the one that it must not be greater than, and what that one is unless it is set."""
 OIDC = "sasl.oauthbearer."
 
 
@@ -36,7 +43,8 @@ def problems_of(values: Values) -> Iterator[str]:
         yield "bootstrap.servers is missing: the host:port of one or more brokers"
     yield from _empty_values(values)
     yield from _contradictions(values)
-    yield from _numbers(values)
+    yield from value_problems(values)
+    yield from _too_great(values)
     yield from _missing_files(values)
     if kafka_java.protocol(values) not in PROTOCOLS:
         yield f"security.protocol must be one of {', '.join(PROTOCOLS)}"
@@ -76,11 +84,12 @@ def _contradictions(values: Values) -> Iterator[str]:
             yield f"{one} and {other} are both set; keep one"
 
 
-def _numbers(values: Values) -> Iterator[str]:
-    for key, value in values.items():
-        is_number = key == "transaction.timeout.ms" or (key in JAVA_NAMES and key.endswith((".ms", ".bytes")))
-        if is_number and not value.isdecimal():
-            yield f"{key} must be a whole number"
+def _too_great(values: Values) -> Iterator[str]:
+    """What librdkafka refuses when it makes a client; the first one that a run makes publishes, the first one of others does not."""
+    for small, great, default in NOT_GREATER:
+        limit = values.get(great, default)
+        if small in values and values[small].isdecimal() and limit.isdecimal() and int(values[small]) > int(limit):
+            yield f"{small} must not be greater than {great} ({limit})"
 
 
 def _missing_files(values: Values) -> Iterator[str]:

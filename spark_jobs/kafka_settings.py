@@ -24,6 +24,8 @@ from spark_jobs.config import project_folder
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, OWNED_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
 from spark_jobs.kafka_rules import problems_of, warnings_of
+from spark_jobs.kafka_values import invisible, same_for_both
+from spark_jobs.small_files import home_expanded, read_small_text
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +118,7 @@ def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSett
     Raises `ConfigurationError` with every problem at once; no message shows a value.
     """
     written = dict(_lines(path))
-    values = {key: _value(path, key, text, environment) for key, text in written.items()}
+    values = same_for_both({key: _value(path, key, text, environment) for key, text in written.items()})
     problems = [sentence for key in values if (sentence := _refusal(key))] or list(problems_of(values))
     if problems:
         raise ConfigurationError("\n".join([f"{path}:", *(f"  {problem}" for problem in problems)]))
@@ -128,7 +130,7 @@ def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSett
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     seen: dict[str, int] = {}
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_small_text(path, "Kafka properties file").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
@@ -141,15 +143,6 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
         yield key, value
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the Kafka properties file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"the Kafka properties file {path} is not UTF-8 text") from error
-
-
 def _value(path: Path, key: str, text: str, environment: Mapping[str, str]) -> str:
     def from_environment(match: re.Match[str]) -> str:
         if match[1] not in environment:
@@ -159,10 +152,12 @@ def _value(path: Path, key: str, text: str, environment: Mapping[str, str]) -> s
     value = ENVIRONMENT_VALUE.sub(from_environment, text).strip()
     if key in PEM_KEYS:
         value = value.replace("\\n", "\n")
-    return str(project_folder(path) / Path(value).expanduser()) if key in FILE_KEYS and value else value
+    return str(project_folder(path) / home_expanded(value)) if key in FILE_KEYS and value else value
 
 
 def _refusal(key: str) -> str | None:
+    if hidden := invisible(key):
+        return f"the key {''.join(filter(str.isprintable, key))} holds the invisible character {hidden}; write it again by hand"
     if key in OWNED_KEYS:
         return f"{key} is set by Dayfold itself; remove the line"
     if key in REFUSED_KEYS:

@@ -210,8 +210,9 @@ def test_a_setting_of_its_own_gets_the_java_name(folder: Folder, line: str, java
 
 @pytest.mark.parametrize("key", sorted(LIBRDKAFKA_ONLY))
 def test_tuning_that_only_librdkafka_knows_stays_with_it(folder: Folder, key: str) -> None:
-    settings = folder.load(f"{key}=1")
-    assert settings.librdkafka()[key] == "1"
+    value = "60000" if key == "transaction.timeout.ms" else "1"
+    settings = folder.load(f"{key}={value}")
+    assert settings.librdkafka()[key] == value
     assert settings.java(folder.secrets) == {"bootstrap.servers": "one:9092"}
 
 
