@@ -21,7 +21,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
 
-from spark_jobs import kafka_group, kafka_scan, kafka_times
+from spark_jobs import kafka_group, kafka_rights, kafka_scan, kafka_times
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -208,6 +208,14 @@ class Broker:
         except ConfigurationError:
             found = {}
         return {key: found[key].value if key in found else None for key in keys}
+
+    def topic_rights(self, topics: Sequence[str]) -> dict[str, kafka_rights.Rights]:
+        """What we may do with each topic; see `kafka_rights.topic_rights`."""
+        return kafka_rights.topic_rights(self._admin, topics, seconds=self._timeout_seconds)
+
+    def group_rights(self, group: str, topic: str) -> kafka_rights.Rights:
+        """What we may do with the group; see `kafka_rights.group_rights`."""
+        return kafka_rights.group_rights(self._connection.settings, group, topic, seconds=self._timeout_seconds)
 
     def record_times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, datetime]:
         """Per partition when the first record at the offset or after it was written; see `kafka_times.record_times`."""

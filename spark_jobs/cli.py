@@ -31,6 +31,7 @@ from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
+from spark_jobs.permissions import acl_lines
 from spark_jobs.plain_tables import plain_console
 from spark_jobs.setting_notes import notes_on
 from spark_jobs.status import read_status
@@ -90,7 +91,7 @@ def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = Fa
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
     pipeline = _load(config, overrides)
     found = look_ahead(pipeline, os.environ)
-    notes = list(notes_on(pipeline))
+    notes = [*notes_on(pipeline), *found.notes]
     _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
     for note in () if as_json else notes:
         _say(note)
@@ -163,6 +164,21 @@ def maintain_command(
     pipeline = _load(config, overrides)
     found = (preview if dry_run else maintain)(pipeline, now=datetime.now(UTC))
     _print(maintenance_report(found), maintenance_table(found), as_json)
+
+
+@app.command("acls")
+def acls_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    principal: Annotated[
+        str | None, typer.Option(metavar="User:NAME", help="Whom the permissions are for; that of the Kafka properties file.")
+    ] = None,
+) -> None:
+    """Print the Kafka permissions that the pipeline needs, as command lines of kafka-acls.sh. No Spark, no broker."""
+    pipeline = _load(config, overrides)
+    kafka = load_kafka_settings(pipeline.kafka, os.environ)
+    for line in acl_lines(pipeline, kafka.servers, principal or kafka.principal):
+        typer.echo(line)
 
 
 @broker_app.command("start")

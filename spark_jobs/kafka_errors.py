@@ -6,7 +6,8 @@ brokers and threads instead of topics and principals; its texts are only used wh
 
 import logging
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -25,15 +26,19 @@ class LibrdkafkaLog:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client was asked to do: the ACL operation, the kind of resource and its name; the topic, if it is about another one."""
+    """What a client was asked to do: the ACL operation, the kind of resource and its name; the topic, if it is about another one.
+
+    `others` are what the same call needs of other kinds of resources.
+    """
 
     operation: str
     resource: str
     name: str
     topic: str = ""
+    others: tuple["Request", ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.operation} on {self.resource} {self.name}"
+        return f"{self.operation} on {self.resource} {self.name}".rstrip()
 
 
 CONNECT = Request("Describe", "cluster", "kafka-cluster")
@@ -162,12 +167,19 @@ def server_of(error: KafkaError, settings: KafkaSettings) -> str:
     return match[1] if match else settings.servers
 
 
-def _denied(resource: str, settings: KafkaSettings, request: Request) -> ConfigurationError:
-    name = request.name if resource == request.resource else request.topic
+def denied(missing: Sequence[Request], settings: KafkaSettings) -> ConfigurationError:
+    """That the principal may not do all this."""
+    what, ask = " and ".join(map(str, missing)), "that ACL" if len(missing) == 1 else "these ACLs"
     return ConfigurationError(
-        f"{settings.principal} has no permission for {request.operation} on {resource} {name}".rstrip()
-        + f" at {settings.servers}; ask for that ACL, or for the right login in {settings.path}"
+        f"{settings.principal} has no permission for {what} at {settings.servers}; "
+        f"ask for {ask} (dayfold acls prints what a pipeline needs), or for the right login in {settings.path}"
     )
+
+
+def _denied(resource: str, settings: KafkaSettings, request: Request) -> ConfigurationError:
+    others = [one for one in request.others if one.resource == resource]
+    name = request.name if resource == request.resource else request.topic
+    return denied(others[:1] or [replace(request, resource=resource, name=name)], settings)
 
 
 def _login_sentence(error: KafkaError, server: str, settings: KafkaSettings) -> str:

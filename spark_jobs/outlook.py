@@ -5,6 +5,7 @@ Opens the broker and the checkpoints for one question each and closes them again
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from spark_jobs import group_drift, planning, table_health
@@ -15,18 +16,21 @@ from spark_jobs.errors import DayfoldError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.offsets import lag_of
+from spark_jobs.preflight import require_permissions
 
 log = logging.getLogger("dayfold")
 
 
 def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.Preview:
-    """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' sake."""
+    """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' or permissions' sake."""
     lake = Lake(pipeline.lake, pipeline.name)
     table_health.require_readable(lake)
     checkpoints = CheckpointLog(lake)
     table_health.require_whole(lake, checkpoints)
-    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
-        return planning.preview(broker, pipeline, checkpoints.progress)
+    kafka = load_kafka_settings(pipeline.kafka, environment)
+    with connect(kafka) as broker:
+        notes = require_permissions(broker, kafka, pipeline)
+        return replace(planning.preview(broker, pipeline, checkpoints.progress), notes=notes)
 
 
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:

@@ -168,13 +168,17 @@ class PartitionPreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """What the next run would do, found without writing anything. `problems` are what an operator has to decide first."""
+    """What the next run would do, found without writing anything.
+
+    `problems` are what an operator has to decide first, `notes` what cannot be known before a run.
+    """
 
     batch: int
     unfinished: bool
     first_run: bool
     partitions: tuple[PartitionPreview, ...]
     problems: tuple[DecisionNeeded, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:

@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from spark_jobs.broker import Broker
 from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, Superseded, TryAgain
 from spark_jobs.faults import fault
-from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import OffsetRange, Plan
 
@@ -219,7 +219,7 @@ class Publisher:
         return TryAgain(f"whether the publication was committed is not known; run again, it looks first ({found})")
 
     def _undelivered(self, topic: str, count: int) -> DayfoldError:
-        for error in self._failures:
+        for error in [*self._failures, *self._why_purged()]:
             found = self._explained(error, topic)
             if isinstance(found, Superseded):
                 return found
@@ -229,8 +229,32 @@ class Publisher:
         reasons = ", ".join(sorted({error.str() for error in self._failures})) or "no answer in time"
         return TryAgain(f"{topic}: {count - self._delivered} of {count} averages were not delivered ({reasons}); run again")
 
+    def _why_purged(self) -> list[KafkaError]:
+        """What the transaction failed of, where records were dropped for it: the next call of the transaction says it, and does nothing."""
+        if not any(error.code() == KafkaError._PURGE_QUEUE for error in self._failures):
+            return []
+        try:
+            self._producer.send_offsets_to_transaction(
+                [TopicPartition(self._pipeline, 0, 0)], self._group.consumer_group_metadata(), 1
+            )
+        except KafkaException as error:
+            return [error.args[0]]
+        return []
+
+    def _fatal(self) -> KafkaException | None:
+        """Why the producer can go on no more: a call only says that it cannot, the next poll raises what for."""
+        try:
+            self._producer.poll(0)
+        except KafkaException as error:
+            return error
+        return None
+
     def _explained(self, error: BaseException | KafkaError, topic: str) -> DayfoldError:
-        return as_dayfold_error(error, self._settings, Request("Write", "topic", topic))
+        found = kafka_error(error)
+        if found is not None and found.code() == KafkaError._FATAL:
+            error = self._fatal() or error
+        others = (Request("Read", "group", self._pipeline), Request("Write", "transactional id", self._pipeline))
+        return as_dayfold_error(error, self._settings, Request("Write", "topic", topic, others=others))
 
 
 def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list[TopicPartition]:

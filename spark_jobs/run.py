@@ -19,6 +19,7 @@ from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.lock import hold_lock
 from spark_jobs.offsets import Plan, plan_ranges, total_span
+from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import Publisher
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id), connect(kafka) as broker:
+        require_permissions(broker, kafka, pipeline)
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)

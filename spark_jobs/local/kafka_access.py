@@ -28,8 +28,10 @@ from confluent_kafka.admin import (
 from spark_jobs.broker import connect
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import ConfigurationError, DayfoldError
+from spark_jobs.kafka_rights import operation_name
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.permissions import TOPIC, Grant, grants_of
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
 from spark_jobs.submit import PROJECT
 
@@ -37,29 +39,21 @@ PIPELINE, LOADER = "pipeline", "loader"
 ADMIN = PROJECT / "docker" / "admin.properties"
 ANSWER_SECONDS = 20.0
 _ITERATIONS = 8192
-_TOPIC, _GROUP, _TRANSACTIONS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
-_READ, _WRITE, _DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
+_WRITES = ("Write", "Describe")
 
 
 def permissions(pipeline: Pipeline) -> list[AclBinding]:
-    """All that the two users may do for one pipeline; whatever is not here is denied.
-
-    Reading the output topic is for the proof of publication by its headers, and for `dayfold audit`. Describing the input's settings
-    tells when unread records expire.
-    """
-    source, target, name = pipeline.input.topic, pipeline.output.topic, pipeline.name
-    return [
-        *_allowed(PIPELINE, _TOPIC, source, _READ, _DESCRIBE, AclOperation.DESCRIBE_CONFIGS),
-        *_allowed(PIPELINE, _TOPIC, target, _WRITE, _READ, _DESCRIBE),
-        *_allowed(PIPELINE, _GROUP, name, _READ, _DESCRIBE),
-        *_allowed(PIPELINE, _TRANSACTIONS, name, _WRITE, _DESCRIBE),
-        *_allowed(LOADER, _TOPIC, source, _WRITE, _DESCRIBE),
-    ]
+    """All that the two users may do for one pipeline; whatever is not here is denied."""
+    granted = [binding for grant in grants_of(pipeline) for binding in allowed(f"User:{PIPELINE}", grant)]
+    return [*granted, *allowed(f"User:{LOADER}", Grant(TOPIC, pipeline.input.topic, _WRITES))]
 
 
-def _allowed(user: str, resource: ResourceType, name: str, *operations: AclOperation) -> list[AclBinding]:
+def allowed(principal: str, grant: Grant) -> list[AclBinding]:
+    """The grant as Kafka's own values, for exactly this resource."""
     pattern, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    return [AclBinding(resource, name, pattern, f"User:{user}", "*", operation, allow) for operation in operations]
+    kind = ResourceType[grant.resource.upper().replace(" ", "_")]
+    operations = [one for one in AclOperation if operation_name(one) in grant.all_operations]
+    return [AclBinding(kind, grant.name, pattern, principal, "*", operation, allow) for operation in operations]
 
 
 def grant_access(admin: AdminClient, pipelines: Iterable[Pipeline], passwords: Mapping[str, str]) -> None:

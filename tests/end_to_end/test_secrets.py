@@ -3,17 +3,24 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
+from confluent_kafka.admin import AdminClient
 
+from spark_jobs.audit.reconcile import audit
+from spark_jobs.broker import connect
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from spark_jobs.outlook import look_ahead
+from spark_jobs.permissions import acl_lines
+from spark_jobs.status import read_status
 from tests import oracle
-from tests.kafka.secured import Authority, grant, secured_options
+from tests.kafka.secured import Authority, secured_options
+from tests.kafka.secured_cluster import bindings_of
 from tests.world import World, make_world, reading
 
 NAME = "secured"
@@ -29,12 +36,11 @@ class Secured:
 
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[Secured]:
-    """A SASL_SSL broker that lets `job` do what the documentation says it needs, and nothing else."""
+    """A SASL_SSL broker, with topics and the user `job`."""
     authority, canary = Authority(), f"canary{secrets.token_hex(16)}"
     options = secured_options(tmp_path, authority, {"broker": secrets.token_hex(16), "job": canary}, {})
     with start_kafka(tmp_path / "kafka", options=options, tied_to_us=True) as kafka:
         create_topics(kafka.bootstrap, {f"{NAME}-in": 2, f"{NAME}-out": 2}, client=options.client)
-        give_permissions(AdminClient({"bootstrap.servers": kafka.bootstrap, **options.client}))
         certificate, _ = authority.client_files(tmp_path, "job", secrets.token_hex(8))
         (tmp_path / "job-ca.pem").write_text(authority.pem)
         lines = [
@@ -49,15 +55,9 @@ def secured(tmp_path: Path) -> Iterator[Secured]:
         yield Secured(kafka, dict(options.client), canary, lines)
 
 
-def give_permissions(admin: AdminClient) -> None:
-    grant(admin, "job", ResourceType.TOPIC, f"{NAME}-in", AclOperation.READ, AclOperation.DESCRIBE)
-    grant(admin, "job", ResourceType.TOPIC, f"{NAME}-out", AclOperation.WRITE, AclOperation.DESCRIBE)
-    grant(admin, "job", ResourceType.GROUP, NAME, AclOperation.READ, AclOperation.DESCRIBE)
-    grant(admin, "job", ResourceType.TRANSACTIONAL_ID, NAME, AclOperation.WRITE, AclOperation.DESCRIBE)
-
-
 @pytest.fixture
 def world(secured: Secured, tmp_path: Path) -> Iterator[World]:
+    """The pipeline of `job`, which may do what `dayfold acls` prints, and nothing else."""
     inside = {"topic": f"{NAME}-in"}
     world = make_world(
         tmp_path, secured.kafka.bootstrap, lambda: None, 2, create=False, name=NAME, input=inside, output={"topic": f"{NAME}-out"}
@@ -65,6 +65,9 @@ def world(secured: Secured, tmp_path: Path) -> Iterator[World]:
     properties = tmp_path / "kafka.properties"
     properties.chmod(0o600)
     properties.write_text("\n".join(secured.properties))
+    admin = AdminClient({"bootstrap.servers": secured.kafka.bootstrap, **secured.admin})
+    for done in admin.create_acls(bindings_of(acl_lines(world.pipeline, secured.kafka.bootstrap, "User:job"))).values():
+        done.result()
     yield world
     world.end()
 
@@ -92,6 +95,17 @@ def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: 
     assert secured.canary not in repr(load_kafka_settings(tmp_path / "kafka.properties", {}))
     assert files_with(secured.canary, tmp_path) == expected_holders(world, tmp_path)
     assert any((tmp_path / "events").rglob("*"))
+    require_answers(world)
+
+
+def require_answers(world: World) -> None:
+    """The same permissions suffice for all that an operator asks."""
+    with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
+        status = read_status(broker, world.pipeline, now=datetime.now(UTC))
+        assert audit(broker, world.pipeline, deep=True).differences == ()
+    assert {one.verdict.cause for one in status.partitions} == {"ok"}
+    assert status.retention.hours is not None
+    assert look_ahead(world.pipeline, {}).count == 0
 
 
 def command_lines(pid: int) -> set[str]:

@@ -1,5 +1,6 @@
 """What the tests of the broker's answers share: settings as a user writes them, and a writer that plays the outside world."""
 
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from confluent_kafka.admin import AdminClient
 
 from spark_jobs.broker import LATEST, Broker, connect
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from tests.kafka.secured import AWKWARD, Authority, secured_options
+from tests.kafka.secured_cluster import PEM_PAIR, PLAIN, READINGS, Login, Secured, give_permissions
 
 NewSettings = Callable[..., KafkaSettings]
 
@@ -75,6 +78,49 @@ def new_settings(tmp_path: Path) -> NewSettings:
         path = tmp_path / f"{uuid.uuid4().hex}.properties"
         path.touch(mode=0o600)
         path.write_text("\n".join([f"bootstrap.servers={servers}", *lines]))
+        return load_kafka_settings(path, {})
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """`alice` (PLAIN) and `sally` (SCRAM) may do what the job needs; `bob` may look at the topic, `eve` may do nothing.
+
+    What `job` may do is said by each test. Tests that ask for this broker are of one xdist group, so that there is only one.
+    """
+    folder, authority = tmp_path_factory.mktemp("secured"), Authority()
+    plain = {name: secrets.token_urlsafe(12) + AWKWARD + "." for name in ("broker", "alice", "bob", "eve", "job")}
+    scram = {"sally": secrets.token_urlsafe(12)}
+    options = secured_options(folder, authority, plain, scram)
+    with start_kafka(folder / "kafka", options=options, tied_to_us=True) as kafka:
+        found = Secured(kafka, authority, plain | scram, options.client)
+        create_topics(kafka.bootstrap, {READINGS: 2}, client=options.client)
+        found.send(READINGS, b"a", b"b")
+        give_permissions(found.admin)
+        yield found
+
+
+@pytest.fixture
+def login(secured: Secured, tmp_path: Path) -> Login:
+    """`login(user, mechanism)` writes the settings of a user and loads them; everything about it can be made wrong."""
+
+    def load(
+        user: str,
+        mechanism: str = PLAIN,
+        *,
+        authority: Authority | None = None,
+        certificate: int | None = PEM_PAIR,
+        **instead: str,
+    ) -> KafkaSettings:
+        lines = secured.lines(tmp_path, user, mechanism, certificate)
+        (tmp_path / "ca.pem").write_text((authority or secured.authority).pem)
+        own = {"servers": "bootstrap.servers", "password": "sasl.password"}
+        for name, value in instead.items():
+            lines = [f"{own[name]}={value}" if line.startswith(f"{own[name]}=") else line for line in lines]
+        path = tmp_path / "kafka.properties"
+        path.touch(mode=0o600)
+        path.write_text("\n".join(lines))
         return load_kafka_settings(path, {})
 
     return load

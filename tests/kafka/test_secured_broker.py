@@ -2,102 +2,26 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyspark
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from spark_jobs import watch
 from spark_jobs.broker import Broker, connect
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_keys import SECRET_KEYS
-from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.local.jars import FOLDER as JARS
-from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
-from tests.kafka.secured import AWKWARD, Authority, grant, secured_options
+from tests.kafka.secured import Authority
+from tests.kafka.secured_cluster import GROUP, KEYSTORE, PEM_PAIR, PLAIN, READINGS, SCRAM, Login, Secured
 
-READINGS, GROUP = "readings", "daily_voltage"
 ANSWER_SECONDS = 15.0
-SCRAM, PLAIN = "SCRAM-SHA-512", "PLAIN"
-PEM_PAIR, KEYSTORE = 0, 1
-Login = Callable[..., KafkaSettings]
 
 pytestmark = pytest.mark.xdist_group("secured")
-
-
-@dataclass(frozen=True)
-class Secured:
-    """The running broker, its authority, and who may log in with which password."""
-
-    kafka: RunningKafka
-    authority: Authority
-    passwords: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """`alice` (PLAIN) and `sally` (SCRAM) may do what the job needs; `bob` may look at the topic, `eve` may do nothing."""
-    folder, authority = tmp_path_factory.mktemp("secured"), Authority()
-    plain = {name: secrets.token_urlsafe(12) + AWKWARD + "." for name in ("broker", "alice", "bob", "eve")}
-    scram = {"sally": secrets.token_urlsafe(12)}
-    options = secured_options(folder, authority, plain, scram)
-    with start_kafka(folder / "kafka", options=options, tied_to_us=True) as kafka:
-        found = Secured(kafka, authority, plain | scram)
-        create_topics(kafka.bootstrap, {READINGS: 2}, client=options.client)
-        send(kafka, options.client, b"a", b"b")
-        give_permissions(AdminClient({"bootstrap.servers": kafka.bootstrap, **options.client}))
-        yield found
-
-
-def send(kafka: RunningKafka, login: Mapping[str, str], *values: bytes) -> None:
-    producer = Producer({"bootstrap.servers": kafka.bootstrap, **login})
-    for value in values:
-        producer.produce(READINGS, value, partition=0)
-    assert producer.flush(20) == 0
-
-
-def give_permissions(admin: AdminClient) -> None:
-    for user in ("alice", "sally"):
-        grant(admin, user, ResourceType.TOPIC, READINGS, AclOperation.READ, AclOperation.DESCRIBE)
-        grant(admin, user, ResourceType.TOPIC, "planned", AclOperation.DESCRIBE)
-        grant(admin, user, ResourceType.GROUP, GROUP, AclOperation.READ, AclOperation.DESCRIBE)
-    grant(admin, "bob", ResourceType.TOPIC, READINGS, AclOperation.DESCRIBE)
-
-
-@pytest.fixture
-def login(secured: Secured, tmp_path: Path) -> Login:
-    """`login(user, mechanism)` writes the settings of a user and loads them; everything about it can be made wrong."""
-
-    def load(
-        user: str,
-        mechanism: str = PLAIN,
-        *,
-        password: str | None = None,
-        authority: Authority | None = None,
-        servers: str | None = None,
-        certificate: int | None = PEM_PAIR,
-    ) -> KafkaSettings:
-        (tmp_path / "ca.pem").write_text((authority or secured.authority).pem)
-        lines = [
-            f"bootstrap.servers={servers or secured.kafka.bootstrap}",
-            "security.protocol=SASL_SSL",
-            "ssl.ca.location=ca.pem",
-        ]
-        lines += [f"sasl.mechanism={mechanism}", f"sasl.username={user}", f"sasl.password={password or secured.passwords[user]}"]
-        if certificate is not None:
-            lines += secured.authority.client_files(tmp_path, "dayfold", secrets.token_urlsafe(8))[certificate]
-        path = tmp_path / "kafka.properties"
-        path.touch(mode=0o600)
-        path.write_text("\n".join(lines))
-        return load_kafka_settings(path, {})
-
-    return load
 
 
 def refusal(secured: Secured, settings: KafkaSettings, ask: Callable[[Broker], object] = Broker.cluster_id) -> str:
@@ -176,7 +100,7 @@ def test_a_topic_that_may_not_be_looked_at_is_told_with_the_permission_to_ask_fo
     settings = login("eve")
     assert refusal(secured, settings, lambda broker: broker.topic(READINGS)) == (
         f"User:eve has no permission for Describe on topic {READINGS} at {secured.kafka.bootstrap}; "
-        f"ask for that ACL, or for the right login in {settings.path}"
+        f"ask for that ACL (dayfold acls prints what a pipeline needs), or for the right login in {settings.path}"
     )
 
 

@@ -1,0 +1,148 @@
+"""Each permission taken away: told by plan and by run, before anything is stored, with the words of the ACL to ask for."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
+
+from spark_jobs.broker import connect
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.outlook import look_ahead
+from spark_jobs.permissions import acl_lines
+from spark_jobs.publication import OutputRecord, Publisher
+from tests.kafka.secured_cluster import Secured, bindings_of, without
+from tests.world import World, make_world, reading
+
+ANSWER_SECONDS = 15.0
+TOPIC, GROUP, TRANSACTIONS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
+READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
+
+pytestmark = [pytest.mark.xdist_group("secured"), pytest.mark.group("SE")]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pipeline of the user `job`, which so far may do exactly what `dayfold acls` prints."""
+
+    world: World
+    secured: Secured
+    granted: list[AclBinding]
+
+    def lose(self, resource: ResourceType, name: str, *operations: AclOperation) -> None:
+        self.secured.allow_only("job", without(self.granted, resource, name, *operations))
+
+
+def no_spark() -> NoReturn:
+    raise AssertionError("Spark was asked for")
+
+
+@pytest.fixture
+def job(secured: Secured, tmp_path: Path) -> Iterator[Job]:
+    world = make_world(tmp_path, secured.kafka.bootstrap, no_spark, 2, create=False)
+    name = world.pipeline.name
+    (tmp_path / "kafka.properties").write_text("\n".join(secured.lines(tmp_path, "job")))
+    (tmp_path / "kafka.properties").chmod(0o600)
+    create_topics(secured.kafka.bootstrap, {f"{name}-in": 2, f"{name}-out": 2}, client=secured.client)
+    secured.send(f"{name}-in", reading("23/12/2006 16:52:00", "239.94"))
+    granted = bindings_of(acl_lines(world.pipeline, secured.kafka.bootstrap, "User:job"))
+    secured.allow_only("job", granted)
+    yield Job(world, secured, granted)
+    secured.allow_only("job", [])
+
+
+def name_of(job: Job, resource: ResourceType, which: str) -> str:
+    pipeline = job.world.pipeline
+    topics = {"in": pipeline.input.topic, "out": pipeline.output.topic}
+    return topics[which] if resource == TOPIC else pipeline.name
+
+
+def refusal(ask: Callable[[], object]) -> str:
+    """The one sentence that a user reads, in time."""
+    started = time.monotonic()
+    with pytest.raises(ConfigurationError) as caught:
+        ask()
+    assert time.monotonic() - started < ANSWER_SECONDS
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("resource", "which", "lost", "missing"),
+    [
+        (TOPIC, "in", [READ], "Read on topic {name}"),
+        (TOPIC, "in", [READ, DESCRIBE, AclOperation.DESCRIBE_CONFIGS], "Read on topic {name} and Describe on topic {name}"),
+        (TOPIC, "out", [WRITE], "Write on topic {name}"),
+        (TOPIC, "out", [READ], "Read on topic {name}"),
+        (TOPIC, "out", [READ, WRITE], "Read on topic {name} and Write on topic {name}"),
+        (GROUP, "", [READ], "Read on group {name}"),
+        (GROUP, "", [READ, DESCRIBE], "Read on group {name} and Describe on group {name}"),
+    ],
+    ids=lambda value: "-".join(one.name for one in value) if isinstance(value, list) else None,
+)
+@pytest.mark.proves("F180")
+def test_a_permission_that_is_taken_away_is_told_by_plan_and_by_run_before_anything_is_stored(
+    job: Job, resource: ResourceType, which: str, lost: list[AclOperation], missing: str
+) -> None:
+    name, path = name_of(job, resource, which), job.world.pipeline.kafka
+    job.lose(resource, name, *lost)
+    wanted = (
+        f"User:job has no permission for {missing.format(name=name)} at {job.world.bootstrap}; ask for "
+        f"{'these ACLs' if ' and ' in missing else 'that ACL'} (dayfold acls prints what a pipeline needs), "
+        f"or for the right login in {path}"
+    )
+    assert refusal(lambda: look_ahead(job.world.pipeline, os.environ)) == wanted
+    assert refusal(job.world.run) == wanted
+    assert not Path(job.world.pipeline.lake).exists()
+
+
+@pytest.mark.proves("F180")
+def test_what_implies_a_permission_is_as_good_as_that_permission(job: Job) -> None:
+    job.secured.allow_only("job", [one for one in job.granted if one.operation in (READ, WRITE)])
+    assert look_ahead(job.world.pipeline, os.environ).count == 1
+
+
+@pytest.mark.proves("F41")
+def test_a_missing_permission_on_the_transactional_id_is_told_by_the_run_before_anything_is_stored(job: Job) -> None:
+    job.lose(TRANSACTIONS, job.world.pipeline.name, WRITE)
+    found = look_ahead(job.world.pipeline, os.environ)
+    assert found.notes == (
+        f"whether Write on transactional id {job.world.pipeline.name} is permitted is known only when a run begins",
+    )
+    sentence = refusal(job.world.run)
+    assert f"User:job has no permission for Write on transactional id {job.world.pipeline.name} at" in sentence
+    assert not Path(job.world.pipeline.lake).exists()
+
+
+@pytest.mark.parametrize(
+    ("resource", "which", "lost", "missing"),
+    [
+        (TOPIC, "out", [READ, WRITE], "Write on topic"),
+        (GROUP, "", [READ], "Read on group"),
+        (TRANSACTIONS, "", [WRITE, DESCRIBE], "Write on transactional id"),
+    ],
+    ids=["output", "group", "transactional id"],
+)
+@pytest.mark.proves("F180")
+def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
+    job: Job, resource: ResourceType, which: str, lost: list[AclOperation], missing: str
+) -> None:
+    pipeline = job.world.pipeline
+    settings = load_kafka_settings(pipeline.kafka, os.environ)
+    publisher = Publisher(settings, pipeline.name)
+    publisher.fence()
+    name = name_of(job, resource, which)
+    job.lose(resource, name, *lost)
+    average = OutputRecord(0, b"2006-12-23", b"{}", ())
+    ends = [TopicPartition(pipeline.input.topic, 0, 1)]
+    sentence = refusal(lambda: publisher.publish(pipeline.output.topic, [average], ends))
+    assert f"User:job has no permission for {missing} {name} at" in sentence
+    with connect(settings) as broker:
+        assert len({(one.stable, one.low) for one in broker.topic(pipeline.input.topic).partitions}) == 2
