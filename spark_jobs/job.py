@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_jobs.broker import Broker
@@ -45,11 +44,6 @@ class Job:
     checkpoints: CheckpointLog
     spark: Callable[[], "SparkSession"]
     seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def java_secrets(self) -> Path:
-        """Where the Java client finds credentials; nothing of them stands in Spark's options."""
-        return self.pipeline.state / f"{self.pipeline.name}.kafka-secrets.properties"
 
 
 @contextmanager

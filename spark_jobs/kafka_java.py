@@ -27,7 +27,6 @@ LOGIN_MODULES = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "OAUTHBEARER": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
-    "GSSAPI": "com.sun.security.auth.module.Krb5LoginModule",
 }
 """The only login modules that a JAAS line of ours ever names."""
 
@@ -48,7 +47,7 @@ def plain_settings(values: Values) -> dict[str, str]:
 def secret_settings(values: Values) -> dict[str, Callable[[], str]]:
     """Java client settings that hold a secret, each with the function that works it out (it may read key files)."""
     secrets: dict[str, Callable[[], str]] = {}
-    if uses_sasl(values) and mechanism(values) != "GSSAPI":
+    if uses_sasl(values):
         secrets["sasl.jaas.config"] = lambda: jaas(values)
     if "ssl.keystore.password" in values:
         secrets["ssl.keystore.password"] = lambda: values["ssl.keystore.password"]
@@ -64,8 +63,8 @@ def protocol(values: Values) -> str:
 
 
 def mechanism(values: Values) -> str:
-    """SASL mechanism; GSSAPI unless set, as in both clients."""
-    return values.get("sasl.mechanism", values.get("sasl.mechanisms", "GSSAPI"))
+    """SASL mechanism, under either of librdkafka's two names."""
+    return values.get("sasl.mechanism") or values["sasl.mechanisms"]
 
 
 def uses_sasl(values: Values) -> bool:
@@ -142,9 +141,6 @@ def _login(values: Values) -> dict[str, str]:
     if not uses_sasl(values):
         return {}
     settings = {"sasl.mechanism": mechanism(values)}
-    if mechanism(values) == "GSSAPI":
-        settings["sasl.kerberos.service.name"] = values["sasl.kerberos.service.name"]
-        settings["sasl.jaas.config"] = jaas(values)
     if mechanism(values) == "OAUTHBEARER":
         settings["sasl.oauthbearer.token.endpoint.url"] = values["sasl.oauthbearer.token.endpoint.url"]
         settings["sasl.login.callback.handler.class"] = OIDC_HANDLER
@@ -152,9 +148,6 @@ def _login(values: Values) -> dict[str, str]:
 
 
 def _login_fields(values: Values, name: str) -> dict[str, str]:
-    if name == "GSSAPI":
-        login = {"principal": values["sasl.kerberos.principal"], "keyTab": values["sasl.kerberos.keytab"]}
-        return {"useKeyTab": "true", "storeKey": "true", "doNotPrompt": "true"} | login
     if name == "OAUTHBEARER":
         fields = {"clientId": oidc_client(values, "id"), "clientSecret": oidc_client(values, "secret")}
         fields |= {"scope": values["sasl.oauthbearer.scope"]} if "sasl.oauthbearer.scope" in values else {}

@@ -21,9 +21,6 @@ SECURITY_KEYS = SECRET_KEYS | {
     "sasl.mechanism",
     "sasl.mechanisms",
     "sasl.username",
-    "sasl.kerberos.service.name",
-    "sasl.kerberos.principal",
-    "sasl.kerberos.keytab",
     "sasl.oauthbearer.method",
     "sasl.oauthbearer.grant.type",
     "sasl.oauthbearer.client.id",
@@ -41,9 +38,7 @@ SECURITY_KEYS = SECRET_KEYS | {
 }
 """Translated by `kafka_java` with an eye on each other; every other key is translated on its own."""
 
-FILE_KEYS = frozenset(
-    {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "sasl.kerberos.keytab"}
-)
+FILE_KEYS = frozenset({"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location"})
 """Values that name a file; relative ones start at the project folder, as in a pipeline file."""
 
 PEM_KEYS = frozenset({"ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem"})
@@ -65,7 +60,6 @@ JAVA_NAMES = {
     "reconnect.backoff.ms": "reconnect.backoff.ms",
     "retry.backoff.max.ms": "retry.backoff.max.ms",
     "retry.backoff.ms": "retry.backoff.ms",
-    "sasl.kerberos.min.time.before.relogin": "sasl.kerberos.min.time.before.relogin",
     "sasl.oauthbearer.sub.claim.name": "sasl.oauthbearer.sub.claim.name",
     "socket.connection.setup.timeout.ms": "socket.connection.setup.timeout.ms",
     "socket.receive.buffer.bytes": "receive.buffer.bytes",
@@ -88,7 +82,7 @@ LIBRDKAFKA_ONLY = frozenset(
     fetch.queue.backoff.ms linger.ms log.connection.close log.thread.name log_level message.copy.max.bytes message.max.bytes
     metadata.recovery.rebootstrap.trigger.ms metadata.recovery.strategy queue.buffering.max.kbytes
     queue.buffering.max.messages queue.buffering.max.ms queued.max.messages.kbytes queued.min.messages receive.message.max.bytes
-    sasl.kerberos.kinit.cmd socket.keepalive.enable socket.max.fails socket.nagle.disable statistics.interval.ms
+    socket.keepalive.enable socket.max.fails socket.nagle.disable statistics.interval.ms
     sticky.partitioning.linger.ms topic.metadata.propagation.max.ms topic.metadata.refresh.fast.cnt
     topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms topic.metadata.refresh.sparse
     transaction.timeout.ms
@@ -107,12 +101,28 @@ OWNED_KEYS = frozenset(
     retries session.timeout.ms topic.blacklist transactional.id
     """.split()
 )
-"""What makes every record count exactly once, or would read and write something else: set by the job alone."""
+"""What makes every record count exactly once, or would read and write something else: set by the job alone, so a line with it has no effect."""
+
+_LOST = "averages could be lost or published twice"
+GUARANTEES = {
+    "acks": (("all", "-1"), _LOST),
+    "request.required.acks": (("all", "-1"), _LOST),
+    "enable.idempotence": (("true",), _LOST),
+    "isolation.level": (("read_committed",), "records of aborted transactions would be counted"),
+}
+"""Keys of those whose line may only ask for what the job does anyway, with the values, and what any other value would mean."""
+
+_KERBEROS = "Kerberos is not: the pinned librdkafka is built without it"
 
 _NO_JAVA_EQUIVALENT = "the Java client has no equivalent, so reading would be less strict than this asks for"
 _SECOND_LOGIN = "only client id and secret (sasl.oauthbearer.method=oidc) are supported, for both clients alike"
 
 REFUSED_KEYS = {
+    **dict.fromkeys(
+        "sasl.kerberos.service.name sasl.kerberos.principal sasl.kerberos.keytab sasl.kerberos.kinit.cmd "
+        "sasl.kerberos.min.time.before.relogin".split(),
+        _KERBEROS,
+    ),
     "enable.ssl.certificate.verification": "the broker's certificate is always verified; put its CA into ssl.ca.location",
     "enable.sasl.oauthbearer.unsecure.jwt": "unsigned tokens are for tests only",
     "plugin.library.paths": "it loads code into the process",
@@ -136,7 +146,6 @@ REFUSED_KEYS = {
 
 WRITE_INSTEAD = {
     "metadata.broker.list": "bootstrap.servers",
-    "sasl.jaas.config": "sasl.username and sasl.password",
     "sasl.login.callback.handler.class": "sasl.oauthbearer.method=oidc",
     "sasl.client.callback.handler.class": "sasl.mechanism",
     "sasl.login.class": "sasl.mechanism",

@@ -125,16 +125,16 @@ def _tls(values: Values) -> Iterator[str]:
 
 
 def _sasl(values: Values) -> Iterator[str]:
+    if not values.keys() & {"sasl.mechanism", "sasl.mechanisms"}:
+        yield f"security.protocol {kafka_java.protocol(values)} needs sasl.mechanism: one of {', '.join(kafka_java.LOGIN_MODULES)}"
+        return
     mechanism = kafka_java.mechanism(values)
     if mechanism not in kafka_java.LOGIN_MODULES:
         yield f"sasl.mechanism must be one of {', '.join(kafka_java.LOGIN_MODULES)}"
     elif mechanism == "OAUTHBEARER":
         yield from _oidc(values)
     else:
-        needed = ["sasl.username", "sasl.password"]
-        if mechanism == "GSSAPI":
-            needed = ["sasl.kerberos.service.name", "sasl.kerberos.principal", "sasl.kerberos.keytab"]
-        yield from (f"sasl.mechanism {mechanism} needs {key}" for key in needed if key not in values)
+        yield from (f"sasl.mechanism {mechanism} needs {key}" for key in ("sasl.username", "sasl.password") if key not in values)
 
 
 def _oidc(values: Values) -> Iterator[str]:

@@ -2,8 +2,9 @@ r"""One Kafka properties file for every client: librdkafka in the driver, the Ja
 
 The file is in librdkafka's (Confluent's) style: `key=value` lines, `#` comments, the value taken literally to the end of the line
 and stripped, `${env:NAME}` replaced from the environment. A PEM value may be written in one line with `\n`. Relative file names
-start at the project folder, like those of a pipeline file. The job's first step loads it; the Java half is handed to Spark with no
-secret in it. Must not know topics and offsets, and opens no connection.
+start at the project folder, like those of a pipeline file. What other clients' files write besides is translated first
+(`kafka_dialects`). The job's first step loads the file; the Java half is handed to Spark with no secret in it. Must not know topics and
+offsets, and opens no connection.
 """
 
 import difflib
@@ -22,7 +23,8 @@ from cryptography import x509
 from spark_jobs import kafka_java
 from spark_jobs.config import project_folder
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, OWNED_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
+from spark_jobs.kafka_dialects import JAAS, translated
+from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
 from spark_jobs.kafka_rules import problems_of, warnings_of
 from spark_jobs.kafka_values import invisible, same_for_both
 from spark_jobs.small_files import home_expanded, read_small_text
@@ -30,6 +32,11 @@ from spark_jobs.small_files import home_expanded, read_small_text
 log = logging.getLogger(__name__)
 
 ENVIRONMENT_VALUE = re.compile(r"\$\{env:([^}]*)\}")
+SECTION = re.compile(r"\[[\w.-]+\]")
+"""Heads of sections, which files for Python clients have; a key means the same in all of them."""
+
+MAY_BE_OPEN = "dayfold.file.may.be.open"
+"""The one key of ours: with `true` the file may hold secrets and be open to other users."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class KafkaSettings:
     path: Path
     values: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"KafkaSettings({self.path}: {', '.join(sorted(self.values))})"
@@ -62,8 +70,6 @@ class KafkaSettings:
         """Whom the broker takes us for, as its default rules name it; for messages only."""
         if self.mechanism == "OAUTHBEARER":
             return f"User:{kafka_java.oidc_client(self.values, 'id')}"
-        if self.mechanism == "GSSAPI":
-            return f"User:{re.split('[/@]', self.values['sasl.kerberos.principal'])[0]}"
         if self.mechanism == "SSL":
             return _certificate_subject(self.values)
         return f"User:{self.values['sasl.username']}" if self.mechanism != "none" else "User:ANONYMOUS"
@@ -113,25 +119,38 @@ class KafkaSettings:
 
 
 def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSettings:
-    """Settings of the properties file, validated; warnings are logged once and kept in `warnings`.
+    """Settings of the properties file, validated; warnings and notes are logged once and kept.
 
     Raises `ConfigurationError` with every problem at once; no message shows a value.
     """
-    written = dict(_lines(path))
+    found = translated(dict(_lines(path)))
+    may_be_open, written = _may_be_open(found.values)
     values = same_for_both({key: _value(path, key, text, environment) for key, text in written.items()})
-    problems = [sentence for key in values if (sentence := _refusal(key))] or list(problems_of(values))
+    refusals = [*found.problems, *(sentence for key in values if (sentence := _refusal(key)))]
+    problems = refusals or [*problems_of(values), *(() if may_be_open else _exposed_secrets(path, written))]
     if problems:
         raise ConfigurationError("\n".join([f"{path}:", *(f"  {problem}" for problem in problems)]))
-    warnings = (*_exposed_secrets(path, written), *warnings_of(values))
-    for warning in warnings:
-        log.warning("%s", warning)
-    return KafkaSettings(path, MappingProxyType(values), warnings)
+    warnings, notes = tuple(warnings_of(values)), tuple(_notes(path, found.idle))
+    for level, sentences in ((logging.WARNING, warnings), (logging.INFO, notes)):
+        for sentence in sentences:
+            log.log(level, "%s", sentence)
+    return KafkaSettings(path, MappingProxyType(values), warnings, notes)
+
+
+def _notes(path: Path, idle: tuple[str, ...]) -> Iterator[str]:
+    if idle:
+        yield f"{path}: without effect, because Dayfold sets it itself or has no use for it: {', '.join(idle)}"
+
+
+def _may_be_open(values: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+    """Whether the file says that others may read it, and what else it says."""
+    return values.get(MAY_BE_OPEN) == "true", {key: value for key, value in values.items() if key != MAY_BE_OPEN}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
     seen: dict[str, int] = {}
-    for number, line in enumerate(read_small_text(path, "Kafka properties file").splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for number, line in _whole_lines(read_small_text(path, "Kafka properties file")):
+        if not line.strip() or line.lstrip().startswith("#") or SECTION.fullmatch(line.strip()):
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
         if not (key and equals and value):
@@ -141,6 +160,15 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
             raise ConfigurationError(f"{path}, line {number}: {key} is set twice, first in line {seen[key]}")
         seen[key] = number
         yield key, value
+
+
+def _whole_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers. A login line of the Java client may go on behind a backslash; in any other one a backslash is a character."""
+    lines = enumerate(text.splitlines(), start=1)
+    for number, line in lines:
+        while line.lstrip().startswith(JAAS) and line.endswith("\\"):
+            line = line[:-1] + next(lines, (0, ""))[1]  # noqa: PLW2901 - the rest of the same line
+        yield number, line
 
 
 def _value(path: Path, key: str, text: str, environment: Mapping[str, str]) -> str:
@@ -158,8 +186,6 @@ def _value(path: Path, key: str, text: str, environment: Mapping[str, str]) -> s
 def _refusal(key: str) -> str | None:
     if hidden := invisible(key):
         return f"the key {''.join(filter(str.isprintable, key))} holds the invisible character {hidden}; write it again by hand"
-    if key in OWNED_KEYS:
-        return f"{key} is set by Dayfold itself; remove the line"
     if key in REFUSED_KEYS:
         return f"{key} is not supported: {REFUSED_KEYS[key]}"
     if key in WRITE_INSTEAD:
@@ -173,7 +199,10 @@ def _refusal(key: str) -> str | None:
 def _exposed_secrets(path: Path, written: Mapping[str, str]) -> Iterator[str]:
     literal = [key for key in sorted(SECRET_KEYS & written.keys()) if not ENVIRONMENT_VALUE.fullmatch(written[key])]
     if literal and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield f"{path} holds {', '.join(literal)} and is open to other users: chmod 600 {path}"
+        yield (
+            f"{', '.join(literal)} stands in a file that other users may read: chmod 600 {path}, or write ${{env:NAME}} instead "
+            f"of the secret; where the file cannot be closed, as in a container's mount, add the line {MAY_BE_OPEN}=true"
+        )
 
 
 def _certificate_subject(values: Mapping[str, str]) -> str:

@@ -24,7 +24,6 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
     "reconnect.backoff.ms": (0, 3_600_000),
     "retry.backoff.max.ms": (1, 300_000),
     "retry.backoff.ms": (1, 300_000),
-    "sasl.kerberos.min.time.before.relogin": (0, 86_400_000),
     "socket.connection.setup.timeout.ms": (1000, 2_147_483_647),
     "socket.receive.buffer.bytes": (0, 100_000_000),
     "socket.send.buffer.bytes": (0, 100_000_000),

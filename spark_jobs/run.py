@@ -14,6 +14,7 @@ from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.faults import fault
+from spark_jobs.java_secrets import only_while_it_runs
 from spark_jobs.job import Job, Request, now, step
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
@@ -32,7 +33,8 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
-    with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id), connect(kafka) as broker:
+    lock = hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id)
+    with lock, only_while_it_runs(pipeline, os.environ), connect(kafka) as broker:
         require_permissions(broker, kafka, pipeline)
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)

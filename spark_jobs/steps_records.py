@@ -3,6 +3,7 @@
 A step looks before it writes and verifies rows after: neither a silent skip nor the absence of an error is trusted.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from spark_jobs.batch_commit import commit_batch
 from spark_jobs.checkpoints import Counts, Tally
 from spark_jobs.errors import TableDamaged, TooManyRejected
 from spark_jobs.faults import fault
+from spark_jobs.java_secrets import secrets_file
 from spark_jobs.job import Job
 from spark_jobs.lake import RECORDS
 from spark_jobs.messages import read_messages
@@ -67,9 +69,11 @@ def open_records(job: Job, plan: Plan) -> DeltaTable:
 
 def messages_in(job: Job, ranges: Iterable[OffsetRange]) -> "DataFrame":
     """Kafka's messages of these ranges, for Spark."""
-    java = job.kafka.java(job.java_secrets)
-    job.kafka.write_java_secrets(job.java_secrets)
-    return read_messages(job.spark(), job.pipeline.input.topic, ranges, java)
+    spark = job.spark()
+    secrets = secrets_file(job.pipeline, spark.conf.get("spark.master") or "", os.environ)
+    java = job.kafka.java(secrets)
+    job.kafka.write_java_secrets(secrets)
+    return read_messages(spark, job.pipeline.input.topic, ranges, java)
 
 
 def records_in(job: Job, plan: Plan) -> "DataFrame":
