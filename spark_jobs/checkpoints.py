@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_jobs.config import ParsingRules
+from spark_jobs.definition import Definition, defined_by, from_details, to_details
 from spark_jobs.errors import Superseded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
@@ -23,7 +23,7 @@ from spark_jobs.table_rows import read_rows
 NEWEST = 50
 """Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""
 
-State = Literal["PLANNED", "COUNTED", "DONE", "ABANDONED", "LOSS", "ADOPTED"]
+State = Literal["PLANNED", "COUNTED", "DONE", "ABANDONED", "LOSS", "ADOPTED", "REDEFINED", "REPUBLISHED"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records is."""
+    """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records is.
+
+    `definition` is what the batches that count so far follow, or what an operator decided since; None before the first of them.
+    """
 
     last_batch: int = 0
     topic_id: str | None = None
@@ -94,6 +97,9 @@ class Progress:
     unfinished: Plan | None = None
     counted: Tally | None = None
     last_done: Checkpoint | None = None
+    definition: Definition | None = None
+    input_topic: str | None = None
+    input_start: str | None = None
 
     @property
     def is_first_run(self) -> bool:
@@ -104,14 +110,13 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
     """Progress once `row` is in the log."""
     match row.state:
         case "PLANNED":
-            plan = plan_of(row)
-            return replace(
-                progress, last_batch=row.batch, topic_id=row.topic_id, table_ids=plan.table_ids, unfinished=plan, counted=None
-            )
+            return _with_plan(progress, plan_of(row))
         case "COUNTED":
             return replace(progress, counted=Tally(row.counts, row.details["rounded"], row.details["gaps"]))
         case "DONE":
-            return replace(progress, ends={**progress.ends, **ends_of(row.ranges)}, unfinished=None, counted=None, last_done=row)
+            definition = defined_by(progress.unfinished) if progress.unfinished else progress.definition
+            ends = {**progress.ends, **ends_of(row.ranges)}
+            return replace(progress, ends=ends, unfinished=None, counted=None, last_done=row, definition=definition)
         case "ABANDONED":
             starts = {one.partition: one.start for one in row.ranges}
             return replace(progress, ends={**progress.ends, **starts}, unfinished=None, counted=None)
@@ -119,14 +124,34 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
             resume = {int(number): offset for number, offset in row.details["resume"].items()}
             return replace(progress, ends={**progress.ends, **resume})
         case "ADOPTED":
-            return replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges))
+            start = row.details.get("input_start") or row.details.get("start")
+            adopted = replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges))
+            return replace(adopted, input_topic=row.details.get("input_topic"), input_start=start)
+        case "REDEFINED":
+            return replace(progress, definition=from_details(row.details, row.at))
+        case "REPUBLISHED":
+            return progress
+
+
+def _with_plan(progress: Progress, plan: Plan) -> Progress:
+    return replace(
+        progress,
+        last_batch=plan.batch,
+        topic_id=plan.topic_id,
+        table_ids=plan.table_ids,
+        unfinished=plan,
+        counted=None,
+        input_topic=plan.input_topic,
+        input_start=plan.input_start,
+    )
 
 
 def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
     """The row that makes a plan binding."""
     details = {
-        "rules": plan.rules.model_dump(mode="json"),
-        "output_topic_id": plan.output_topic_id,
+        **to_details(defined_by(plan)),
+        "input_topic": plan.input_topic,
+        "input_start": plan.input_start,
         "output_starts": {str(number): offset for number, offset in plan.output_starts.items()},
         "table_ids": dict(plan.table_ids),
         "nonce": plan.nonce,
@@ -137,16 +162,21 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
 
 def plan_of(row: Checkpoint) -> Plan:
     """The plan that a PLANNED row holds."""
+    definition = from_details(row.details, row.at)
     return Plan(
         batch=row.batch,
         topic_id=row.topic_id,
         ranges=row.ranges,
-        rules=ParsingRules.model_validate(row.details["rules"]),
-        output_topic_id=row.details["output_topic_id"],
+        rules=definition.rules,
+        output_topic_id=definition.output_topic_id,
         output_starts={int(number): offset for number, offset in row.details["output_starts"].items()},
         table_ids=row.details["table_ids"],
         nonce=row.details["nonce"],
         keeps_records=row.keeps_records,
+        silent=definition.silent,
+        input_topic=row.details.get("input_topic"),
+        output_topic=definition.output_topic,
+        input_start=row.details.get("input_start"),
     )
 
 
@@ -175,8 +205,8 @@ class CheckpointLog:
 
     @property
     def last(self) -> Checkpoint | None:
-        """The newest row."""
-        return self._newest[-1][1] if self._newest else None
+        """The newest row that changed anything."""
+        return next((row for _, row in reversed(self._newest) if row.state != "REPUBLISHED"), None)
 
     @property
     def sequence(self) -> int:

@@ -26,13 +26,15 @@ from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
 from spark_jobs.local.java import find_java
 from spark_jobs.log_lines import begin_log
-from spark_jobs.losses import losses_in
+from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
 from spark_jobs.plain_tables import plain_console
+from spark_jobs.publication import REPUBLISHED
+from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.setting_notes import notes_on
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
@@ -64,6 +66,9 @@ def run_command(
     overrides: Overrides = [],  # noqa: B006 - typer copies it
     accept_loss: Annotated[bool, typer.Option(help="Record that unread records are gone, and go on after them.")] = False,
     adopt_topic: Annotated[bool, typer.Option(help="Read an input topic that was created anew from its start.")] = False,
+    adopt_definition: Annotated[
+        bool, typer.Option(help="Record that batches from now on follow the changed settings, beside the old ones.")
+    ] = False,
     abandon: Annotated[bool, typer.Option(help="Give up an unfinished batch that was not averaged yet.")] = False,
     published: Annotated[
         str | None, typer.Option(metavar="yes|no", help="Say whether the unfinished batch was published.")
@@ -72,13 +77,20 @@ def run_command(
 ) -> None:
     """Read what is new, average it, publish it: builds the spark-submit command line and follows it."""
     pipeline = _load(config, overrides)
-    decided = {"--accept-loss": accept_loss, "--adopt-topic": adopt_topic, "--abandon": abandon}
+    decided = {
+        "--accept-loss": accept_loss,
+        "--adopt-topic": adopt_topic,
+        "--adopt-definition": adopt_definition,
+        "--abandon": abandon,
+    }
     flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
     found = None if flags else look_ahead(pipeline, os.environ)
     if found is not None and not found.has_work(pipeline):
+        for note in found.notes:
+            _say(note)
         _say("nothing new")
         return
-    label = run_id or f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
+    label = run_id or _by_hand()
     submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
     command = submit_command(job_arguments(config.resolve(), label, overrides, flags), submission)
     environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
@@ -147,10 +159,33 @@ def _require_none(problems: list[str]) -> None:
 
 @app.command("losses")
 def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """List what operators gave up: losses that were accepted, topics that were adopted, when and by whom. No Spark, no broker."""
+    """List what operators decided: losses accepted, topics and settings adopted, averages published again; when, by whom. No Spark, no broker."""
     pipeline = _load(config, overrides)
-    entries = losses_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
-    _print(reports.losses_report(entries), reports.losses_table(pipeline.name, entries), as_json)
+    rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
+    entries, decisions = losses_in(rows), decisions_in(rows)
+    _print(reports.losses_report(entries, decisions), reports.losses_table(pipeline.name, entries), as_json)
+    if decisions and not as_json:
+        _print({}, reports.decisions_table(pipeline.name, decisions), as_json)
+
+
+@app.command("republish")
+def republish_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    days: Annotated[
+        str | None, typer.Option(metavar="A..B", help="Only these days, for example 2026-03-01..2026-03-31; else all.")
+    ] = None,
+    run_id: Annotated[str | None, typer.Option(help="Label of this decision in the checkpoints.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish current averages again, with the same values and revisions, for a new output topic or readers that lost theirs. No Spark."""
+    pipeline = _load(config, overrides)
+    made = republish(pipeline, run_id or _by_hand(), parse_days(days) if days else None)
+    report = republication_report(made)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _say(f"{made.count:,} averages published again to {made.topic}, marked {REPUBLISHED}={report[REPUBLISHED]}")
 
 
 @app.command("maintain")
@@ -215,6 +250,10 @@ def airflow_command(
     from spark_jobs.local import serving
 
     serving.serve_airflow(port=port)
+
+
+def _by_hand() -> str:
+    return f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
 
 
 def _load(config: Path, overrides: list[str]) -> Pipeline:

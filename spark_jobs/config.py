@@ -96,7 +96,7 @@ class InputSettings(Section):
     """The topic that is read and the shape of its messages."""
 
     topic: Topic
-    start: Start = Field("earliest", description="first run only")
+    start: Start = Field("earliest", description="first run only; a time is Kafka's time of the records, not the readings' own")
     time: TimeSettings
     value: ValueSettings
 

@@ -75,6 +75,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--run-id", type=_utf8, default="by hand", help="label of this run in the checkpoints")
     parser.add_argument("--accept-loss", action="store_true", help="record that unread records are gone, and go on after them")
     parser.add_argument("--adopt-topic", action="store_true", help="read an input topic that was created anew from its start")
+    parser.add_argument(
+        "--adopt-definition", action="store_true", help="record that batches from now on follow the changed settings"
+    )
     parser.add_argument("--abandon", action="store_true", help="give up an unfinished batch that was not averaged yet")
     parser.add_argument(
         "--published", choices=["yes", "no"], help="say whether the unfinished batch was published, where no proof is left"
@@ -89,7 +92,14 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     from spark_jobs.run import run_pipeline
 
     published = None if arguments.published is None else arguments.published == "yes"
-    request = Request(arguments.run_id, arguments.accept_loss, arguments.adopt_topic, arguments.abandon, published)
+    request = Request(
+        arguments.run_id,
+        accept_loss=arguments.accept_loss,
+        adopt_topic=arguments.adopt_topic,
+        adopt_definition=arguments.adopt_definition,
+        abandon=arguments.abandon,
+        published=published,
+    )
     done = run_pipeline(pipeline, request, partial(build_session, pipeline.name))
     log.info("nothing new" if not done else "finished %d batches, up to batch %d", *([len(done), done[-1].batch] if done else []))
 

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
 from spark_jobs.checkpoints import Checkpoint, State
+from spark_jobs.definition import to_details
 from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
 from spark_jobs.job import Job, now
@@ -19,6 +20,7 @@ from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace
 from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
+from spark_jobs.redefinition import changes_since, current_definition, redefinitions, require_same_definition
 from spark_jobs.signature import signature
 from spark_jobs.table_health import is_averaged
 
@@ -60,7 +62,8 @@ def settle_topic(job: Job, topic: Topic) -> None:
     progress = job.checkpoints.progress
     if job.request.adopt_topic and progress.topic_id not in (None, topic.id):
         starts = first_starts(job.broker, job.pipeline, topic)
-        details = {"before": progress.topic_id, **_left_unread(job)}
+        named = {"input_topic": topic.name, "input_start": str(job.pipeline.input.start)}
+        details = {"before": progress.topic_id, **named, **_left_unread(job)}
         _append(job, "ADOPTED", progress.last_batch, topic.id, _empty_ranges(starts), details)
         return
     require_same_topic(progress, topic)
@@ -69,6 +72,26 @@ def settle_topic(job: Job, topic: Topic) -> None:
         _record_losses(job, topic, losses)
     else:
         require_no_losses(topic, losses)
+
+
+def settle_definition(job: Job, output: Topic) -> None:
+    """S2, before planning: compare what the settings define with the batches so far, and record what the operator decided about it.
+
+    Killed after the row: batches follow the new settings from then on, and nobody is asked again.
+    """
+    progress, now_defined = job.checkpoints.progress, current_definition(job.pipeline, output, now())
+    if not job.request.adopt_definition or progress.definition is None:
+        require_same_definition(job.pipeline, progress, now_defined)
+        return
+    found = changes_since(progress, now_defined)
+    # Of before there was anybody to ask.
+    confirmed = [one.batch for one in redefinitions(job.checkpoints.rows) if one.decided is None]
+    if found or confirmed:
+        details = {**to_details(now_defined), "changes": [vars(one) for one in found], "confirmed": confirmed}
+        _append(job, "REDEFINED", progress.last_batch, str(progress.topic_id), (), details)
+        fault("after:redefined")
+        for one in found:
+            log.warning("from batch %d on: %s", progress.last_batch + 1, one)
 
 
 def _left_unread(job: Job) -> dict[str, dict[str, int]]:

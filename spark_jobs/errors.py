@@ -106,6 +106,30 @@ class TopicRecreated(DecisionNeeded):
         self.topic, self.stored_id, self.found_id = topic, stored_id, found_id
 
 
+class DefinitionChanged(DecisionNeeded):
+    """The settings would make other averages of the same messages, or put them elsewhere, than the batches so far.
+
+    `unfinished` is a batch that is finished by its own rules first; `moved` is the new output topic, if that is what changed.
+    """
+
+    def __init__(
+        self, pipeline: str, changes: tuple[str, ...], *, unfinished: int | None = None, moved: str | None = None
+    ) -> None:
+        lines = [f"{pipeline}: the settings are not those that the batches so far follow, and both would be mixed", *changes]
+        lines.append(
+            "Put the settings back; or give the changed pipeline another name and another output topic, and it reads everything by the new "
+            f"settings. If new batches shall follow the new settings beside the old ones: {go_on('adopt_definition')} to record that."
+        )
+        if moved:
+            lines.append(f"After that, `dayfold republish` fills {moved} with the averages so far.")
+        if unfinished is not None:
+            lines.append(
+                f"Batch {unfinished} is unfinished and will be finished by its own settings first. If it was not averaged yet, a run by hand "
+                "with --abandon gives it up, and it is planned by the new ones."
+            )
+        super().__init__("\n".join(lines), ("adopt_definition",))
+
+
 class TooManyRejected(DecisionNeeded):
     """More of a batch was rejected than `limits.max_rejected_fraction` allows; nothing was averaged or published."""
 
@@ -116,7 +140,8 @@ class TooManyRejected(DecisionNeeded):
                     f"batch {batch}: {rejected} of {read} records were rejected ({rejected / read:.2%}, allowed {allowed:.2%})",
                     *reasons,
                     "Nothing was averaged. Look at the rejected rows of the records table, then either accept them for this batch "
-                    "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon.",
+                    "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon; after earlier batches "
+                    "by other settings also with --adopt-definition.",
                 ]
             )
         )

@@ -28,6 +28,7 @@ class Request:
     run_id: str
     accept_loss: bool = False
     adopt_topic: bool = False
+    adopt_definition: bool = False
     abandon: bool = False
     published: bool | None = None
 

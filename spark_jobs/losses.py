@@ -1,4 +1,5 @@
-"""The register of what was lost: every loss that was accepted and every topic that was adopted, straight from the checkpoints.
+"""The register of what operators decided: every loss that was accepted, every topic and every change of the settings that was adopted,
+and averages that were published again, straight from the checkpoints.
 
 Needs no broker: a decision was written down when it was made. What is worked out here is only its shape, one entry a partition.
 """
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spark_jobs.checkpoints import Checkpoint
+from spark_jobs.definition import Change
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,37 @@ class LossEntry:
     cause: str
 
 
+@dataclass(frozen=True)
+class DecisionEntry:
+    """What was decided after `batch`, in words; it gave up no record."""
+
+    at: datetime
+    state: str
+    who: str
+    run_id: str
+    batch: int
+    what: str
+
+
+def decisions_in(rows: Iterable[Checkpoint]) -> tuple[DecisionEntry, ...]:
+    """Changes of the settings that were adopted and averages that were published again, oldest first."""
+    told = ((row, _told(row)) for row in rows)
+    return tuple(DecisionEntry(row.at, row.state, who_decided(row), row.run_id, row.batch, what) for row, what in told if what)
+
+
+def _told(row: Checkpoint) -> str:
+    if row.state == "REDEFINED":
+        lines = [str(Change(**one)) for one in row.details["changes"]]
+        if row.details["confirmed"]:
+            lines.append(f"changes before, from batch {', '.join(map(str, row.details['confirmed']))} on, were meant")
+        return "; ".join(lines)
+    if row.state == "REPUBLISHED":
+        days = row.details["days"]
+        which = f"days {days[0]} to {days[1]}" if days else "all days"
+        return f"{row.details['count']} averages published again to {row.details['output_topic']}, {which}"
+    return ""
+
+
 def losses_in(rows: Iterable[Checkpoint]) -> tuple[LossEntry, ...]:
     """The entries of a log's rows, oldest first."""
     return tuple(entry for row in rows for entry in _entries(row))
@@ -48,7 +81,7 @@ def _entries(row: Checkpoint) -> Iterator[LossEntry]:
 
 def _entry(row: Checkpoint, partition: int, start: int | None, end: int | None, cause: str) -> LossEntry:
     count = None if start is None or end is None else end - start
-    return LossEntry(row.at, row.state, _who(row), row.run_id, row.batch, partition, start, end, count, cause)
+    return LossEntry(row.at, row.state, who_decided(row), row.run_id, row.batch, partition, start, end, count, cause)
 
 
 def _cause(row: Checkpoint) -> str:
@@ -56,7 +89,7 @@ def _cause(row: Checkpoint) -> str:
     return f"first run began at {start}" if start else f"topic created anew, was {row.details.get('before', '-')}"
 
 
-def _who(row: Checkpoint) -> str:
+def who_decided(row: Checkpoint) -> str:
     """Rows of before decisions were signed name nobody."""
     by = row.details.get("by")
     if not by:

@@ -156,6 +156,7 @@ class Plan:
 
     `output_starts` are the ends of the output topic of that id at planning time, from which a lost proof can be found again;
     `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is rejected.
+    The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing in old plans.
     """
 
     batch: int
@@ -167,6 +168,10 @@ class Plan:
     table_ids: Mapping[str, str]
     nonce: str
     keeps_records: bool = True
+    silent: frozenset[str] = frozenset()
+    input_topic: str | None = None
+    output_topic: str | None = None
+    input_start: str | None = None
 
     @property
     def span(self) -> int:

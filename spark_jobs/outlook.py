@@ -30,7 +30,8 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
     kafka = load_kafka_settings(pipeline.kafka, environment)
     with connect(kafka) as broker:
         notes = require_permissions(broker, kafka, pipeline)
-        return replace(planning.preview(broker, pipeline, checkpoints.progress), notes=notes)
+        found = planning.preview(broker, pipeline, checkpoints.progress)
+        return replace(found, notes=(*found.notes, *notes))
 
 
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:

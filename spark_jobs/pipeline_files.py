@@ -38,6 +38,7 @@ def load_pipeline_files(folder: Path, environment: Mapping[str, str]) -> Pipelin
         try:
             pipeline = load_pipeline(path, environment=environment)
             _require_unused(pipeline.name, path, usable)
+            _require_own_output(pipeline, path, usable)
             usable[path] = pipeline
         except ConfigurationError as error:
             problems.append(str(error))
@@ -48,11 +49,23 @@ def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> N
     """Two pipelines of one name would share lock, checkpoints and consumer group, two DAGs of one name cannot be."""
     for other, pipeline in usable.items():
         if pipeline.name == name:
-            raise ConfigurationError(f"{path}: the name {name} belongs to {other} already; give this pipeline another one")
+            raise ConfigurationError(
+                f"{path}: the name {name} belongs to {other} already; give this pipeline another name and another output topic"
+            )
         if pipeline.name in _beside(name) or name in _beside(pipeline.name):
             raise ConfigurationError(
                 f"{path}: the names {name} and {pipeline.name} (of {other}) are those of a pipeline and of a DAG beside it; "
                 "give this pipeline another one"
+            )
+
+
+def _require_own_output(pipeline: Pipeline, path: Path, usable: Mapping[Path, Pipeline]) -> None:
+    """Two pipelines number their revisions apart, so readers of one topic could not tell which of two averages is the newer one."""
+    for other, usual in usable.items():
+        if (usual.kafka, usual.output.topic) == (pipeline.kafka, pipeline.output.topic):
+            raise ConfigurationError(
+                f"{path}: the output topic {pipeline.output.topic} belongs to {usual.name} (of {other}) already; give this pipeline "
+                "another one"
             )
 
 

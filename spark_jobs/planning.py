@@ -9,16 +9,19 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from spark_jobs import watch
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
+from spark_jobs.definition import defined_by, silent_bounds
 from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, TransactionOpen, go_on
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
+from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.publication import proven_batch
+from spark_jobs.redefinition import current_definition, require_same_definition, start_note
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,9 @@ def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
 
 
 def warn_early(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, now: datetime) -> None:
-    """Log what no run can help but an operator can: a transaction that hangs, unread records that expire soon."""
+    """Log what no run can help but an operator can: a setting without effect, a transaction that hangs, records that expire soon."""
+    if note := start_note(pipeline, progress):
+        log.warning("%s", note)
     for held in watch.held_back(broker, topic):
         log.warning("%s", held.sentence(topic.name, now))
     starts = find_starts(broker, pipeline, reading_from(pipeline, progress), topic)
@@ -80,8 +85,15 @@ def first_starts(broker: Broker, pipeline: Pipeline, topic: Topic) -> Mapping[in
 
 
 def require_same_topic(progress: Progress, topic: Topic) -> None:
-    """Raise `TopicRecreated` if the stored offsets belong to another topic of the same name."""
+    """Raise if the stored offsets belong to another topic, `TopicRecreated` if that had the same name."""
     if progress.topic_id not in (None, topic.id):
+        if progress.input_topic not in (None, topic.name):
+            raise DecisionNeeded(
+                f"input.topic is {topic.name}, but the stored offsets are of {progress.input_topic}, which was read so far. Put the setting "
+                f"back; or give the pipeline another name and another output topic. {go_on('adopt_topic')} to go on with {topic.name}, "
+                "from its beginning, in the same tables.",
+                ("adopt_topic",),
+            )
         raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)
     vanished = vanished_partitions(progress.ends, topic.partitions)
     if vanished:
@@ -132,7 +144,7 @@ def require_tables_not_behind(
         raise DecisionNeeded(
             f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below {pipeline.lake} "
             f"end at batch {progress.last_batch}: the tables were deleted or an older copy was restored. Bring back the newest "
-            "copy; or, to begin anew, give the pipeline another name."
+            "copy; or, to begin anew, give the pipeline another name and another output topic."
         )
 
 
@@ -148,6 +160,10 @@ def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tu
         table_ids={},
         nonce=secrets.token_hex(8),
         keeps_records=pipeline.records,
+        silent=silent_bounds(pipeline.input.time),
+        input_topic=topics.input.name,
+        output_topic=topics.output.name,
+        input_start=str(pipeline.input.start) if progress.is_first_run else progress.input_start,
     )
 
 
@@ -170,7 +186,7 @@ class PartitionPreview:
 class Preview:
     """What the next run would do, found without writing anything.
 
-    `problems` are what an operator has to decide first, `notes` what cannot be known before a run.
+    `problems` are what an operator has to decide first, `notes` what he should know, such as what cannot be known before a run.
     """
 
     batch: int
@@ -194,7 +210,9 @@ class Preview:
 def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     """The next run's work as it stands now."""
     topics = look_at_topics(broker, pipeline)
-    problems = find_problems(broker, pipeline, progress, topics.input)
+    require_own_output(broker, pipeline.name, topics.output)
+    problems = find_problems(broker, pipeline, progress, topics)
+    note = start_note(pipeline, progress)
     starts = find_starts(broker, pipeline, progress, topics.input)
     unfinished = {one.partition: one for one in progress.unfinished.ranges} if progress.unfinished else {}
     return Preview(
@@ -212,25 +230,32 @@ def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
             for one in topics.input.partitions
         ),
         problems=problems,
+        notes=(note,) if note else (),
     )
 
 
-def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> tuple[DecisionNeeded, ...]:
+def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> tuple[DecisionNeeded, ...]:
     """Every check that would stop the next run, as the error it would stop with."""
-    return tuple(_problems(broker, pipeline, progress, topic))
+    return tuple(_problems(broker, pipeline, progress, topics))
 
 
-def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> Iterator[DecisionNeeded]:
+def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> Iterator[DecisionNeeded]:
+    topic = topics.input
     yield from _raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topic))
     plan = progress.unfinished
-    if plan is not None and not is_read(pipeline, progress):
-        hindered = list(_raised(lambda: require_still_there(plan, topic)))
+    if plan is not None:
+        hindered = list(_raised(lambda: require_planned_output(broker, plan, topics.output.name)))
+        if not is_read(pipeline, progress):
+            hindered += _raised(lambda: require_still_there(plan, topic))
         yield from hindered
         if hindered:
             return
     following = after_unfinished(progress)
     recreated = list(_raised(lambda: require_same_topic(following, topic)))
     yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(following, topic)))
+    now = current_definition(pipeline, topics.output, datetime.now(UTC))
+    unfinished = plan.batch if plan else None
+    yield from _raised(lambda: require_same_definition(pipeline, following, now, unfinished=unfinished))
 
 
 def _require_tables_not_behind_yet(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
@@ -263,7 +288,9 @@ def is_read(pipeline: Pipeline, progress: Progress) -> bool:
 def after_unfinished(progress: Progress) -> Progress:
     """Progress once the unfinished batch has been finished, which is what the next run does first."""
     plan = progress.unfinished
-    return replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, unfinished=None) if plan else progress
+    if plan is None:
+        return progress
+    return replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, unfinished=None, definition=defined_by(plan))
 
 
 def reading_from(pipeline: Pipeline, progress: Progress) -> Progress:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Group
 
-from spark_jobs.losses import LossEntry
+from spark_jobs.losses import DecisionEntry, LossEntry
 from spark_jobs.plain_tables import number, numbers, plain_table, texts
 from spark_jobs.planning import Preview
 from spark_jobs.status import PartitionStatus, Status
@@ -23,6 +23,7 @@ def plan_report(found: Preview) -> dict[str, Any]:
         "count": found.count,
         "partitions": [{**asdict(one), "count": one.count} for one in found.partitions],
         "problems": [str(problem) for problem in found.problems],
+        "notes": list(found.notes),
     }
 
 
@@ -56,6 +57,7 @@ def status_report(status: Status) -> dict[str, Any]:
         },
         "partitions": [_partition_report(one) for one in status.partitions],
         "problems": [str(problem) for problem in status.problems],
+        "notes": list(status.notes),
     }
 
 
@@ -113,6 +115,7 @@ def status_notes(status: Status) -> tuple[str, ...]:
 
 
 def _notes(status: Status) -> Iterator[str]:
+    yield from status.notes
     for one in status.partitions:
         if one.verdict.sentence:
             yield f"partition {one.partition}: {one.verdict.sentence}"
@@ -139,9 +142,10 @@ def _headline(status: Status) -> Iterator[str]:
         yield f"running now: {status.owner}"
 
 
-def losses_report(entries: Iterable[LossEntry]) -> dict[str, Any]:
+def losses_report(entries: Iterable[LossEntry], decisions: Iterable[DecisionEntry]) -> dict[str, Any]:
     """The register of losses as plain values; `to` is the first offset that was not given up."""
-    return {"losses": [{_JSON_NAMES.get(name, name): value for name, value in asdict(one).items()} for one in entries]}
+    losses = [{_JSON_NAMES.get(name, name): value for name, value in asdict(one).items()} for one in entries]
+    return {"losses": losses, "decisions": [asdict(one) for one in decisions]}
 
 
 _JSON_NAMES = {"start": "from", "end": "to"}
@@ -164,3 +168,10 @@ def losses_table(pipeline: str, entries: Sequence[LossEntry]) -> Group:
         for one in entries
     )
     return plain_table(f"{pipeline}: {what}", columns, rows)
+
+
+def decisions_table(pipeline: str, entries: Sequence[DecisionEntry]) -> Group:
+    """What was decided and gave up nothing, for a terminal."""
+    columns = (*texts("when", "who", "run"), *numbers("after batch"), *texts("what"))
+    rows = ((in_utc(one.at), one.who, one.run_id, number(one.batch), one.what) for one in entries)
+    return plain_table(f"{pipeline}: changed settings adopted and averages published again", columns, rows)

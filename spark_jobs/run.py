@@ -20,6 +20,7 @@ from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.lock import hold_lock
 from spark_jobs.offsets import Plan, plan_ranges, total_span
+from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import Publisher
 
@@ -42,6 +43,7 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         job = Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
         fault("after:checkpoints_read")
         topics = planning.look_at_topics(broker, pipeline)
+        require_own_output(broker, pipeline.name, topics.output)
         require_tables_not_behind(job, topics)
         table_health.require_whole(lake, job.checkpoints)
         planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, now())
@@ -78,6 +80,7 @@ def require_tables_not_behind(job: Job, topics: planning.Topics) -> None:
 def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
     """S1 and S2: the next batch, stored; None if the run's ends are reached and nothing was written."""
     decisions.settle_topic(job, topics.input)
+    decisions.settle_definition(job, topics.output)
     progress = job.checkpoints.progress
     starts = planning.find_starts(job.broker, job.pipeline, progress, topics.input)
     ranges = plan_ranges(starts, topics.ends, job.pipeline.limits.max_records_per_batch)
@@ -90,6 +93,7 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
 
 def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
+    require_planned_output(job.broker, plan, topics.output.name)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)

@@ -17,6 +17,7 @@ from spark_jobs.group_drift import look_at_group
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
 from spark_jobs.offsets import Topic, lag_of
+from spark_jobs.redefinition import start_note
 from spark_jobs.watch import Expiry, HeldBack, Retention
 
 
@@ -42,7 +43,8 @@ class PartitionStatus:
 @dataclass(frozen=True)
 class Status:
     """Where a pipeline stands. `last_batch` is the last one planned, whatever became of it; `last_done` is None before the first batch;
-    `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides.
+    `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides, `notes`
+    what he should know.
     """
 
     pipeline: str
@@ -55,6 +57,7 @@ class Status:
     retention: Retention
     partitions: tuple[PartitionStatus, ...]
     problems: tuple[DecisionNeeded, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def age_seconds(self) -> float | None:
@@ -70,7 +73,8 @@ class Status:
 def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     """The status as of `now`."""
     progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
-    topic = planning.look_at_topics(broker, pipeline).input
+    topics = planning.look_at_topics(broker, pipeline)
+    topic, note = topics.input, start_note(pipeline, progress)
     retention = watch.read_retention(broker, topic.name)
     return Status(
         pipeline=pipeline.name,
@@ -82,7 +86,8 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         owner=lock_owner(pipeline.lock),
         retention=retention,
         partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),
-        problems=planning.find_problems(broker, pipeline, progress, topic),
+        problems=planning.find_problems(broker, pipeline, progress, topics),
+        notes=(note,) if note else (),
     )
 
 

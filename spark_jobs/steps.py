@@ -36,15 +36,16 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
 
     Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated.
     """
-    question = Question(job.pipeline.name, job.pipeline.input.topic, job.pipeline.output.topic, job.request.published)
+    # By the plan's own words, whatever the settings have become since; old plans do not name their topics.
+    input_topic, output_topic = plan.input_topic or job.pipeline.input.topic, plan.output_topic or job.pipeline.output.topic
+    question = Question(job.pipeline.name, input_topic, output_topic, job.request.published)
     if is_published(job.broker, plan, question):
         log.info("publish  batch %d was published already", plan.batch)
         return len(rows)
-    value_field = job.pipeline.input.value.field
     ordered = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
-    records = (output_record(row, pipeline=job.pipeline.name, value_field=value_field) for row in ordered)
-    offsets = group_offsets(job.pipeline.input.topic, plan.batch, plan.ranges)
-    return publisher.publish(job.pipeline.output.topic, records, offsets)
+    records = (output_record(row, pipeline=job.pipeline.name, value_field=plan.rules.value_field) for row in ordered)
+    offsets = group_offsets(input_topic, plan.batch, plan.ranges)
+    return publisher.publish(output_topic, records, offsets)
 
 
 def finish(job: Job, plan: Plan, tally: Tally, published: int) -> Checkpoint:

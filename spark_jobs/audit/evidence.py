@@ -49,6 +49,8 @@ def read_evidence(broker: Broker, pipeline: Pipeline, lake: Lake, findings: Find
     contributions = _small_table(lake, CONTRIBUTIONS, findings)
     output = read_output(broker, pipeline)
     later = findings.attempt(CHECKPOINTS, lambda: stored_ledger(lake)) or ledger
+    # Of while this was read, as the batches that are new by now.
+    ledger.republished |= later.republished
     known = Known(ledger, frozenset(later.batches) - frozenset(ledger.batches), counts.pruned if counts else 0)
     return Evidence(known, topic, group, output, counts.found if counts else None, averages, contributions)
 

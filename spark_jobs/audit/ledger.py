@@ -11,9 +11,15 @@ from typing import Literal
 
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.checkpoints import Checkpoint, Counts
+from spark_jobs.definition import changes_output
 from spark_jobs.offsets import OffsetRange, ends_of
+from spark_jobs.redefinition import Redefinition, redefinitions
 
 WHERE = "table checkpoints"
+MIXED = (
+    "If the averages from there on are not comparable with those before, read everything anew, as another pipeline with another output topic; "
+    "if they are, run once with --adopt-definition, which records that."
+)
 
 End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 """How a batch ended; OPEN is the one that the next run resumes, UNTOLD one whose end is missing in the log."""
@@ -48,7 +54,9 @@ class Batch:
 
 @dataclass
 class Ledger:
-    """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since."""
+    """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since;
+    `redefined` is where other settings begin, `republished` the times of averages that were published once more.
+    """
 
     batches: dict[int, Batch] = field(default_factory=dict)
     ends: dict[int, int] = field(default_factory=dict)
@@ -57,6 +65,8 @@ class Ledger:
     last_done: int = 0
     topic_id: str | None = None
     table_ids: Mapping[str, str] = field(default_factory=dict)
+    redefined: tuple[Redefinition, ...] = ()
+    republished: set[str] = field(default_factory=set)
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -66,6 +76,11 @@ class Ledger:
     @property
     def settled(self) -> list[Batch]:
         return [one for _, one in sorted(self.batches.items()) if one.settled]
+
+    def went_elsewhere(self, batch: int, output_topic_id: str) -> bool:
+        """Whether an operator decided after the batch that averages go to this topic from then on: its own went to another one."""
+        moved = [one for one in self.redefined if one.decided and changes_output(one.changes)]
+        return bool(moved) and batch < moved[-1].batch and moved[-1].output_topic_id == output_topic_id
 
     def complain(self, what: str, partition: int | None = None) -> None:
         self.differences.append(difference(WHERE, what, partition=partition))
@@ -82,13 +97,27 @@ def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_seque
         "ABANDONED": _abandoned,
         "LOSS": _loss,
         "ADOPTED": _adopted,
+        "REDEFINED": _redefined,
+        "REPUBLISHED": _republished,
     }
+    rows = list(rows)
     for row in rows:
         try:
             steps[row.state](ledger, row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             ledger.complain(f"the {row.state} row of batch {row.batch} does not hold what such a row holds ({error!r})")
+    _compare_definitions(ledger, rows)
     return ledger
+
+
+def _compare_definitions(ledger: Ledger, rows: Iterable[Checkpoint]) -> None:
+    try:
+        ledger.redefined = redefinitions(rows)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        ledger.complain(f"the settings of its batches cannot be compared ({error!r})")
+    for one in ledger.redefined:
+        if not one.decided:
+            ledger.differences.append(difference(WHERE, f"{one}, which nobody decided", MIXED))
 
 
 def _require_no_holes(ledger: Ledger, sequences: list[int], last_sequence: int) -> None:
@@ -209,3 +238,12 @@ def _truncate(ledger: Ledger, number: int, end: int) -> None:
 
 def _adopted(ledger: Ledger, row: Checkpoint) -> None:
     ledger.topic_id, ledger.ends, ledger.group = row.topic_id, ends_of(row.ranges), {}
+
+
+def _redefined(ledger: Ledger, row: Checkpoint) -> None:
+    if ledger.open is not None:
+        ledger.complain(f"other settings were decided for batch {row.batch + 1} while batch {ledger.open.number} was unfinished")
+
+
+def _republished(ledger: Ledger, row: Checkpoint) -> None:
+    ledger.republished.add(str(row.details["republished"]))

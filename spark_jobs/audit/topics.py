@@ -17,7 +17,7 @@ from spark_jobs.audit.tables import Day, Known, Published, Revision
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
 from spark_jobs.offsets import Topic
-from spark_jobs.publication import proven_batch
+from spark_jobs.publication import REPUBLISHED, proven_batch
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
 STRANGE = "Tell the topic's readers, and find out who else writes to it; only this pipeline may."
@@ -33,11 +33,14 @@ PublishedKey = tuple[int, date, int]
 
 @dataclass
 class Output:
-    """The output topic as it was read; `foreign` counts records without the pipeline's header."""
+    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that, and `foreign`
+    counts records without the pipeline's header.
+    """
 
     topic: Topic
     compacted: bool | None
     records: list[Published] = field(default_factory=list)
+    republished: list[tuple[Published, str]] = field(default_factory=list)
     foreign: int = 0
     unreadable: list[str] = field(default_factory=list)
 
@@ -64,9 +67,17 @@ def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
         output.foreign += 1
         return
     try:
-        output.records.append(_published(message, headers))
+        one = _published(message, headers)
+        if REPUBLISHED in headers:
+            output.republished.append((one, _text(headers[REPUBLISHED])))
+        else:
+            output.records.append(one)
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         output.unreadable.append(f"offset {message.offset()} of partition {message.partition()} cannot be understood ({error!r})")
+
+
+def _text(header: str | bytes | None) -> str:
+    return header.decode() if isinstance(header, bytes) else str(header)
 
 
 def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> Published:
@@ -111,10 +122,25 @@ def check_output(output: Output, wanted: Wanted) -> Iterator[Difference]:
             newest[one.partition] = one.batch
         if key in wanted.revisions:
             seen.setdefault(key, one)
+    yield from _check_republished(output, wanted)
     missing = [key for key in _must_be_seen(output, wanted, seen) if key not in seen]
     for number, day, batch in sorted(missing, key=str):
         told = f"the average of {day} of batch {batch} is missing on partition {number}"
         yield difference(output.place, told, MISSING, number)
+
+
+def _check_republished(output: Output, wanted: Wanted) -> Iterator[Difference]:
+    """What was published once more is a revision that contributions add up to, and the checkpoints know of it; its order proves nothing."""
+    for one, when in output.republished:
+        here = wanted.revisions.get((one.partition, one.day, one.batch))
+        told = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}, published again at {when},"
+        if one.partition in wanted.skipped or not wanted.known.settled(one.batch):
+            continue
+        if here is None or not one.says(here):
+            what = "is not in contributions" if here is None else _values(one, here)
+            yield difference(output.place, f"{told} {what}", STRANGE, one.partition)
+        elif when not in wanted.known.ledger.republished:
+            yield difference(output.place, f"{told} is in no row of the checkpoints", STRANGE, one.partition)
 
 
 def _judge(place: str, one: Published, wanted: Wanted, before: Published | None, newest: int) -> Difference | None:
@@ -170,15 +196,17 @@ def _must_be_seen(output: Output, wanted: Wanted, seen: Mapping[PublishedKey, Pu
 
 
 def required(output: Output, wanted: Wanted) -> Iterator[PublishedKey]:
-    """Revisions that were published; where the topic is compacted, or may be, only the newest of each day."""
+    """Revisions that were published here; where the topic is compacted, or may be, only the newest of each day."""
+    elsewhere = {batch for _, _, batch in wanted.revisions if wanted.known.ledger.went_elsewhere(batch, output.topic.id)}
     newest: dict[Day, int] = {}
     for number, day, batch in wanted.revisions:
-        if wanted.known.settled(batch) and number not in wanted.skipped:
+        if wanted.known.settled(batch) and number not in wanted.skipped and batch not in elsewhere:
             newest[number, day] = max(batch, newest.get((number, day), 0))
     for number, day, batch in wanted.revisions:
         if (
             (number, day) in newest
             and wanted.known.settled(batch)
+            and batch not in elsewhere
             and (output.compacted is False or batch == newest[number, day])
         ):
             yield number, day, batch

@@ -9,13 +9,13 @@ from airflow.sdk import Param
 from spark_jobs.config import Limits, Pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
 
-NAMES = ("max_records_per_batch", "accept_loss", "adopt_topic")
+NAMES = ("max_records_per_batch", "accept_loss", "adopt_topic", "adopt_definition")
 """Of all parameters, in the order of the form."""
 
 
 def params_of(pipeline: Pipeline) -> dict[str, Param]:
     """The parameters of a pipeline's DAG; their descriptions name the values that hold where nothing is asked."""
-    return dict(zip(NAMES, (_max_records(pipeline.limits), _ACCEPT_LOSS, _ADOPT_TOPIC), strict=True))
+    return dict(zip(NAMES, (_max_records(pipeline.limits), _ACCEPT_LOSS, _ADOPT_TOPIC, _ADOPT_DEFINITION), strict=True))
 
 
 def _max_records(limits: Limits) -> Param:
@@ -44,11 +44,20 @@ _ADOPT_TOPIC = Param(
     description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
 )
 
+_ADOPT_DEFINITION = Param(
+    False,
+    type="boolean",
+    title="Adopt changed settings",
+    description="Record in the checkpoints that batches from now on follow the changed settings of fields, formats, plausible times or the "
+    "output topic, beside those so far.",
+)
+
 ARGUMENTS = [
     "--run-id={{ run_id }}",
     "{{ '--set=limits.max_records_per_batch=%d' % params.max_records_per_batch if params.max_records_per_batch }}",
     "{{ '--accept-loss' if params.accept_loss }}",
     "{{ '--adopt-topic' if params.adopt_topic }}",
+    "{{ '--adopt-definition' if params.adopt_definition }}",
 ]
 """Of the job, as templates; those that come out empty are left out."""
 

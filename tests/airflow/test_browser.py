@@ -92,11 +92,12 @@ def test_the_form_has_titles_descriptions_and_defaults(seen: Seen) -> None:
     browser = seen.browser
     open_form(browser)
     form = browser.find("[data-testid=config-form]").text
-    places = [form.index(words) for words in ("Most records per batch", "Accept lost records", "Adopt a topic created anew")]
+    titles = ("Most records per batch", "Accept lost records", "Adopt a topic created anew", "Adopt changed settings")
+    places = [form.index(words) for words in titles]
     assert places == sorted(places)
     assert "Empty: 20,000,000, as the pipeline file has it in limits.max_records_per_batch." in form
     assert browser.find(FIELD).get_attribute("value") == ""
-    for switch in ("accept_loss", "adopt_topic"):
+    for switch in ("accept_loss", "adopt_topic", "adopt_definition"):
         assert not browser.driver.find_element("name", f"element_{switch}").is_selected()
     browser.shoot("form", 1024, 600)
 

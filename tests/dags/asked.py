@@ -11,7 +11,12 @@ from spark_jobs.submit import PROJECT
 
 Facts = Mapping[str, Any]
 
-NO_PARAMS: Mapping[str, Any] = {"max_records_per_batch": None, "accept_loss": False, "adopt_topic": False}
+NO_PARAMS: Mapping[str, Any] = {
+    "max_records_per_batch": None,
+    "accept_loss": False,
+    "adopt_topic": False,
+    "adopt_definition": False,
+}
 TRIED_AGAIN, FAILED = "AirflowException", "AirflowFailException"
 REFUSED = [
     ("max_records_per_batch", "many"),
@@ -20,7 +25,11 @@ REFUSED = [
     ("accept_loss", "yes"),
     ("adopt_topic", 1),
 ]
-ACCEPTED = [("max_records_per_batch", 5), ("max_records_per_batch", None), ("accept_loss", True), ("adopt_topic", True)]
+ACCEPTED = [
+    ("max_records_per_batch", 5),
+    ("max_records_per_batch", None),
+    *((name, True) for name in ("accept_loss", "adopt_topic", "adopt_definition")),
+]
 CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75": TRIED_AGAIN, "76": FAILED, "78": FAILED} | {
     "137": TRIED_AGAIN,
     "killed": TRIED_AGAIN,
@@ -81,7 +90,11 @@ def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
 
     return {
         **{code: case(code, LOCAL, code) for code in CODES},
-        "params": case("params", LOCAL, params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True})
+        "params": case(
+            "params",
+            LOCAL,
+            params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True, "adopt_definition": True},
+        )
         | {"user": "anna"},
         "yarn": case("yarn", connection(host="yarn")),
         "no connection": case("no connection", None),

@@ -86,7 +86,8 @@ def test_the_job_gets_the_run_id_and_what_was_asked_at_trigger_time(facts: Facts
     assert facts["submit"]["params"]["error"] is None
     config, *arguments = job_arguments(notes / "params")
     assert Path(config.removeprefix("--config=")).name == "daily_voltage.yaml"
-    assert arguments == ["--run-id=manual__1", "--set=limits.max_records_per_batch=7", "--accept-loss", "--adopt-topic"]
+    decisions = ["--accept-loss", "--adopt-topic", "--adopt-definition"]
+    assert arguments == ["--run-id=manual__1", "--set=limits.max_records_per_batch=7", *decisions]
 
 
 @pytest.mark.group("AF")
@@ -207,5 +208,7 @@ def test_a_parameter_that_nobody_knows_fails_the_run_and_names_the_nearest(facts
     assert refused["error"] == FAILED
     assert refused["text"] == "the parameter accept_los is unknown; did you mean accept_loss?"
     strange = facts["unknown params"]["strange"]
-    assert strange["text"] == ("the parameter colour is unknown; known are max_records_per_batch, accept_loss, adopt_topic")
+    assert strange["text"] == (
+        "the parameter colour is unknown; known are max_records_per_batch, accept_loss, adopt_topic, adopt_definition"
+    )
     assert facts["unknown params"]["known"]["error"] is facts["unknown params"]["none"]["error"] is None

@@ -221,4 +221,22 @@ DEFECTS = (
         (("full=work.unfinished is None)", "full=True)"),),
         ("tests/unit/test_maintenance.py", "-k", "frozen_run_may_still_commit"),
     ),
+    Defect(
+        "a changed definition is not noticed",
+        "spark_jobs/redefinition.py",
+        (("return changes(progress.definition, now) if progress.definition else ()", "return ()"),),
+        ("tests/faults/test_redefinitions.py", "-k", "another_field or finished_where"),
+    ),
+    Defect(
+        "an output topic may serve two pipelines",
+        "spark_jobs/output_owner.py",
+        (("return owners - {pipeline}", "return owners - owners"),),
+        ("tests/faults/test_redefinitions.py", "-k", "share_an_output_topic"),
+    ),
+    Defect(
+        "averages are published again while a batch is unfinished",
+        "spark_jobs/republish.py",
+        (("if progress.unfinished is not None:", "if progress.unfinished is progress:"),),
+        ("tests/faults/test_republish.py", "-k", "waits_for_an_unfinished_batch"),
+    ),
 )

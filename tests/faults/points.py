@@ -46,6 +46,11 @@ AFTER_THE_PLAN = list(RUN)[list(RUN).index("after:plan_commit") :]
 AVERAGES_ONLY = {"before:counted_commit": ["K27"], "after:counted_commit": ["K28"]}
 """What only a batch passes that keeps no records, between `after:records_commit` and `before:contributions_commit`."""
 
+REPUBLISH = ("before:republish_lock", "after:republish_fence", "after:republish_row")
+"""Before the points of the transaction, which it shares with a run."""
+
+REDEFINE = ("after:redefined",)
+
 ABANDON = ("before:abandon_delete", "after:abandon_delete")
 
 MAINTENANCE = (
@@ -66,7 +71,7 @@ MAINTENANCE = (
     ),
 )
 
-ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *MAINTENANCE)
+ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *MAINTENANCE)
 
 
 def in_source(folder: Path = SOURCE) -> set[str]:

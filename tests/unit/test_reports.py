@@ -73,7 +73,7 @@ def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
     entry = LossEntry(NOW, "LOSS", "anna (airflow@edge)", "manual__1", 12, 3, 100, 250, 150, "retention")
     line = next(line for line in text_of(losses_table("daily_voltage", [entry])).splitlines() if "LOSS" in line)
     assert line.split()[-6:] == ["12", "3", "100", "250", "150", "retention"]
-    (listed,) = losses_report([entry])["losses"]
+    (listed,) = losses_report([entry], [])["losses"]
     assert (listed["from"], listed["to"], listed["who"]) == (100, 250, "anna (airflow@edge)")
 
 

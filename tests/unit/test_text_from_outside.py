@@ -19,11 +19,11 @@ from spark_jobs.drift import Verdict
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.lock import hold_lock, lock_owner
 from spark_jobs.log_lines import PlainLines
-from spark_jobs.losses import LossEntry
+from spark_jobs.losses import DecisionEntry, LossEntry
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.planning import PartitionPreview, Preview
-from spark_jobs.reports import losses_report, losses_table, plan_table, status_report, status_table
+from spark_jobs.reports import decisions_table, losses_report, losses_table, plan_table, status_report, status_table
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import UNKNOWN
 from spark_jobs.wording import printable
@@ -47,6 +47,7 @@ TABLES: dict[str, Callable[[str], RenderableType]] = {
     "status": lambda text: status_table(nasty(text)),
     "plan": lambda text: plan_table(text, Preview(1, False, True, (PartitionPreview(0, 0, 9, True, 0),), ())),
     "losses": lambda text: losses_table("p", [LossEntry(NOW, "LOSS", text, text, 12, 3, 100, 250, 150, text)]),
+    "decisions": lambda text: decisions_table("p", [DecisionEntry(NOW, "REDEFINED", text, text, 12, text)]),
     "audit": lambda text: audit_table(audited(text)),
     "maintain": lambda text: maintenance_table(Maintenance(text, False, None, None, ())),
     "demo": lambda text: on_terminal(Sheet(text, (text,), [(text,)], frozenset({text}))),
@@ -67,9 +68,14 @@ def test_tables_show_it_as_text(table: Callable[[str], RenderableType], text: st
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_json_has_it_exactly_as_it_was_written(text: str) -> None:
     entry = LossEntry(NOW, "LOSS", text, text, 12, 3, 100, 250, 150, text)
-    reports = {"losses": losses_report([entry]), "status": status_report(nasty(text)), "audit": audit_report(audited(text))}
+    decided = DecisionEntry(NOW, "REDEFINED", text, text, 12, text)
+    reports = {
+        "losses": losses_report([entry], [decided]),
+        "status": status_report(nasty(text)),
+        "audit": audit_report(audited(text)),
+    }
     back = json.loads(json.dumps(reports, indent=2, default=str).encode())
-    assert back["losses"]["losses"][0]["run_id"] == text
+    assert back["losses"]["losses"][0]["run_id"] == back["losses"]["decisions"][0]["what"] == text
     assert (back["status"]["topic"], back["status"]["owner"]) == (text, f"run {text}")
     assert (back["audit"]["owner"], back["audit"]["differences"][0]["sentence"]) == (f"run {text}", text)
 

@@ -1,0 +1,138 @@
+"""What decides which averages a pipeline makes, as a value: stored in every plan, compared before every plan.
+
+Two definitions differ where they could make another average of the same message, or put it in another place. What cannot change a
+result (limits, alerts, where records are kept) is no part of it. Plain comparison; knows no client, no table and no clock.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from spark_jobs.config import ParsingRules, TimeSettings
+from spark_jobs.offsets import Plan, Topic
+
+SETTINGS: Mapping[str, str] = {
+    "time_field": "input.time.field",
+    "time_format": "input.time.format",
+    "timezone": "input.time.timezone",
+    "earliest": "input.time.earliest",
+    "latest": "input.time.latest",
+    "value_field": "input.value.field",
+    "precision": "input.value.type",
+    "scale": "input.value.type",
+    "excess_digits": "input.value.excess_digits",
+}
+"""The setting that each rule comes from; a rule without one is compared under its own name."""
+
+OUTPUT = "output.topic"
+
+BOUNDS = ("earliest", "latest")
+"""Rules that the program fills in where the settings are silent: `latest` moves with the clock, `earliest` with the program's version."""
+
+EARLIEST_AT_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+PLANNING_SECONDS = 3600
+"""How long after its rules were made an old plan may have been stored, which does not say what the settings were silent about."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The rules that messages are read by, and where averages go. `silent` are the bounds that the settings leave to the program.
+
+    A topic that was created anew is another one, so its id counts. `output_topic` is None in rows of before its name was stored.
+    """
+
+    rules: ParsingRules
+    silent: frozenset[str]
+    output_topic_id: str
+    output_topic: str | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting that batches so far did not have: `before` is theirs, `now` the other one."""
+
+    setting: str
+    before: str
+    now: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.before} so far, {self.now} now"
+
+
+def silent_bounds(time: TimeSettings) -> frozenset[str]:
+    """The bounds of plausible times that these settings leave to the program."""
+    return frozenset(name for name in BOUNDS if name not in time.model_fields_set or getattr(time, name) is None)
+
+
+def defined_by(plan: Plan) -> Definition:
+    """What a plan's batch follows."""
+    return Definition(plan.rules, plan.silent, plan.output_topic_id, plan.output_topic)
+
+
+def defined_now(rules: ParsingRules, silent: frozenset[str], output: Topic) -> Definition:
+    """What a batch would follow that was planned now."""
+    return Definition(rules, silent, output.id, output.name)
+
+
+def silent_of_old(rules: ParsingRules, stored_at: datetime) -> frozenset[str]:
+    """What the settings were silent about when a plan was made that does not say it, as far as its own values tell."""
+    ahead = stored_at + timedelta(days=1) - rules.latest
+    at_default = {"earliest": rules.earliest == EARLIEST_AT_FIRST, "latest": 0 <= ahead.total_seconds() <= PLANNING_SECONDS}
+    return frozenset(name for name in BOUNDS if at_default[name])
+
+
+def changes(before: Definition, now: Definition) -> tuple[Change, ...]:
+    """Every difference between two definitions, by the names of the settings."""
+    return (*_changed_rules(before, now), *_changed_output(before, now))
+
+
+def _changed_rules(before: Definition, now: Definition) -> Iterator[Change]:
+    found: dict[str, Change] = {}
+    for name in ParsingRules.model_fields:
+        values = [getattr(one.rules, name) for one in (before, now)]
+        if values[0] != values[1] and not (name in before.silent and name in now.silent):
+            setting = SETTINGS.get(name, name)
+            found[setting] = Change(setting, *(_shown(one, name) for one in (before, now)))
+    yield from found.values()
+
+
+def _shown(definition: Definition, name: str) -> str:
+    if name in definition.silent:
+        return "the default"
+    if SETTINGS.get(name) == "input.value.type":
+        return f"decimal({definition.rules.precision},{definition.rules.scale})"
+    value = getattr(definition.rules, name)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _changed_output(before: Definition, now: Definition) -> Iterator[Change]:
+    if before.output_topic_id != now.output_topic_id:
+        anew = " and created anew" if before.output_topic == now.output_topic else ""
+        yield Change(OUTPUT, _topic(before), _topic(now) + anew)
+
+
+def _topic(definition: Definition) -> str:
+    return f"{definition.output_topic or 'a topic'} with the topic id {definition.output_topic_id}"
+
+
+def changes_output(found: Iterable[Change]) -> bool:
+    """Whether averages go to another topic than before, which holds none of those so far."""
+    return any(one.setting == OUTPUT for one in found)
+
+
+def to_details(definition: Definition) -> dict[str, Any]:
+    """The definition as a row of the checkpoints holds it."""
+    return {
+        "rules": definition.rules.model_dump(mode="json"),
+        "silent": sorted(definition.silent),
+        "output_topic_id": definition.output_topic_id,
+        "output_topic": definition.output_topic,
+    }
+
+
+def from_details(details: Mapping[str, Any], stored_at: datetime) -> Definition:
+    """The definition of a row; rows of before some of it was stored are read for what they do say."""
+    rules = ParsingRules.model_validate(details["rules"])
+    silent = frozenset(details["silent"]) if "silent" in details else silent_of_old(rules, stored_at)
+    return Definition(rules, silent, details["output_topic_id"], details.get("output_topic"))

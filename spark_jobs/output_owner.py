@@ -1,0 +1,55 @@
+"""Output topics before anything is planned: whose averages stand there, and whether the one that a batch was planned for is there.
+
+Each record names its pipeline, and no topic serves two:
+readers keep the highest revision of a key, and two pipelines number their revisions apart. Looks at the newest records of each partition
+alone, so it costs the same however much there is; it needs Read on the topic, and without that nothing is known.
+"""
+
+import logging
+
+from spark_jobs.broker import Broker
+from spark_jobs.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.offsets import Plan, Topic
+
+log = logging.getLogger(__name__)
+
+NEWEST = 10
+"""Offsets at the end of each partition that are looked at; some of them are transaction markers."""
+
+
+def require_own_output(broker: Broker, pipeline: str, output: Topic) -> None:
+    """Raise `ConfigurationError` if another pipeline has published to the topic lately."""
+    try:
+        others = other_owners(broker, pipeline, output)
+    except ConfigurationError as error:
+        log.warning("whether another pipeline publishes to %s is not known: %s", output.name, error)
+        return
+    if others:
+        raise ConfigurationError(
+            f"{output.name} holds averages of the pipeline {', '.join(sorted(others))}; give {pipeline} another output topic "
+            "(output.topic): no topic can serve two pipelines, whose revisions readers could not tell apart. If the other one is gone for "
+            "good, delete the topic and create it again"
+        )
+
+
+def other_owners(broker: Broker, pipeline: str, output: Topic) -> set[str]:
+    """Other pipelines that the newest records of each partition name."""
+    starts = {one.number: max(one.low, one.stable - NEWEST) for one in output.partitions}
+    ends = {one.number: one.stable for one in output.partitions}
+    named = (dict(message.headers() or []).get("pipeline") for message in broker.scan(output.name, starts, ends))
+    owners = {one.decode(errors="replace") if isinstance(one, bytes) else one for one in named if one}
+    return owners - {pipeline}
+
+
+def require_planned_output(broker: Broker, plan: Plan, output: str) -> None:
+    """Raise `DecisionNeeded` if an unfinished batch is for another topic than `output` by now, and that cannot be published to."""
+    if plan.output_topic in (None, output):
+        return
+    try:
+        broker.topic(str(plan.output_topic))
+    except ConfigurationError as error:
+        raise DecisionNeeded(
+            f"batch {plan.batch} was planned to be published to {plan.output_topic}, before output.topic was changed to {output}, and is "
+            f"finished there first; but: {error}. Create {plan.output_topic} again with {len(plan.ranges)} partitions and run again. A "
+            "batch that was not averaged yet can be given up instead, by hand with --abandon."
+        ) from error

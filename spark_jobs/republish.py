@@ -1,0 +1,147 @@
+"""Publishing current averages once more, for an output topic that lacks them or readers that lost theirs: `dayfold republish`.
+
+Same values, same revisions, each record marked with the time in its header `republished`; whoever keeps the highest revision of a key
+takes no harm from any of it. Nothing moves by it: no batch, no offset of the consumer group, which stays the proof of the last batch.
+
+It runs as a run does, under the lock and fenced, and never while a batch is unfinished: the tables may hold averages then that nobody
+has seen. Its row is written before the first record goes out, so no record is ever on the topic that the checkpoints do not know of.
+Killed before the row: nothing happened. Between the row and the commit: nothing is visible, the row says what was meant. After it: all
+is there. Running it again is right in each case. Knows no Spark.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from spark_jobs import planning, table_health
+from spark_jobs.broker import Broker, connect
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import DecisionNeeded, UsageError
+from spark_jobs.faults import fault
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.lake import DAILY_AVERAGES, Lake
+from spark_jobs.lock import hold_lock
+from spark_jobs.offsets import Topic
+from spark_jobs.output_owner import require_own_output
+from spark_jobs.publication import REPUBLISHED, OutputRecord, Publisher, output_record
+from spark_jobs.redefinition import current_definition, require_same_definition
+from spark_jobs.signature import signature
+from spark_jobs.table_rows import Condition, read_rows
+
+log = logging.getLogger("dayfold")
+
+Days = tuple[date, date]
+"""The first and the last day, both meant."""
+
+
+@dataclass(frozen=True)
+class Republication:
+    """What was published again; `days` is None where all days were meant."""
+
+    pipeline: str
+    topic: str
+    at: datetime
+    batch: int
+    count: int
+    days: Days | None
+
+
+def parse_days(text: str) -> Days:
+    """`A..B` or one day, as ISO dates.
+
+    >>> parse_days("2026-03-01..2026-03-31")
+    (datetime.date(2026, 3, 1), datetime.date(2026, 3, 31))
+    """
+    first, dots, last = text.partition("..")
+    try:
+        days = date.fromisoformat(first.strip()), date.fromisoformat((last if dots else first).strip())
+    except ValueError:
+        raise UsageError(f"--days {text}: expected A..B or one day, for example 2026-03-01..2026-03-31") from None
+    if days[0] > days[1]:
+        raise UsageError(f"--days {text}: the last day is before the first")
+    return days
+
+
+def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Republication:
+    """Publish the current averages of these days, or of all, once more, in one transaction."""
+    kafka = load_kafka_settings(pipeline.kafka, os.environ)
+    fault("before:republish_lock")
+    with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=run_id), connect(kafka) as broker:
+        lake = Lake(pipeline.lake, pipeline.name)
+        table_health.require_readable(lake)
+        topics = planning.look_at_topics(broker, pipeline)
+        # Before the fence, which would end a run that is at work on another machine.
+        _require_settled(broker, pipeline, CheckpointLog(lake).progress, topics)
+        publisher = Publisher(kafka, pipeline.name)
+        publisher.fence()
+        fault("after:republish_fence")
+        checkpoints = CheckpointLog(lake)
+        table_health.require_whole(lake, checkpoints)
+        _require_settled(broker, pipeline, checkpoints.progress, topics)
+        rows = current_averages(lake, days) if checkpoints.progress.last_done else []
+        made = Republication(
+            pipeline.name, topics.output.name, datetime.now(UTC), checkpoints.progress.last_batch, len(rows), days
+        )
+        if rows:
+            checkpoints.append(_row(made, checkpoints.progress, run_id, topics.output))
+            fault("after:republish_row")
+            publisher.publish(made.topic, _records(pipeline, made, rows), ends=())
+        return made
+
+
+def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, topics: planning.Topics) -> None:
+    """Raise unless what the tables hold is what was published last, and the output topic is the one that averages go to."""
+    if progress.unfinished is not None:
+        raise DecisionNeeded(
+            f"batch {progress.unfinished.batch} of {pipeline.name} is unfinished, so the tables may hold averages that were never published. "
+            "Run `dayfold run` first, which finishes it, then `dayfold republish` again."
+        )
+    require_own_output(broker, pipeline.name, topics.output)
+    planning.require_tables_not_behind(broker, pipeline, progress, topics.input)
+    require_same_definition(pipeline, progress, current_definition(pipeline, topics.output, datetime.now(UTC)))
+
+
+def current_averages(lake: Lake, days: Days | None) -> list[dict[str, Any]]:
+    """Rows of `daily_averages` as they are now, in the order in which a batch publishes them."""
+    where: list[Condition] = [("date", ">=", days[0]), ("date", "<=", days[1])] if days else []
+    rows = read_rows(lake.open(DAILY_AVERAGES), where=where)
+    found: list[dict[str, Any]] = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
+    return found
+
+
+def _row(made: Republication, progress: Progress, run_id: str, output: Topic) -> Checkpoint:
+    details = {
+        REPUBLISHED: _time(made),
+        "output_topic": output.name,
+        "output_topic_id": output.id,
+        "count": made.count,
+        "days": [day.isoformat() for day in made.days] if made.days else None,
+        "by": signature(run_id, os.environ),
+    }
+    return Checkpoint(made.batch, "REPUBLISHED", run_id, made.at, str(progress.topic_id), (), details=details)
+
+
+def _records(pipeline: Pipeline, made: Republication, rows: list[dict[str, Any]]) -> Iterator[OutputRecord]:
+    mark = ((REPUBLISHED, _time(made).encode()),)
+    for row in rows:
+        record = output_record(row, pipeline=pipeline.name, value_field=pipeline.input.value.field)
+        yield OutputRecord(record.partition, record.key, record.value, record.headers + mark)
+
+
+def _time(made: Republication) -> str:
+    return made.at.isoformat(timespec="milliseconds")
+
+
+def republication_report(made: Republication) -> Mapping[str, Any]:
+    """The result as plain values."""
+    return {
+        "pipeline": made.pipeline,
+        "topic": made.topic,
+        "republished": _time(made),
+        "count": made.count,
+        "days": [day.isoformat() for day in made.days] if made.days else None,
+    }

@@ -1,0 +1,260 @@
+"""What counts as another definition, field by field, and what a log says about where one changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spark_jobs.checkpoints import Checkpoint, Progress, State, after, planned
+from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
+from spark_jobs.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
+from spark_jobs.errors import DefinitionChanged
+from spark_jobs.offsets import OffsetRange, Partition, Plan, Topic
+from spark_jobs.redefinition import (
+    current_definition,
+    redefinitions,
+    require_same_definition,
+    start_note,
+)
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+OUTPUT = Topic("daily", "id-1", (Partition(0, 0, 0, 0),))
+SETTLED = """
+name: p
+kafka: kafka.properties
+lake: lake
+input:
+  topic: a
+  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
+  value: {field: voltage}
+output: {topic: daily}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "p.yaml"
+    path.write_text(SETTLED)
+    return path
+
+
+def pipeline(file: Path, *overrides: str) -> Pipeline:
+    return load_pipeline(file, overrides=overrides)
+
+
+def definition(file: Path, *overrides: str, now: datetime = NOW, output: Topic = OUTPUT) -> Definition:
+    return current_definition(pipeline(file, *overrides), output, now)
+
+
+def changed(file: Path, *overrides: str) -> list[str]:
+    """What changes if these settings are added tomorrow."""
+    tomorrow = NOW + timedelta(days=1)
+    return [str(one) for one in changes(definition(file), definition(file, *overrides, now=tomorrow))]
+
+
+CHANGED: Mapping[str, str] = {
+    "input.time.field=at": "input.time.field: datetime so far, at now",
+    "input.time.format=epoch_seconds": "input.time.format: yyyy-MM-dd HH:mm:ss so far, epoch_seconds now",
+    "input.time.timezone=Europe/Paris": "input.time.timezone: UTC so far, Europe/Paris now",
+    "input.time.earliest='2000-01-01T00:00:00Z'": "input.time.earliest: the default so far, 2000-01-01T00:00:00+00:00 now",
+    "input.time.latest='2030-01-01T00:00:00Z'": "input.time.latest: the default so far, 2030-01-01T00:00:00+00:00 now",
+    "input.value.field=watts": "input.value.field: voltage so far, watts now",
+    "input.value.type=decimal(10,6)": "input.value.type: decimal(18,6) so far, decimal(10,6) now",
+    "input.value.type=decimal(14,2)": "input.value.type: decimal(18,6) so far, decimal(14,2) now",
+    "input.value.excess_digits=reject": "input.value.excess_digits: round so far, reject now",
+}
+
+UNCHANGED = (
+    "limits.max_records_per_batch=5",
+    "limits.max_rejected_fraction=1",
+    "limits.warn_retention_hours=1",
+    "records=off",
+    "lake=elsewhere",
+    "state=elsewhere",
+    "kafka=other.properties",
+    "input.start=latest",
+    "maintenance.keep_records_days=9",
+    "alerts.mail_to=[ops@example.org]",
+    "airflow.messages_connection=kafka",
+    "input.value.type=decimal( 18 , 6 )",
+)
+
+
+@pytest.mark.parametrize("override", CHANGED)
+def test_a_setting_that_can_change_a_result_is_named_with_both_values(file: Path, override: str) -> None:
+    assert changed(file, override) == [CHANGED[override]]
+
+
+@pytest.mark.parametrize("override", UNCHANGED)
+def test_a_setting_that_can_change_no_result_passes_and_so_does_a_day(file: Path, override: str) -> None:
+    assert changed(file, override) == []
+
+
+def test_every_rule_is_compared_and_every_one_has_a_setting(file: Path) -> None:
+    rules = definition(file).rules
+    other: dict[str, Any] = {name: f"another {getattr(rules, name)}" for name in ParsingRules.model_fields}
+    for name in SETTINGS:
+        before = replace(definition(file), silent=frozenset())
+        now = replace(before, rules=rules.model_copy(update={name: other[name]}))
+        assert [one.setting for one in changes(before, now)] == [SETTINGS[name]], name
+    assert set(SETTINGS) == set(ParsingRules.model_fields)
+
+
+def test_a_bound_that_was_set_and_is_silent_now_counts_and_the_same_bound_written_out_does_not(file: Path) -> None:
+    earliest = f"input.time.earliest='{definition(file).rules.earliest.isoformat()}'"
+    assert changes(definition(file, earliest), definition(file)) == ()
+    bound = definition(file, "input.time.latest='2030-01-01T00:00:00Z'")
+    assert [str(one) for one in changes(bound, definition(file))] == [
+        "input.time.latest: 2030-01-01T00:00:00+00:00 so far, the default now"
+    ]
+    assert changes(bound, definition(file, "input.time.latest='2030-01-01T01:00:00+01:00'", now=NOW + timedelta(days=9))) == ()
+
+
+def test_another_output_topic_is_another_definition_and_so_is_one_created_anew(file: Path) -> None:
+    (other,) = changes(definition(file), definition(file, output=replace(OUTPUT, name="averages", id="id-2")))
+    assert str(other) == "output.topic: daily with the topic id id-1 so far, averages with the topic id id-2 now"
+    (anew,) = changes(definition(file), definition(file, output=replace(OUTPUT, id="id-2")))
+    assert str(anew).endswith("daily with the topic id id-2 and created anew now")
+    assert changes_output([other])
+    assert not changes_output(changes(definition(file), definition(file, "input.value.field=watts")))
+
+
+def test_a_definition_comes_back_as_it_was_stored(file: Path) -> None:
+    for one in (definition(file), definition(file, "input.time.latest='2030-01-01T00:00:00Z'")):
+        assert from_details(to_details(one), NOW) == one
+
+
+@pytest.mark.parametrize(
+    "overrides", [(), ("input.time.latest='2030-01-01T00:00:00Z'", "input.time.earliest='2000-01-01T00:00:00Z'")]
+)
+def test_a_plan_of_before_defaults_were_told_apart_is_compared_by_what_it_holds(file: Path, overrides: tuple[str, ...]) -> None:
+    told = to_details(replace(definition(file, *overrides), output_topic=None))
+    if not overrides:
+        told["rules"]["earliest"] = "1970-01-01T00:00:00Z"
+    old = from_details({key: told[key] for key in ("rules", "output_topic_id")}, NOW + timedelta(seconds=4))
+    tomorrow = NOW + timedelta(days=1)
+    assert changes(old, definition(file, *overrides, now=tomorrow)) == ()
+    assert [one.setting for one in changes(old, definition(file, *overrides, "input.value.field=watts"))] == ["input.value.field"]
+    assert str(changes(old, definition(file, *overrides, output=replace(OUTPUT, id="id-2")))[0]) == (
+        "output.topic: a topic with the topic id id-1 so far, daily with the topic id id-2 now"
+    )
+
+
+def plan(file: Path, batch: int, *overrides: str) -> Plan:
+    made = definition(file, *overrides)
+    return Plan(
+        batch,
+        "t1",
+        (OffsetRange(0, batch, batch + 1),),
+        made.rules,
+        made.output_topic_id,
+        {},
+        {},
+        "nonce",
+        silent=made.silent,
+        input_topic="a",
+        output_topic=made.output_topic,
+        input_start="latest",
+    )
+
+
+def row(batch: int, state: State, **details: Any) -> Checkpoint:
+    return Checkpoint(batch, state, "run", NOW, "t1", (OffsetRange(0, batch, batch + 1),), details=details)
+
+
+def log(file: Path, *events: tuple[State, int, str]) -> Iterator[Checkpoint]:
+    """Rows of a log; an event may name an override of the settings."""
+    for state, batch, *overrides in events:
+        given = [one for one in overrides if one]
+        if state == "PLANNED":
+            yield planned(plan(file, batch, *given), "run", NOW)
+        elif state == "REDEFINED":
+            yield replace(row(batch, state, **to_details(definition(file, *given)), confirmed=[]), ranges=())
+        else:
+            yield row(batch, state)
+
+
+WATTS = "input.value.field=watts"
+
+
+def progress(file: Path, *events: tuple[State, int, str]) -> Progress:
+    return reduce(after, log(file, *events), Progress())
+
+
+def test_what_batches_follow_is_what_the_last_one_that_counts_followed_or_was_decided_since(file: Path) -> None:
+    first: tuple[State, int, str] = ("PLANNED", 1, "")
+    assert progress(file, first).definition is None
+    assert progress(file, first, ("ABANDONED", 1, "")).definition is None
+    done = progress(file, first, ("DONE", 1, ""))
+    assert done.definition == definition(file)
+    given_up = progress(file, first, ("DONE", 1, ""), ("PLANNED", 2, WATTS), ("ABANDONED", 2, ""))
+    assert given_up.definition == definition(file)
+    decided = progress(file, first, ("DONE", 1, ""), ("REDEFINED", 1, WATTS), ("REPUBLISHED", 1, ""))
+    assert decided.definition == definition(file, WATTS)
+    assert (decided.ends, decided.topic_id, decided.last_batch) == (done.ends, done.topic_id, done.last_batch)
+    assert (decided.input_topic, decided.input_start) == ("a", "latest")
+
+
+def test_the_error_names_every_change_and_both_ways_on(file: Path) -> None:
+    done = progress(file, ("PLANNED", 1, ""), ("DONE", 1, ""))
+    require_same_definition(pipeline(file), done, definition(file))
+    require_same_definition(pipeline(file), Progress(), definition(file, WATTS))
+    now = definition(file, WATTS, "input.time.timezone=Asia/Tokyo", output=Topic("averages", "id-2", ()))
+    with pytest.raises(DefinitionChanged) as caught:
+        require_same_definition(pipeline(file), done, now, unfinished=2)
+    told = str(caught.value)
+    assert caught.value.exit_code == 65
+    assert caught.value.settled_by == ("adopt_definition",)
+    for part in (
+        "  input.value.field: voltage so far, watts now",
+        "  input.time.timezone: UTC so far, Asia/Tokyo now",
+        "  output.topic: daily with the topic id id-1 so far, averages with the topic id id-2 now",
+        "another name and another output topic",
+        "--adopt-definition (in Airflow: trigger the DAG with the parameter adopt_definition)",
+        "`dayfold republish` fills averages",
+        "Batch 2 is unfinished and will be finished by its own settings first",
+    ):
+        assert part in told
+
+
+def test_a_log_says_from_which_batch_on_other_settings_hold_and_who_decided(file: Path) -> None:
+    history: list[tuple[State, int, str]] = [
+        ("PLANNED", 1, ""),
+        ("DONE", 1, ""),
+        ("PLANNED", 2, WATTS),
+        ("ABANDONED", 2, ""),
+        ("PLANNED", 3, ""),
+        ("DONE", 3, ""),
+        ("PLANNED", 4, WATTS),
+        ("DONE", 4, ""),
+        ("REDEFINED", 4, ""),
+        ("PLANNED", 5, ""),
+        ("DONE", 5, ""),
+    ]
+    found = redefinitions(log(file, *history))
+    assert [(one.batch, one.decided and one.decided.state) for one in found] == [(4, None), (5, "REDEFINED")]
+    assert str(found[0]) == "from batch 4 on other settings hold than before (input.value.field: voltage so far, watts now)"
+    rows = [
+        replace(one, details={**one.details, "confirmed": [4]}) if one.state == "REDEFINED" else one
+        for one in log(file, *history)
+    ]
+    assert all(one.decided for one in redefinitions(rows))
+
+
+@pytest.mark.parametrize(
+    ("stored", "setting", "noted"),
+    [("latest", "latest", False), ("latest", "earliest", True), (None, "earliest", False), (None, "latest", True)],
+)
+def test_a_start_that_changes_nothing_is_said_to_unless_it_is_the_one_the_pipeline_began_with(
+    file: Path, stored: str | None, setting: str, noted: bool
+) -> None:
+    begun = replace(progress(file, ("PLANNED", 1, ""), ("DONE", 1, "")), input_start=stored)
+    note = start_note(pipeline(file, f"input.start={setting}"), begun)
+    assert (note is not None) is noted
+    if note:
+        assert note.startswith(f"input.start is {setting}, which changes nothing")
+    assert start_note(pipeline(file, "input.start=latest"), Progress()) is None
