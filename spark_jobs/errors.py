@@ -106,6 +106,18 @@ class TopicRecreated(DecisionNeeded):
         self.topic, self.stored_id, self.found_id = topic, stored_id, found_id
 
 
+class AnotherTopic(DecisionNeeded):
+    """The settings name another input topic than the one whose offsets are stored."""
+
+    def __init__(self, topic: str, stored: str) -> None:
+        super().__init__(
+            f"input.topic is {topic}, but the stored offsets are of {stored}, which was read so far. Put the setting back; or give the "
+            f"pipeline another name and another output topic. {go_on('adopt_topic')} to go on with {topic}, from its beginning, in the "
+            "same tables.",
+            ("adopt_topic",),
+        )
+
+
 class DefinitionChanged(DecisionNeeded):
     """The settings would make other averages of the same messages, or put them elsewhere, than the batches so far.
 

@@ -16,7 +16,15 @@ from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
 from spark_jobs.definition import defined_by, silent_bounds
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, OffsetsLost, TopicRecreated, TransactionOpen, go_on
+from spark_jobs.errors import (
+    AnotherTopic,
+    ConfigurationError,
+    DecisionNeeded,
+    OffsetsLost,
+    TopicRecreated,
+    TransactionOpen,
+    go_on,
+)
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.output_owner import require_own_output, require_planned_output
@@ -86,14 +94,9 @@ def first_starts(broker: Broker, pipeline: Pipeline, topic: Topic) -> Mapping[in
 
 def require_same_topic(progress: Progress, topic: Topic) -> None:
     """Raise if the stored offsets belong to another topic, `TopicRecreated` if that had the same name."""
+    if progress.topic_id != topic.id and progress.input_topic not in (None, topic.name):
+        raise AnotherTopic(topic.name, str(progress.input_topic))
     if progress.topic_id not in (None, topic.id):
-        if progress.input_topic not in (None, topic.name):
-            raise DecisionNeeded(
-                f"input.topic is {topic.name}, but the stored offsets are of {progress.input_topic}, which was read so far. Put the setting "
-                f"back; or give the pipeline another name and another output topic. {go_on('adopt_topic')} to go on with {topic.name}, "
-                "from its beginning, in the same tables.",
-                ("adopt_topic",),
-            )
         raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)
     vanished = vanished_partitions(progress.ends, topic.partitions)
     if vanished:

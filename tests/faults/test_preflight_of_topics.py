@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.errors import ConfigurationError, DefinitionChanged
 from spark_jobs.local.kafka_server import create_topics
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
@@ -68,5 +68,6 @@ def test_an_output_topic_created_anew_gets_the_batch_that_was_not_published(worl
     world.send(0, *some(2, 17))
     assert world.run_with_fault(f"{kill}:raise")
     world.recreate(world.pipeline.output.topic, 3)
-    world.run()
+    with pytest.raises(DefinitionChanged, match="created anew"):
+        world.run()
     assert [record[2] for record in world.output()[0]] == [2]

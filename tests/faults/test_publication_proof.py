@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from spark_jobs.errors import DecisionNeeded
+from spark_jobs.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
@@ -53,7 +53,8 @@ def test_headers_on_an_output_topic_created_anew_are_looked_for_from_its_beginni
     world.recreate(world.pipeline.output.topic, 3)
     assert world.run_with_fault(f"{point}:raise")
     world.delete_group()
-    world.run()
+    with pytest.raises(DefinitionChanged, match="created anew"):
+        world.run()
     assert [(record[0], record[2]) for record in world.output()[0]] == [("2006-12-16", 2)]
 
 

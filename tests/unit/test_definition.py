@@ -60,8 +60,8 @@ CHANGED: Mapping[str, str] = {
     "input.time.field=at": "input.time.field: datetime so far, at now",
     "input.time.format=epoch_seconds": "input.time.format: yyyy-MM-dd HH:mm:ss so far, epoch_seconds now",
     "input.time.timezone=Europe/Paris": "input.time.timezone: UTC so far, Europe/Paris now",
-    "input.time.earliest='2000-01-01T00:00:00Z'": "input.time.earliest: the default so far, 2000-01-01T00:00:00+00:00 now",
-    "input.time.latest='2030-01-01T00:00:00Z'": "input.time.latest: the default so far, 2030-01-01T00:00:00+00:00 now",
+    "input.time.earliest=2000-01-01T00:00:00Z": "input.time.earliest: the default so far, 2000-01-01T00:00:00+00:00 now",
+    "input.time.latest=2030-01-01T00:00:00Z": "input.time.latest: the default so far, 2030-01-01T00:00:00+00:00 now",
     "input.value.field=watts": "input.value.field: voltage so far, watts now",
     "input.value.type=decimal(10,6)": "input.value.type: decimal(18,6) so far, decimal(10,6) now",
     "input.value.type=decimal(14,2)": "input.value.type: decimal(18,6) so far, decimal(14,2) now",
@@ -105,13 +105,13 @@ def test_every_rule_is_compared_and_every_one_has_a_setting(file: Path) -> None:
 
 
 def test_a_bound_that_was_set_and_is_silent_now_counts_and_the_same_bound_written_out_does_not(file: Path) -> None:
-    earliest = f"input.time.earliest='{definition(file).rules.earliest.isoformat()}'"
+    earliest = f"input.time.earliest={definition(file).rules.earliest.isoformat()}"
     assert changes(definition(file, earliest), definition(file)) == ()
-    bound = definition(file, "input.time.latest='2030-01-01T00:00:00Z'")
+    bound = definition(file, "input.time.latest=2030-01-01T00:00:00Z")
     assert [str(one) for one in changes(bound, definition(file))] == [
         "input.time.latest: 2030-01-01T00:00:00+00:00 so far, the default now"
     ]
-    assert changes(bound, definition(file, "input.time.latest='2030-01-01T01:00:00+01:00'", now=NOW + timedelta(days=9))) == ()
+    assert changes(bound, definition(file, "input.time.latest=2030-01-01T01:00:00+01:00", now=NOW + timedelta(days=9))) == ()
 
 
 def test_another_output_topic_is_another_definition_and_so_is_one_created_anew(file: Path) -> None:
@@ -124,12 +124,12 @@ def test_another_output_topic_is_another_definition_and_so_is_one_created_anew(f
 
 
 def test_a_definition_comes_back_as_it_was_stored(file: Path) -> None:
-    for one in (definition(file), definition(file, "input.time.latest='2030-01-01T00:00:00Z'")):
+    for one in (definition(file), definition(file, "input.time.latest=2030-01-01T00:00:00Z")):
         assert from_details(to_details(one), NOW) == one
 
 
 @pytest.mark.parametrize(
-    "overrides", [(), ("input.time.latest='2030-01-01T00:00:00Z'", "input.time.earliest='2000-01-01T00:00:00Z'")]
+    "overrides", [(), ("input.time.latest=2030-01-01T00:00:00Z", "input.time.earliest=2000-01-01T00:00:00Z")]
 )
 def test_a_plan_of_before_defaults_were_told_apart_is_compared_by_what_it_holds(file: Path, overrides: tuple[str, ...]) -> None:
     told = to_details(replace(definition(file, *overrides), output_topic=None))
