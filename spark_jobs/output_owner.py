@@ -2,16 +2,12 @@
 
 Each record names its pipeline, and no topic serves two:
 readers keep the highest revision of a key, and two pipelines number their revisions apart. Looks at the newest records of each partition
-alone, so it costs the same however much there is; it needs Read on the topic, and without that nothing is known.
+alone, so it costs the same however much there is.
 """
-
-import logging
 
 from spark_jobs.broker import Broker
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.offsets import Plan, Topic
-
-log = logging.getLogger(__name__)
 
 NEWEST = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""
@@ -19,11 +15,7 @@ NEWEST = 10
 
 def require_own_output(broker: Broker, pipeline: str, output: Topic) -> None:
     """Raise `ConfigurationError` if another pipeline has published to the topic lately."""
-    try:
-        others = other_owners(broker, pipeline, output)
-    except ConfigurationError as error:
-        log.warning("whether another pipeline publishes to %s is not known: %s", output.name, error)
-        return
+    others = other_owners(broker, pipeline, output)
     if others:
         raise ConfigurationError(
             f"{output.name} holds averages of the pipeline {', '.join(sorted(others))}; give {pipeline} another output topic "

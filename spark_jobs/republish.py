@@ -27,6 +27,7 @@ from spark_jobs.lake import DAILY_AVERAGES, Lake
 from spark_jobs.lock import hold_lock
 from spark_jobs.offsets import Topic
 from spark_jobs.output_owner import require_own_output
+from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import REPUBLISHED, OutputRecord, Publisher, output_record
 from spark_jobs.redefinition import current_definition, require_same_definition
 from spark_jobs.signature import signature
@@ -73,6 +74,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=run_id), connect(kafka) as broker:
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
+        require_permissions(broker, kafka, pipeline)
         topics = planning.look_at_topics(broker, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
         _require_settled(broker, pipeline, CheckpointLog(lake).progress, topics)

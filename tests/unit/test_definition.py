@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.audit.ledger import read_ledger
 from spark_jobs.checkpoints import Checkpoint, Progress, State, after, planned
 from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
 from spark_jobs.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
@@ -197,6 +198,35 @@ def test_what_batches_follow_is_what_the_last_one_that_counts_followed_or_was_de
     assert decided.definition == definition(file, WATTS)
     assert (decided.ends, decided.topic_id, decided.last_batch) == (done.ends, done.topic_id, done.last_batch)
     assert (decided.input_topic, decided.input_start) == ("a", "latest")
+
+
+def test_a_plan_of_before_topics_were_named_is_still_a_plan(file: Path) -> None:
+    stored = planned(plan(file, 1), "run", NOW)
+    old = {
+        key: value for key, value in stored.details.items() if key not in ("silent", "input_topic", "output_topic", "input_start")
+    }
+    found = after(Progress(), replace(stored, details=old))
+    assert found.unfinished is not None
+    assert (found.unfinished.output_topic, found.unfinished.input_topic, found.input_start) == (None, None, None)
+    assert found.unfinished.rules == plan(file, 1).rules
+
+
+def test_an_audit_tells_a_change_that_nobody_decided_and_where_averages_went(file: Path) -> None:
+    done: list[tuple[State, int, str]] = [("PLANNED", 1, ""), ("DONE", 1, "")]
+    changed_in_silence = read_ledger(range(1, 5), list(log(file, *done, ("PLANNED", 2, WATTS), ("DONE", 2, ""))), 4)
+    told = [str(one) for one in changed_in_silence.differences if "settings" in str(one)]
+    assert [one.partition(". ")[0] for one in told] == [
+        "table checkpoints: from batch 2 on other settings hold than before (input.value.field: voltage so far, watts now), which nobody decided"
+    ]
+    rows = list(log(file, *done, ("REDEFINED", 1, "")))
+    moved = replace(rows[-1], details={**rows[-1].details, "output_topic_id": "id-2"})
+    ledger = read_ledger(range(1, 4), [*rows[:-1], moved], 3)
+    assert [str(one) for one in ledger.differences if "settings" in str(one)] == []
+    assert ledger.went_elsewhere(1, "id-2")
+    assert not ledger.went_elsewhere(1, "id-1")
+    assert not ledger.went_elsewhere(2, "id-2")
+    too_early = read_ledger(range(1, 4), list(log(file, ("PLANNED", 1, ""), ("REDEFINED", 1, WATTS), ("DONE", 1, ""))), 3)
+    assert "other settings were decided for batch 2 while batch 1 was unfinished" in str(too_early.differences[0])
 
 
 def test_the_error_names_every_change_and_both_ways_on(file: Path) -> None:

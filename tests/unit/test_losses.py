@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.checkpoints import Checkpoint, State
-from spark_jobs.losses import losses_in
+from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.signature import OPERATOR, signature
 
@@ -46,6 +46,27 @@ def test_an_adopted_topic_says_what_of_the_old_one_was_left_unread_as_far_as_kno
 def test_a_place_remembered_by_a_first_run_is_listed_as_such() -> None:
     (found,) = losses_in([row("ADOPTED", {"start": "latest"}, OffsetRange(0, 7, 7))])
     assert (found.cause, found.who, found.count) == ("first run began at latest", "-", None)
+
+
+def test_changed_settings_and_averages_published_again_are_listed_in_words() -> None:
+    changes = [{"setting": "input.value.field", "before": "voltage", "now": "watts"}]
+    again = {"count": 31, "output_topic": "daily", "days": ["2026-03-01", "2026-03-31"], **BY}
+    found = decisions_in(
+        [
+            row("REDEFINED", {"changes": changes, "confirmed": [], **BY}),
+            row("REDEFINED", {"changes": [], "confirmed": [2, 3], **BY}),
+            row("REPUBLISHED", again),
+            row("REPUBLISHED", {**again, "days": None}),
+            row("DONE", {}),
+        ]
+    )
+    assert [one.what for one in found] == [
+        "input.value.field: voltage so far, watts now",
+        "changes before, from batch 2, 3 on, were meant",
+        "31 averages published again to daily, days 2026-03-01 to 2026-03-31",
+        "31 averages published again to daily, all days",
+    ]
+    assert {(one.at, one.who, one.run_id, one.batch) for one in found} == {(AT, "anna@edge1", "run 7", 4)}
 
 
 @pytest.mark.parametrize(
