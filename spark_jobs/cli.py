@@ -35,7 +35,7 @@ from spark_jobs.permissions import acl_lines
 from spark_jobs.plain_tables import plain_console
 from spark_jobs.publication import REPUBLISHED
 from spark_jobs.republish import parse_days, republication_report, republish
-from spark_jobs.setting_notes import notes_on
+from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
 from spark_jobs.wording import printable_lines
@@ -86,6 +86,7 @@ def run_command(
     flags = [flag for flag, given in decided.items() if given] + (["--published", published] if published else [])
     found = None if flags else look_ahead(pipeline, os.environ)
     if found is not None and not found.has_work(pipeline):
+        warn_of_settings(pipeline)
         for note in found.notes:
             _say(note)
         _say("nothing new")
@@ -102,6 +103,7 @@ def run_command(
 def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
     pipeline = _load(config, overrides)
+    warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
     notes = [*notes_on(pipeline), *found.notes]
     _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
@@ -121,6 +123,7 @@ def status_command(
 ) -> None:
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
     pipeline = _load(config, overrides)
+    warn_of_settings(pipeline)
     with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
         status = read_status(broker, pipeline, now=datetime.now(UTC))
     _print(reports.status_report(status), reports.status_table(status), as_json)

@@ -8,7 +8,7 @@ above `conf/` (for a file elsewhere: the file's own folder). Secrets are never h
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,13 +23,15 @@ from spark_jobs.setting_types import (
     MailAddress,
     Name,
     Start,
+    StoredFormats,
     TableRoot,
-    TimeFormat,
+    TimeFormats,
     TimeZone,
     Topic,
 )
 from spark_jobs.small_files import home_expanded, read_small_text
 from spark_jobs.strict_yaml import Value, YamlProblem, parse_yaml
+from spark_jobs.time_formats import EARLIEST_OF_EPOCHS, default_earliest, time_formats
 
 LARGEST_FILE, LONGEST_SHOWN = 100_000, 100
 MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
@@ -55,10 +57,21 @@ class TimeSettings(Section):
     """Where a message holds its event time, and which times are plausible."""
 
     field: str = Field(min_length=1)
-    format: TimeFormat = Field(description="pattern letters of Spark and Java, or epoch_seconds, epoch_millis")
+    format: TimeFormats = Field(
+        description="pattern letters of Spark and Java, iso8601, epoch_seconds and so on, or a list of these"
+    )
     timezone: TimeZone = "UTC"
-    earliest: Instant = datetime(1970, 1, 1, tzinfo=UTC)
+    earliest: Instant | None = Field(None, description="none: 1970, and 1980 where a format is an epoch's")
     latest: Instant | None = Field(None, description="none: one day ahead of the moment the batch is planned")
+
+    @model_validator(mode="after")
+    def _units_apart(self) -> Self:
+        units = [one.pattern for one in time_formats(self.format) if one.epoch_unit]
+        if len(units) > 1 and self.earliest and self.earliest < EARLIEST_OF_EPOCHS:
+            raise ValueError(
+                f"a number may be plausible as {' and as '.join(units)} before 1980; leave earliest out, or set it to 1980-01-01 or later"
+            )
+        return self
 
 
 class ValueSettings(Section):
@@ -186,7 +199,7 @@ class Pipeline(Section):
             time_field=time.field,
             time_format=time.format,
             timezone=time.timezone,
-            earliest=time.earliest,
+            earliest=time.earliest or default_earliest(time_formats(time.format)),
             latest=time.latest or now + timedelta(days=1),
             value_field=value.field,
             precision=value.precision,
@@ -199,7 +212,7 @@ class ParsingRules(Section):
     """Everything that decides whether a message is a reading and which one, with nothing left to the clock."""
 
     time_field: str
-    time_format: str
+    time_format: StoredFormats
     timezone: str
     earliest: Instant
     latest: Instant

@@ -22,6 +22,7 @@ from spark_jobs.log_lines import begin_log
 from spark_jobs.outages import as_ours
 from spark_jobs.quick_imports import import_pyarrow
 from spark_jobs.session import build_session
+from spark_jobs.setting_notes import warn_of_settings
 from spark_jobs.wording import printable, printable_lines
 
 log = logging.getLogger("dayfold")
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         parsed = parse_arguments(arguments)
         pipeline = load_pipeline(parsed.config, overrides=parsed.set, environment=os.environ)
+        warn_of_settings(pipeline)
         run_submitted(pipeline, parsed)
     except Exception as error:
         ours = as_ours(error)

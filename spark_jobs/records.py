@@ -9,31 +9,28 @@ Numbers never pass through a double: the JSON parser is shown each number as a s
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.config import ParsingRules
+from spark_jobs.event_times import is_plausible, plain_time, says_instant, with_event_time
 from spark_jobs.message_formats import (
-    EPOCH_DIGITS,
-    INTEGER,
     NOT_FINITE,
-    NUMBER,
     PlainForm,
     Rejection,
-    TimePattern,
     message_form,
     numbers_regex,
+    path_of,
     plain_form,
     plain_number,
-    time_pattern,
 )
+from spark_jobs.time_formats import NUMBER, TimePattern, time_formats
 
 _JSON_WHITESPACE = " \t\r\n"
 _STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: str) -> DataFrame:
@@ -47,22 +44,24 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
     """
     if not re.fullmatch("[A-Za-z0-9-]{8,}", nonce):
         raise ValueError("the nonce must be 8 or more letters, digits or hyphens")
-    time = time_pattern(rules.time_format)
-    form = plain_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
+    formats = time_formats(rules.time_format)
+    form = plain_form(rules.time_field, formats, rules.value_field, rules.precision, rules.scale)
     return (
-        messages.transform(with_plain_form, form=form, rules=rules, time=time)
-        .transform(_with_usual_form, rules=rules, time=time, nonce=nonce)
+        messages.transform(with_plain_form, form=form, rules=rules, formats=formats)
+        .transform(_with_usual_form, rules=rules, formats=formats, nonce=nonce)
         .transform(_with_json_fields, rules=rules, nonce=nonce)
-        .transform(_with_texts, time=time, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
-        .transform(_with_event_time, rules=rules, time=time)
+        .transform(_with_texts, formats=formats, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
+        .transform(with_event_time, rules=rules, formats=formats)
         .transform(_with_digits)
         .transform(_with_value, precision=rules.precision, scale=rules.scale, reject_excess=rules.excess_digits == "reject")
         .transform(_as_records, batch=batch)
     )
 
 
-def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, time: TimePattern) -> DataFrame:
-    """Adds `plain_time` and `plain_number`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
+def with_plain_form(
+    messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, formats: Sequence[TimePattern]
+) -> DataFrame:
+    """Adds `plain_time`, `plain_is_instant` and `plain_number`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
 
     `raw` holds the message's bytes, and null where nothing can become of it but a reading: a reason that a plain message may have
     must be excluded here, or its bytes are lost. A message whose time no calendar has does not count as plain: the usual form finds
@@ -72,25 +71,31 @@ def with_plain_form(messages: DataFrame, *, form: PlainForm | None, rules: Parsi
     number_type = f"decimal({rules.precision},{rules.scale})"
     kept = messages.select("partition", "offset", "timestamp", "key", F.col("value").alias("message"))
     if form is None:
-        none = {"plain_time": _null("timestamp"), "plain_number": _null(number_type), "has_plain_form": F.lit(False)}
+        none = {
+            "plain_time": _null("timestamp"),
+            "plain_is_instant": F.lit(False),
+            "plain_number": _null(number_type),
+            "has_plain_form": F.lit(False),
+        }
         return _with(kept, **none, text=text, raw=message)
     start, end, number_start, quotes = F.col("time_start"), F.col("time_end"), F.col("number_start"), F.col("quotes")
-    fixed_time, cut_time = _parsed_time(message, time, start), F.substring(message, start, end - start).cast("string")
+    width, cut_time = formats[0].width, F.substring(message, start, end - start).cast("string")
     number = F.substring(message, number_start, F.octet_length(message) - number_start - quotes)
-    is_instant = time.has_offset or rules.timezone == "UTC"
+    is_instant = F.lit(True) if rules.timezone == "UTC" else says_instant(cut_time, formats[0])
     return _with(
         kept,
         matches=text.rlike(form.regex),
         blank=F.startswith(text, F.lit(form.spaced)).cast("int"),
         quotes=F.endswith(text, F.lit('"}')).cast("int"),
         time_start=form.time + blank,
-        time_end=start + time.width if time.width else F.position(F.lit(form.ends), text, start),
+        time_end=start + width if width else F.position(F.lit(form.ends), text, start),
         number_start=end + form.gap + 2 * blank + quotes,
-        plain_time=F.when(matches, fixed_time if time.width else _parsed_time(cut_time, time)),
+        plain_time=F.when(matches, plain_time(message if width else cut_time, start, rules, formats)),
+        plain_is_instant=is_instant,
         plain_number=F.when(matches, number.cast("string").try_cast(number_type)),
         has_plain_form=F.col("plain_time").isNotNull() & F.col("plain_number").isNotNull(),
         text=F.when(~F.col("has_plain_form"), text),
-        raw=F.when(~(F.col("has_plain_form") & F.lit(is_instant) & _is_plausible(F.col("plain_time"), rules)), message),
+        raw=F.when(~(F.col("has_plain_form") & F.col("plain_is_instant") & is_plausible(F.col("plain_time"), rules)), message),
     )
 
 
@@ -98,13 +103,13 @@ def _null(type_name: str) -> Column:
     return F.lit(None).cast(type_name)
 
 
-def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, time: TimePattern, nonce: str) -> DataFrame:
+def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, formats: Sequence[TimePattern], nonce: str) -> DataFrame:
     """Adds `is_usual`, and `usual` as `tail|number|time` where a message is usual but not of the plain form.
 
     One replacement both tests and takes apart: only a match can begin with the nonce; that the text changed proves nothing,
     because bytes that are not UTF-8 change as well.
     """
-    form = message_form(rules.time_field, time, rules.value_field, rules.precision, rules.scale)
+    form = message_form(rules.time_field, formats, rules.value_field, rules.precision, rules.scale)
     text, replaced, keys = F.col("text"), F.col("replaced"), F.col("keys")
     return _with(
         messages,
@@ -167,24 +172,36 @@ def _is_lenient_json(text: str) -> Column:
 
 
 def _field(fields: str, name: str) -> Column:
-    field = F.try_element_at(F.col(fields), F.lit(name))
+    """The field of that name; where there is none, the one that its path leads to from object to object. Null is as good as missing."""
+    literal = F.try_element_at(F.col(fields), F.lit(name))
+    field = F.coalesce(literal, _inner_field(fields, path)) if (path := path_of(name)) else literal
     return F.when(F.col(fields).isNotNull(), F.when(~F.is_variant_null(field), field))
 
 
-def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: str) -> DataFrame:
+def _inner_field(fields: str, path: Sequence[str]) -> Column:
+    *outer, name = path
+    inner = F.col(fields)
+    for step in outer:
+        inner = F.try_variant_get(F.try_element_at(inner, F.lit(step)), "$", "map<string,variant>")
+    return F.try_element_at(inner, F.lit(name))
+
+
+def _with_texts(messages: DataFrame, *, formats: Sequence[TimePattern], nonce: str, plain: str) -> DataFrame:
     """Adds `time_text`, `number` as it was written and `is_plain`.
 
-    `time_text` is null where the time is not in the format, `number` where the value is no string and no number; both are null where
+    `time_text` has its quotes, if any, where there are several formats. It is null where the time is in no format, `number` where the value is no string and no number; both are null where
     the message has the plain form.
     """
     usual, is_usual = F.col("usual"), F.col("is_usual")
-    time_regex = INTEGER if time.epoch_unit else time.regex
-    strict_time = F.when(F.col("time_string").rlike(rf"\A{time_regex}\z"), F.col("time_string"))
+    time_regex = formats[0].regex if len(formats) == 1 else "|".join(one.token for one in formats)
+    strict_time = F.when(F.col("time_string").rlike(rf"\A(?:{time_regex})\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
     usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
     return _with(
         messages,
-        time_string=_json_text("json_time", nonce, numbers=time.epoch_unit is not None),
+        time_string=_json_text(
+            "json_time", nonce, numbers=any(one.epoch_unit for one in formats), quote='"' if len(formats) > 1 else ""
+        ),
         json_number=_json_text("json_value", nonce, numbers=True),
         time_text=F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
         number=F.when(is_usual, usual_number).otherwise(F.col("json_number")),
@@ -194,62 +211,15 @@ def _with_texts(messages: DataFrame, *, time: TimePattern, nonce: str, plain: st
     )
 
 
-def _json_text(field: str, nonce: str, *, numbers: bool) -> Column:
-    """The text of a JSON string, and of a JSON number if `numbers` says so; null for all else."""
+def _json_text(field: str, nonce: str, *, numbers: bool, quote: str = "") -> Column:
+    """The text of a JSON string between quotes, and of a JSON number if `numbers` says so; null for all else."""
     text = F.try_variant_get(field, "$", "string")
     is_number = text.startswith(nonce)
     number = F.substr(text, F.lit(len(nonce) + 1)) if numbers else F.lit(None).cast("string")
     is_text = F.schema_of_variant(field) == "STRING"
-    return F.when(F.col(field).isNotNull(), F.when(is_text, F.when(is_number, number).otherwise(text)))
-
-
-def _with_event_time(messages: DataFrame, *, rules: ParsingRules, time: TimePattern) -> DataFrame:
-    """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`.
-
-    What `with_plain_form` takes for a reading must have no reason here.
-    """
-    is_utc = rules.timezone == "UTC"
-    parsed, event_time = F.col("parsed_time"), F.col("event_time")
-    local = parsed if is_utc or not time.has_offset else F.from_utc_timestamp(parsed, rules.timezone)
-    instant = parsed if is_utc or time.has_offset else F.to_utc_timestamp(parsed, rules.timezone)
-    reason = (
-        F.when(parsed.isNull() & F.col("time_text").isNull(), Rejection.BAD_TIME)
-        .when(parsed.isNull(), Rejection.TIME_OUT_OF_RANGE if time.epoch_unit else Rejection.BAD_TIME)
-        .when(~_is_plausible(event_time, rules), Rejection.TIME_OUT_OF_RANGE)
+    return F.when(
+        F.col(field).isNotNull(), F.when(is_text, F.when(is_number, number).otherwise(F.concat(F.lit(quote), text, F.lit(quote))))
     )
-    if not is_utc and not time.has_offset:
-        skipped = F.from_utc_timestamp(event_time, rules.timezone) != F.col("local")
-        reason = reason.when(skipped, Rejection.NONEXISTENT_TIME)
-    return _with(
-        messages,
-        parsed_time=F.coalesce("plain_time", _parsed_time(F.col("time_text"), time)),
-        local=local,
-        event_time=instant,
-        date=F.col("local").cast("date"),
-        time_reason=reason,
-    )
-
-
-def _parsed_time(text: Column, time: TimePattern, start: Column | int = 1) -> Column:
-    """The instant, or for a text without offset what would be the instant if the clock showed UTC. One of fixed width may also be in
-    bytes, from `start` on.
-    """
-    if time.width:
-        pieces = [F.lit(one) if isinstance(one, str) else F.substring(text, start + (one[0] - 1), one[1]) for one in time.iso]
-        return F.concat(*pieces).cast("string").try_cast("timestamp")
-    if time.epoch_unit is None:
-        return F.try_to_timestamp(text, F.lit(time.pattern))
-    micros = {"s": 1_000_000, "ms": 1_000}[time.epoch_unit]
-    fits = F.length(F.ltrim(text, F.lit("-"))) <= EPOCH_DIGITS[time.epoch_unit]
-    return F.timestamp_micros(F.when(fits, text.try_cast("bigint") * micros))
-
-
-def _is_plausible(event_time: Column, rules: ParsingRules) -> Column:
-    return event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest))
-
-
-def _timestamp(instant: datetime) -> Column:
-    return F.timestamp_micros(F.lit((instant - _EPOCH) // timedelta(microseconds=1)))
 
 
 def _with_digits(messages: DataFrame) -> DataFrame:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from spark_jobs.message_formats import time_pattern
+from spark_jobs.time_formats import MAX_FORMATS, SUPPORTED, time_pattern
 from spark_jobs.uris import login_in
 
 _ISO = re.compile(
@@ -75,9 +75,24 @@ def _local_path(value: Any) -> Any:
     return value
 
 
-def _known_format(pattern: str) -> str:
-    time_pattern(pattern)
-    return pattern
+def one_or_several(formats: Any) -> Any:
+    """A list of one format is that format: what is stored of the two is the same."""
+    return formats[0] if isinstance(formats, list | tuple) and len(formats) == 1 else formats
+
+
+def _known_formats(written: Any) -> Any:
+    """One format or a list of them; a sentence for the first that is none, and never one about what Python calls them."""
+    several = written if isinstance(written, list | tuple) else [written]
+    texts = tuple(one.strip() if isinstance(one, str) else one for one in several)
+    if not 0 < len(texts) <= MAX_FORMATS:
+        raise ValueError(f"expected a format, or a list of 1 to {MAX_FORMATS} of them")
+    for one in texts:
+        if not isinstance(one, str):
+            raise ValueError(f"{one!r} is no format, which is a text; {SUPPORTED}")
+        time_pattern(one)
+    if len(set(texts)) < len(texts):
+        raise ValueError("a format stands in the list twice")
+    return one_or_several(texts)
 
 
 def _like(pattern: str, expected: str) -> AfterValidator:
@@ -101,7 +116,8 @@ Topic = Annotated[
     ),
 ]
 TimeZone = Annotated[str, BeforeValidator(str), AfterValidator(_known_zone)]
-TimeFormat = Annotated[str, AfterValidator(_known_format)]
+TimeFormats = Annotated[str | tuple[str, ...], BeforeValidator(_known_formats)]
+StoredFormats = Annotated[str | tuple[str, ...], BeforeValidator(one_or_several)]
 MailAddress = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
 Connection = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]

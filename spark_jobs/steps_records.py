@@ -6,7 +6,7 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -26,11 +26,15 @@ from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
+from spark_jobs.rejected_hints import hint
 from spark_jobs.table_health import anew_or_back
 from spark_jobs.table_rows import read_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+LOOKED_AT = 5
+"""Offsets from the first rejected message on, of each reason."""
 
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
@@ -173,9 +177,10 @@ def require_few_rejected(job: Job, plan: Plan, tally: Tally) -> None:
 
 
 def _frequent_reasons(job: Job, plan: Plan) -> tuple[str, ...]:
-    """The five most frequent reasons of a batch, each with a first example."""
+    """The five most frequent reasons of a batch, each with a first example, and what the first few say about the settings."""
+    table = job.lake.open(RECORDS)
     rejected = read_rows(
-        job.lake.open(RECORDS),
+        table,
         ["rejected_because", "partition", "offset"],
         # A reason is never empty, and none is no match.
         [("batch", "=", plan.batch), ("rejected_because", "!=", "")],
@@ -185,7 +190,14 @@ def _frequent_reasons(job: Job, plan: Plan) -> tuple[str, ...]:
         [("offset", "count"), ("offset", "first"), ("partition", "first")]
     )
     top = grouped.sort_by([("offset_count", "descending"), ("rejected_because", "ascending")]).slice(0, 5).to_pylist()
-    return tuple(
-        f"  {row['offset_count']} x {row['rejected_because']}, for example partition {row['partition_first']} offset {row['offset_first']}"
-        for row in top
-    )
+    return tuple(line for row in top for line in _told(table, plan, row))
+
+
+def _told(table: DeltaTable, plan: Plan, row: Mapping[str, Any]) -> Iterator[str]:
+    reason, partition, offset = row["rejected_because"], row["partition_first"], row["offset_first"]
+    yield f"  {row['offset_count']} x {reason}, for example partition {partition} offset {offset}"
+    place = [("batch", "=", plan.batch), ("partition", "=", partition), ("rejected_because", "=", reason)]
+    near = [("offset", ">=", offset), ("offset", "<", offset + LOOKED_AT)]
+    found = hint(reason, read_rows(table, ["raw"], [*place, *near])["raw"].to_pylist(), plan.rules)
+    if found:
+        yield f"    {found}"

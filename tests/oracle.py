@@ -5,9 +5,9 @@ Shares no code with the program: sums are Decimals, the output is read by a plai
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -30,12 +30,26 @@ class Sent:
     value: Decimal | None
 
 
-def sent(partition: int, offset: int, raw: bytes | None) -> Sent:
+DayOf = Callable[[Any], date]
+"""The day of a time as a message holds it; one of the errors that `sent` expects where it is none."""
+
+
+def day_month_year(written: Any) -> date:
+    return datetime.strptime(written, "%d/%m/%Y %H:%M:%S").date()
+
+
+def seconds_or_iso(written: Any) -> date:
+    """In UTC. Numbers are seconds since 1970, which a Decimal holds exactly."""
+    if isinstance(written, Decimal):
+        return datetime.fromtimestamp(int(written // 1), UTC).date()
+    return datetime.fromisoformat(written).astimezone(UTC).date()
+
+
+def sent(partition: int, offset: int, raw: bytes | None, day_of: DayOf = day_month_year) -> Sent:
     """Label a message the slow and simple way; only for messages whose meaning is beyond doubt."""
     try:
         fields = json.loads(raw or b"", parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
-        moment = datetime.strptime(fields["datetime"], "%d/%m/%Y %H:%M:%S")
-        return Sent(partition, offset, raw, moment.date(), Decimal(fields["voltage"]))
+        return Sent(partition, offset, raw, day_of(fields["datetime"]), Decimal(fields["voltage"]))
     except (ValueError, KeyError, TypeError, ArithmeticError):
         return Sent(partition, offset, raw, None, None)
 

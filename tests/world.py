@@ -37,7 +37,7 @@ def reading(moment: str, voltage: str) -> bytes:
 
 @dataclass
 class World:
-    """One pipeline and what was sent to it; `pruned` is the batch up to which a test had maintenance delete records."""
+    """One pipeline and what was sent to it; `day_of` says what its times mean, `pruned` is the batch up to which a test had maintenance delete records."""
 
     bootstrap: str
     config: Path
@@ -46,6 +46,7 @@ class World:
     sent: list[oracle.Sent] = field(default_factory=list)
     submitted: list[SubmittedRun] = field(default_factory=list)
     pruned: int = 0
+    day_of: oracle.DayOf = oracle.day_month_year
 
     @property
     def pipeline(self) -> Pipeline:
@@ -103,7 +104,7 @@ class World:
             producer.produce(self.pipeline.input.topic, value, partition=partition, on_delivery=take, **{"key": b"key", **how})
         assert producer.flush(20) == 0
         assert len(delivered) == len(values)
-        self.sent += [oracle.sent(partition, int(one.offset() or 0), one.value()) for one in delivered]
+        self.sent += [oracle.sent(partition, int(one.offset() or 0), one.value(), self.day_of) for one in delivered]
 
     @cached_property
     def admin(self) -> AdminClient:

@@ -184,8 +184,20 @@ DEFECTS = (
     Defect(
         "the bytes of a message with a skipped local time are thrown away",
         "spark_jobs/records.py",
-        (('is_instant = time.has_offset or rules.timezone == "UTC"', "is_instant = True"),),
+        (('F.lit(True) if rules.timezone == "UTC" else says_instant(cut_time, formats[0])', "F.lit(True)"),),
         ("tests/spark/test_records.py", "-k", "belongs_to_its_local_day"),
+    ),
+    Defect(
+        "a fraction before 1970 is cut toward zero, into the next day",
+        "spark_jobs/event_times.py",
+        (("F.floor(micros).cast", "micros.cast"),),
+        ("tests/spark/test_records.py", "-k", "cut_toward_the_past"),
+    ),
+    Defect(
+        "seconds that are read as milliseconds are readings of January 1970",
+        "spark_jobs/time_formats.py",
+        (("return EARLIEST_OF_EPOCHS if", "return EARLIEST if"),),
+        ("tests/unit/test_time_formats.py", "-k", "wrong_unit"),
     ),
     Defect(
         "whole parts are added up in one number",

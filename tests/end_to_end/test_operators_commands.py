@@ -69,3 +69,14 @@ def test_hours_that_are_no_number_are_a_usage_error(world: World) -> None:
     done = type_in("dayfold", "status", str(world.config), "--fail-under", "soon")
     assert done.returncode == 64
     assert "--fail-under" in done.stderr
+
+
+@pytest.mark.proves("F177")
+def test_plan_status_and_run_warn_once_of_an_offset_that_is_taken_for_text(new_world: NewWorld) -> None:
+    time = {"field": "datetime", "format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "timezone": "Europe/Paris"}
+    config = str(new_world(input={"time": time}).config)
+    for command in ("plan", "status", "run"):
+        done = type_in("dayfold", command, config)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("takes 'Z' for nothing but text") == 1
+        assert done.stderr.count("write X in its place") == 1

@@ -50,6 +50,25 @@ def test_a_batch_with_wrong_settings_is_abandoned_and_read_again_with_the_right_
     assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
 
 
+@pytest.mark.proves("F174", "F175", "F176", "F179")
+def test_what_the_messages_hold_names_the_right_time_settings(world: World) -> None:
+    """The list that is right then is part of the plan, by which a run that died is finished."""
+    world.day_of = oracle.seconds_or_iso
+    world.send(0, b'{"datetime": 1166892720, "voltage": 1}', b'{"datetime": 1.16691839999999999E9, "voltage": 2}')
+    world.send(1, b'{"datetime": "2006-12-24T00:30+01", "voltage": 3}', b'{"time": {"at": "2006-12-24T00:30Z"}, "voltage": 4}')
+    limit = "limits.max_rejected_fraction=0.25"
+    with pytest.raises(TooManyRejected) as caught:
+        world.run(overrides=[limit, "input.time.format=epoch_millis"])
+    text = str(caught.value)
+    assert "    1166892720 is 2006-12-23 16:52:00 UTC as epoch_seconds: is input.time.format epoch_seconds?\n" in text
+    assert "    no field 'datetime'; there are 'time.at', 'voltage'\n" in text
+    right = [limit, "input.time.format=[epoch_seconds, iso8601]"]
+    assert world.run_with_fault("after:plan_commit:raise", overrides=right, abandon=True)
+    (done,) = world.run(overrides=right)
+    assert [one.accepted for one in done.counts] == [2, 1, 0]
+    world.assert_all_counted()
+
+
 @pytest.mark.proves("F80")
 @pytest.mark.parametrize("point", ABANDON)
 def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: World, point: str) -> None:

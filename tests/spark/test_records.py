@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from spark_jobs.config import ParsingRules
-from spark_jobs.message_formats import PlainForm, Rejection, plain_form, time_pattern
+from spark_jobs.message_formats import PlainForm, Rejection, plain_form
 from spark_jobs.records import records_of, with_plain_form
+from spark_jobs.time_formats import time_formats
 
 KAFKA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int"
 RECORDS = (
@@ -23,6 +25,7 @@ RECORDS = (
 )
 NONCE = "5f0c1e2d3b4a"
 ARRIVED = datetime(2024, 5, 6, 7, 8, 9, 123456)
+BEFORE_1970, FROM_1980 = datetime(1900, 1, 1, tzinfo=UTC), datetime(1980, 1, 1, tzinfo=UTC)
 
 Expected = tuple[str | None, ...]
 """(UTC time, date, value, number it was rounded from) of a reading, (reason,) of a rejected message."""
@@ -476,7 +479,7 @@ def test_every_supported_part_of_a_time_format_is_read(spark: SparkSession) -> N
 
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F87")
-def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
+def test_epoch_seconds_are_exact_and_bounded(spark: SparkSession) -> None:
     cases: dict[bytes | None, Expected] = {
         at("1166892720"): one_volt_at("2006-12-23 16:52:00"),
         at('"1166892720"'): one_volt_at("2006-12-23 16:52:00"),
@@ -489,8 +492,25 @@ def test_epoch_seconds_are_whole_and_bounded(spark: SparkSession) -> None:
         at("999999999999"): ("TIME_OUT_OF_RANGE",),
         at("9" * 25): ("TIME_OUT_OF_RANGE",),
         at("-" + "9" * 400): ("TIME_OUT_OF_RANGE",),
-        at("1166892720.0"): ("BAD_TIME",),
-        at("1.1e9"): ("BAD_TIME",),
+        at("1166892720.0"): one_volt_at("2006-12-23 16:52:00"),
+        at("1166892720.123456"): one_volt_at("2006-12-23 16:52:00.123456"),
+        compact(at("1166892720.5")): one_volt_at("2006-12-23 16:52:00.5"),
+        at("1166892779.9999999"): one_volt_at("2006-12-23 16:52:59.999999"),
+        at("1166918399." + "9" * 40): one_volt_at("2006-12-23 23:59:59.999999"),
+        at("1.166892720123456789E9"): one_volt_at("2006-12-23 16:52:00.123456"),
+        at('"1.16689272e+9"'): one_volt_at("2006-12-23 16:52:00"),
+        at("1.1e9"): one_volt_at("2004-11-09 11:33:20"),
+        at("116689.2720123456789e4"): one_volt_at("2006-12-23 16:52:00.123456"),
+        at("0.0"): one_volt_at("1970-01-01 00:00:00"),
+        at("0.1e10"): ("BAD_TIME",),
+        at("1e99"): ("TIME_OUT_OF_RANGE",),
+        at("11668927200e-1"): ("BAD_TIME",),
+        at("-0.0000001"): ("TIME_OUT_OF_RANGE",),
+        at("1e400"): ("BAD_TIME",),
+        at("1.1e99999999999"): ("BAD_TIME",),
+        at('"1.e9"'): ("BAD_TIME",),
+        at('"1166892720,5"'): ("BAD_TIME",),
+        at('"NaN"'): ("BAD_TIME",),
         at('"01"'): ("BAD_TIME",),
         at('"23/12/2006 16:52:00"'): ("BAD_TIME",),
         at('"\u0661"'): ("BAD_TIME",),
@@ -511,6 +531,176 @@ def test_epoch_milliseconds_take_the_day_of_the_zone(spark: SparkSession) -> Non
     assert_parsed(spark, cases, rules(time_format="epoch_millis", timezone="Europe/Paris"))
 
 
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F175")
+def test_before_1970_a_fraction_is_cut_toward_the_past(spark: SparkSession) -> None:
+    """The microsecond, the second and the day in which the instant lies: rounding toward zero would be another day."""
+    cases: dict[bytes | None, Expected] = {
+        at("-0.0000001"): one_volt_at("1969-12-31 23:59:59.999999"),
+        at("-1"): one_volt_at("1969-12-31 23:59:59"),
+        at("-86400.5"): one_volt_at("1969-12-30 23:59:59.5"),
+        at("-1.5e0"): one_volt_at("1969-12-31 23:59:58.5"),
+    }
+    assert_parsed(spark, cases, rules(time_format="epoch_seconds", earliest=BEFORE_1970))
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F175")
+def test_epoch_microseconds_and_nanoseconds_are_cut_to_microseconds(spark: SparkSession) -> None:
+    ours = {"earliest": BEFORE_1970, "timezone": "Europe/Paris"}
+    micros: dict[bytes | None, Expected] = {
+        at("1166916600250001"): one_volt_at("2006-12-23 23:30:00.250001", "2006-12-24"),
+        at("1166916600250001.9"): one_volt_at("2006-12-23 23:30:00.250001", "2006-12-24"),
+        at("-1"): one_volt_at("1969-12-31 23:59:59.999999", "1970-01-01"),
+        at("9223372036854775807"): ("TIME_OUT_OF_RANGE",),
+    }
+    nanos: dict[bytes | None, Expected] = {
+        at("1166916600250001999"): one_volt_at("2006-12-23 23:30:00.250001", "2006-12-24"),
+        compact(at('"1166916600250001999"')): one_volt_at("2006-12-23 23:30:00.250001", "2006-12-24"),
+        at("1.166916600250001999E18"): one_volt_at("2006-12-23 23:30:00.250001", "2006-12-24"),
+        at("-1"): one_volt_at("1969-12-31 23:59:59.999999", "1970-01-01"),
+        at("-1000"): one_volt_at("1969-12-31 23:59:59.999999", "1970-01-01"),
+        at("-1001"): one_volt_at("1969-12-31 23:59:59.999998", "1970-01-01"),
+        at("9223372036854775807"): ("TIME_OUT_OF_RANGE",),
+        at("-9223372036854775808"): ("TIME_OUT_OF_RANGE",),
+        at("9" * 40): ("TIME_OUT_OF_RANGE",),
+    }
+    assert_parsed(spark, micros, rules(time_format="epoch_micros", **ours))
+    assert_parsed(spark, nanos, rules(time_format="epoch_nanos", **ours))
+
+
+ISO: dict[str, Expected] = {
+    "2006-12-23T23:30:00Z": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+    "2006-12-23T23:30Z": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+    "2006-12-23T23:30": one_volt_at("2006-12-23 22:30:00"),
+    "2006-12-23T23:30+02": one_volt_at("2006-12-23 21:30:00"),
+    "2006-12-23t23:30:00z": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+    "2006-12-23 23:30:00": one_volt_at("2006-12-23 22:30:00"),
+    "2006-12-23 23:30:00,123": one_volt_at("2006-12-23 22:30:00.123"),
+    "2006-12-23 23:30:00.5+02": one_volt_at("2006-12-23 21:30:00.5"),
+    "2006-12-23T23:30:00+0200": one_volt_at("2006-12-23 21:30:00"),
+    "2006-12-23T23:30:00.1+02:00": one_volt_at("2006-12-23 21:30:00.1"),
+    "2006-12-23T20:00:00-03:30": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+    "2006-12-23T23:30:00-00:00": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+    "2006-12-23T22:59:59.9999999Z": one_volt_at("2006-12-23 22:59:59.999999"),
+    "2006-12-23T22:59:59." + "9" * 60 + "Z": one_volt_at("2006-12-23 22:59:59.999999"),
+    "1969-12-31T23:59:59.9999999Z": ("TIME_OUT_OF_RANGE",),
+    "2006-03-26T02:30:00": ("NONEXISTENT_TIME",),
+    "2006-03-26T02:30:00+02:00": one_volt_at("2006-03-26 00:30:00"),
+    "2006-10-29T02:30:00": one_volt_at("2006-10-29 00:30:00"),
+    "2006-10-29T02:30:00+01:00": one_volt_at("2006-10-29 01:30:00"),
+    "2006-02-29T12:00:00Z": ("BAD_TIME",),
+    "2006-12-23T24:00:00Z": ("BAD_TIME",),
+    "2006-12-23T23:59:60Z": ("BAD_TIME",),
+    "2006-12-23T23:30:00+18:30": ("BAD_TIME",),
+    "2006-12-23T23:30:00+2": ("BAD_TIME",),
+    "2006-12-23T23:30:00.Z": ("BAD_TIME",),
+    "2006-12-23": ("BAD_TIME",),
+    "20061223T233000Z": ("BAD_TIME",),
+    "2006-12-23T23:30:00Z ": ("BAD_TIME",),
+    "1166916600": ("BAD_TIME",),
+    "0000-01-01T00:00:00Z": ("TIME_OUT_OF_RANGE",),
+}
+
+
+def in_every_form(text: str) -> list[bytes]:
+    """Plain without and with blanks, in the usual form, and for the JSON parser: each is cut or parsed in a way of its own."""
+    message = at(json.dumps(text))
+    return [message, compact(message), message.replace(b"{", b'{"id": 1, '), message.replace(b"}", b', "x": []}')]
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F174")
+def test_iso_8601_is_an_instant_or_a_local_time_by_what_each_text_says(spark: SparkSession) -> None:
+    cases = {message: expected for text, expected in ISO.items() for message in in_every_form(text)}
+    assert_parsed(spark, cases, rules(time_format="iso8601", timezone="Europe/Paris"))
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F175")
+def test_several_formats_are_tried_in_their_order(spark: SparkSession) -> None:
+    times: dict[str, Expected] = {
+        '"01/02/2006 10:00:00"': one_volt_at("2006-02-01 09:00:00"),
+        '"12/13/2006 10:00:00"': one_volt_at("2006-12-13 09:00:00"),
+        '"02/31/2006 10:00:00"': ("BAD_TIME",),
+        '"2006-12-23T23:30:00Z"': one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+        '"2006-12-23T23:30"': one_volt_at("2006-12-23 22:30:00"),
+        "1166916600": one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+        '"1166916600"': one_volt_at("2006-12-23 23:30:00", "2006-12-24"),
+        "1166916600.25": one_volt_at("2006-12-23 23:30:00.25", "2006-12-24"),
+        "1166916600250": one_volt_at("2006-12-23 23:30:00.25", "2006-12-24"),
+        "1166916600250000": ("TIME_OUT_OF_RANGE",),
+        '"20061223"': one_volt_at("2006-12-22 23:00:00", "2006-12-23"),
+        "20061223": ("TIME_OUT_OF_RANGE",),
+        '"20061323"': ("TIME_OUT_OF_RANGE",),
+        '"tomorrow"': ("BAD_TIME",),
+        '"\\"20061223\\""': ("BAD_TIME",),
+        "true": ("BAD_TIME",),
+        "null": ("NO_TIME",),
+    }
+    cases = {one: expected for time, expected in times.items() for one in (at(time), at(time).replace(b"}", b', "x": []}'))}
+    formats = ["dd/MM/yyyy HH:mm:ss", "MM/dd/yyyy HH:mm:ss", "iso8601", "yyyyMMdd", "epoch_millis", "epoch_seconds"]
+    assert_parsed(spark, cases, rules(time_format=formats, timezone="Europe/Paris", earliest=FROM_1980))
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F174", "F175")
+def test_random_times_of_several_formats_mean_the_same_to_an_independent_parser(spark: SparkSession) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    chance = random.Random(seed)
+    times = [random_time(chance) for _ in range(2000)]
+    ours = rules(time_format=["epoch_nanos", "iso8601", "epoch_seconds"], timezone="Europe/Paris", earliest=FROM_1980)
+    found = parsed(spark, [at(time) for time, _ in times], ours)
+    differences = [(time, wanted, got) for (time, wanted), got in zip(times, found, strict=True) if got[:2] != wanted[:2]]
+    assert not differences, f"seed {seed}: {len(differences)} differ, first {differences[:5]}"
+
+
+def random_time(chance: random.Random) -> tuple[str, Expected]:
+    """A time between 1980 and 2029, and what it is in UTC and Paris, by the arithmetic of Python's fractions."""
+    nanos = chance.randrange(315_532_800 * 10**9, 1_893_456_000 * 10**9)
+    digits = chance.choice([0, 0, 3, 6, 7, 9, 20])
+    fraction = f".{nanos % 10**9:09}{'9' * 11}"[: digits + 1] if digits else ""
+    whole = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=nanos // 10**9)
+    cut = timedelta(microseconds=int((fraction[1:] + "000000")[:6]))
+    offset = chance.choice(["Z", "+01", "-0330", "+05:45"])
+    hours, minutes = (int(offset[:3]), int(offset[-2:]) if len(offset) > 3 else 0) if offset != "Z" else (0, 0)
+    local = whole + timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes)
+    text, moment = chance.choice(
+        [
+            (f'"{local:%Y-%m-%d}{chance.choice("Tt ")}{local:%H:%M:%S}{fraction}{offset}"', whole + cut),
+            (f"{nanos // 10**9}{fraction}", whole + cut),
+            (f"{nanos}", whole + timedelta(microseconds=nanos % 10**9 // 1000)),
+        ]
+    )
+    shown = f"{moment:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".")
+    return text, (shown, f"{moment.astimezone(ZoneInfo('Europe/Paris')):%Y-%m-%d}")
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F178")
+def test_a_field_of_an_inner_object_is_found_by_its_path(spark: SparkSession) -> None:
+    time, inner = '"ts": "23/12/2006 16:52:00"', '{"ts": "23/12/2006 16:52:00", "v": {"raw": 2}}'
+    cases: dict[bytes | None, Expected] = {
+        f'{{"payload": {inner}}}'.encode(): volts("2"),
+        f'{{"id": [1], "payload": {inner}, "v": 3, "ts": 4}}'.encode(): volts("2"),
+        b'{"payload.ts": "23/12/2006 16:52:00", "payload.v.raw": 1}': volts("1"),
+        f'{{"payload": {inner}, "payload.v.raw": 5}}'.encode(): volts("5"),
+        f'{{"payload": {inner}, "payload.v.raw": null}}'.encode(): ("NO_VALUE",),
+        f'{{"payload": {inner}, "payload.ts": null}}'.encode(): ("NO_TIME",),
+        f'{{"payload": {{{time}}}}}'.encode(): ("NO_VALUE",),
+        f'{{"payload": {{{time}, "v": 2}}}}'.encode(): ("NO_VALUE",),
+        f'{{"payload": {{{time}, "v": {{"raw": null}}}}}}'.encode(): ("NO_VALUE",),
+        f'{{"payload": {{{time}, "v": {{"raw": {{}}}}}}}}'.encode(): ("BAD_NUMBER",),
+        f'{{"payload": [{inner}]}}'.encode(): ("NO_TIME",),
+        f'{{"payload": {json.dumps(inner)}}}'.encode(): ("NO_TIME",),
+        b'{"payload": null}': ("NO_TIME",),
+        b"{}": ("NO_TIME",),
+        f'{{"payload": {{{time}, {time}, "v": {{"raw": 2}}}}}}'.encode(): ("DUPLICATE_KEY",),
+        f'{{"payload": {inner}, "payload": {inner}}}'.encode(): ("DUPLICATE_KEY",),
+    }
+    assert_parsed(spark, cases, rules(time_field="payload.ts", value_field="payload.v.raw"))
+
+
 PLAIN_TIMES = {
     "dd/MM/yyyy HH:mm:ss": '"23/12/2006 16:52:00"',
     "yyyy-MM-dd'T'HH:mm:ss": '"2006-12-23T16:52:00"',
@@ -518,6 +708,8 @@ PLAIN_TIMES = {
     "yyyy-MM-dd HH:mm:ssX": '"2006-12-23 17:52:00+01"',
     "epoch_seconds": "1166892720",
     "epoch_millis": "1166892720000",
+    "epoch_nanos": "1166892720000000000",
+    "iso8601": '"2006-12-23T17:52:00.0000000+01:00"',
 }
 
 
@@ -537,16 +729,14 @@ def test_plain_messages_are_cut_and_not_taken_apart(spark: SparkSession, time_fo
         None,
     ]
     ours = rules(time_format=time_format, time_field=names[0], value_field=names[1])
-    time = time_pattern(time_format)
-    found = plain_parts(spark, plain + others, ours, plain_form(names[0], time, names[1], 18, 6))
+    found = plain_parts(spark, plain + others, ours, plain_form(names[0], time_formats(time_format), names[1], 18, 6))
     assert found[: len(plain)] == [("2006-12-23 16:52:00", "-239.940000", True, None, None)] * len(plain)
     assert [row[2:] for row in found[len(plain) :]] == [(False, text_of(message), message) for message in others]
 
 
 @pytest.mark.parametrize("changes", [{"timezone": "Europe/Paris"}, {"earliest": datetime(2007, 1, 1, tzinfo=UTC)}])
 def test_a_plain_message_that_may_be_rejected_yet_keeps_its_bytes(spark: SparkSession, changes: dict[str, Any]) -> None:
-    time = time_pattern(RULES.time_format)
-    form = plain_form("datetime", time, "voltage", 18, 6)
+    form = plain_form("datetime", time_formats(RULES.time_format), "voltage", 18, 6)
     ((*_, has_plain_form, text, raw),) = plain_parts(spark, [voltage("1")], rules(**changes), form)
     assert (has_plain_form, text, raw) == (True, None, voltage("1"))
 
@@ -559,7 +749,7 @@ def plain_parts(
     spark: SparkSession, messages: list[bytes | None], rules: ParsingRules, form: PlainForm | None
 ) -> list[tuple[Any, ...]]:
     rows = [(b"k", message, "t", 3, offset, ARRIVED, 0) for offset, message in enumerate(messages)]
-    parts = with_plain_form(spark.createDataFrame(rows, KAFKA), form=form, rules=rules, time=time_pattern(rules.time_format))
+    parts = with_plain_form(spark.createDataFrame(rows, KAFKA), form=form, rules=rules, formats=time_formats(rules.time_format))
     shown = parts.selectExpr("offset", "string(plain_time)", "string(plain_number)", "has_plain_form", "text", "raw")
     rows_found = sorted(shown.collect(), key=lambda row: row.offset)
     return [(*row[1:-1], None if row.raw is None else bytes(row.raw)) for row in rows_found]

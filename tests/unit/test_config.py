@@ -1,9 +1,10 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
 from spark_jobs.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
@@ -75,6 +76,14 @@ def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:
         ("input.value.type=decimal(30,10)", "does not fit decimal(18,6)"),
         ("input.time.timezone=Mars/Olympus", "no time zone"),
         ("input.time.format=QQ", "QQ"),
+        (
+            "input.time.format=epoch",
+            "words iso8601, epoch_seconds, epoch_millis, epoch_micros, epoch_nanos, and patterns of yyyy",
+        ),
+        ("input.time.format=[]", "input.time.format: expected a format, or a list of 1 to 8 of them"),
+        ("input.time.format=[iso8601, dd/MM]", "input.time.format: time format 'dd/MM' lacks yyyy"),
+        ("input.time.format=[iso8601, iso8601]", "stands in the list twice"),
+        ("input.time.format=[[iso8601]]", "is no format, which is a text"),
         ("input.value.field=datetime", "cannot be the same field"),
         ("input.value.field=date", "cannot be called date"),
         ("output.topic=a", "cannot be the same topic"),
@@ -127,3 +136,39 @@ def test_the_latest_plausible_time_is_a_day_ahead_of_the_plan(tmp_path: Path) ->
 
 def test_a_first_start_by_time_is_an_instant(tmp_path: Path) -> None:
     assert load(tmp_path, MINIMAL, "input.start=2006-12-16T00:00:00+01:00").input.start == datetime(2006, 12, 15, 23, tzinfo=UTC)
+
+
+def test_a_list_of_time_formats_is_a_setting_and_a_list_of_one_is_its_format(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    listed = load(tmp_path, MINIMAL, "input.time.format=[iso8601, epoch_millis, dd/MM/yyyy HH:mm]").parsing_rules(now)
+    assert listed.time_format == ("iso8601", "epoch_millis", "dd/MM/yyyy HH:mm")
+    one, same = (load(tmp_path, MINIMAL, f"input.time.format={text}").parsing_rules(now) for text in ("[iso8601]", "iso8601"))
+    assert one == same
+    assert one.model_dump(mode="json")["time_format"] == "iso8601"
+
+
+@pytest.mark.proves("F175")
+@pytest.mark.parametrize("stored", ["dd/MM/yyyy HH:mm:ss", ["iso8601", "epoch_millis"], ["iso8601"]])
+def test_the_formats_of_a_stored_plan_are_read_as_they_were_written(tmp_path: Path, stored: str | list[str]) -> None:
+    """Also a single text, as plans held it before there were lists."""
+    rules = load(tmp_path).parsing_rules(datetime(2026, 1, 1, tzinfo=UTC))
+    row = {**rules.model_dump(mode="json"), "time_format": stored}
+    again = ParsingRules.model_validate(json.loads(json.dumps(row)))
+    assert again.model_dump(mode="json")["time_format"] == (stored[0] if stored == ["iso8601"] else stored)
+
+
+@pytest.mark.proves("F176")
+def test_what_is_plausible_of_an_epoch_begins_later_and_of_patterns_where_it_began(tmp_path: Path) -> None:
+    def earliest(*overrides: str) -> datetime:
+        return load(tmp_path, MINIMAL, *overrides).parsing_rules(datetime(2026, 1, 1, tzinfo=UTC)).earliest
+
+    assert earliest() == earliest("input.time.format=iso8601") == datetime(1970, 1, 1, tzinfo=UTC)
+    assert earliest("input.time.format=epoch_millis") == datetime(1980, 1, 1, tzinfo=UTC)
+    assert earliest("input.time.format=epoch_millis", "input.time.earliest=1970-01-01") == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.proves("F176")
+def test_two_units_that_the_plausible_range_cannot_tell_apart_are_refused(tmp_path: Path) -> None:
+    units = "input.time.format=[epoch_millis, epoch_seconds]"
+    assert "epoch_millis and as epoch_seconds before 1980" in refusal(tmp_path, MINIMAL, units, "input.time.earliest=1979-12-31")
+    assert load(tmp_path, MINIMAL, units, "input.time.earliest=1980-01-01").input.time.format == ("epoch_millis", "epoch_seconds")
