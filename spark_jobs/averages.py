@@ -72,7 +72,7 @@ def _exact_sum(column: str) -> "Column":
     return (millions * F.lit(Decimal(1_000_000)) + units + fractions).cast("decimal(38,6)")
 
 
-def daily_averages_of(contributions: pa.Table, *, batch: int) -> pa.Table:
+def daily_averages_of(contributions: pa.Table, *, batch: int, revisions_after: int = 0) -> pa.Table:
     """The daily averages that these contributions add up to, as of `batch`, one row per partition and date.
 
     `value_sum` and `value_count` are exact; `average` is their quotient in the value's unit, rounded half up to six places.
@@ -91,7 +91,7 @@ def daily_averages_of(contributions: pa.Table, *, batch: int) -> pa.Table:
             "value_min": totals["value_min_min"],
             "value_max": totals["value_max_max"],
             "average": [average(total, count) for total, count in zip(sums, counts, strict=True)],
-            "revision": [1] * totals.num_rows,
+            "revision": [revisions_after + 1] * totals.num_rows,
             "batch": [batch] * totals.num_rows,
         },
         schema=SCHEMAS["daily_averages"],

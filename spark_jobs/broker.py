@@ -21,7 +21,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
 
-from spark_jobs import kafka_group, kafka_rights, kafka_scan, kafka_times
+from spark_jobs import kafka_rights, kafka_scan, kafka_times
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -34,6 +34,7 @@ from spark_jobs.kafka_errors import (
     server_of,
     tls_alert,
 )
+from spark_jobs.kafka_group import GroupReader
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import Partition, Topic
 
@@ -152,12 +153,15 @@ class Broker:
         self._admin = connection.admin
         self._cluster_id = cluster_id
         self._timeout_seconds = timeout_seconds
+        self._readers: dict[str, GroupReader] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to end: librdkafka closes its connections when the last reference to the client goes."""
+        """End what reads for groups; librdkafka closes other connections when the last reference to the client goes."""
+        while self._readers:
+            self._readers.popitem()[1].close()
 
     def cluster_id(self) -> str:
         return self._cluster_id
@@ -176,6 +180,10 @@ class Broker:
         highs = self._offsets(name, dict.fromkeys(numbers, LATEST), UNCOMMITTED)
         partitions = (Partition(number, lows[number], stables[number], highs[number]) for number in sorted(numbers))
         return Topic(name, str(found.topic_id), tuple(partitions))
+
+    def stable_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Where a read_committed reader of each partition ends now."""
+        return self._offsets(topic, dict.fromkeys(partitions, LATEST), COMMITTED)
 
     def offsets_at(self, topic: str, partitions: Sequence[int], instant: datetime) -> dict[int, int]:
         """Per partition the first offset whose Kafka timestamp is `instant` or later; the last stable offset if there is none."""
@@ -197,7 +205,19 @@ class Broker:
         """
         request = Request("Describe", "group", group, topic)
         patience = self._timeout_seconds if seconds is None else seconds
-        return kafka_group.committed(self._connection.settings, request, partitions, timeout_seconds=patience)
+        return self._reader(group).committed(request, partitions, timeout_seconds=patience)
+
+    def visible(self, group: str, topic: str, offsets: Mapping[int, int]) -> set[int]:
+        """Partitions whose record at the given offset a read_committed reader sees, looked up with the group's name.
+
+        `NotPermitted` without Read on the topic.
+        """
+        return self._reader(group).visible(topic, offsets, idle_seconds=self._timeout_seconds)
+
+    def _reader(self, group: str) -> GroupReader:
+        if group not in self._readers:
+            self._readers[group] = GroupReader(self._connection.settings, group)
+        return self._readers[group]
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""

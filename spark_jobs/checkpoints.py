@@ -78,6 +78,11 @@ class Checkpoint:
         return bool(self.details.get("records", True))
 
     @property
+    def revisions_after(self) -> int:
+        """What the revisions of a planned batch begin above; rows that do not say so are of a pipeline whose first one was 1."""
+        return int(self.details.get("revisions_after", 0))
+
+    @property
     def kept(self) -> tuple[Counts, ...]:
         """What the table `records` holds of the batch, by its counts."""
         return self.counts if self.keeps_records else tuple(one.only_rejected for one in self.counts)
@@ -94,6 +99,7 @@ class Progress:
     topic_id: str | None = None
     ends: Mapping[int, int] = field(default_factory=dict)
     table_ids: Mapping[str, str] = field(default_factory=dict)
+    revisions_after: int = 0
     unfinished: Plan | None = None
     counted: Tally | None = None
     last_done: Checkpoint | None = None
@@ -139,6 +145,7 @@ def _with_plan(progress: Progress, plan: Plan) -> Progress:
         last_batch=plan.batch,
         topic_id=plan.topic_id,
         table_ids=plan.table_ids,
+        revisions_after=plan.revisions_after,
         unfinished=plan,
         counted=None,
         input_topic=plan.input_topic,
@@ -156,6 +163,7 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
         "table_ids": dict(plan.table_ids),
         "nonce": plan.nonce,
         "records": plan.keeps_records,
+        "revisions_after": plan.revisions_after,
     }
     return Checkpoint(plan.batch, "PLANNED", run_id, at, plan.topic_id, plan.ranges, details=details)
 
@@ -177,6 +185,7 @@ def plan_of(row: Checkpoint) -> Plan:
         input_topic=row.details.get("input_topic"),
         output_topic=definition.output_topic,
         input_start=row.details.get("input_start"),
+        revisions_after=row.revisions_after,
     )
 
 

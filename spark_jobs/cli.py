@@ -71,7 +71,7 @@ def run_command(
     ] = False,
     abandon: Annotated[bool, typer.Option(help="Give up an unfinished batch that was not averaged yet.")] = False,
     published: Annotated[
-        str | None, typer.Option(metavar="yes|no", help="Say whether the unfinished batch was published.")
+        str | None, typer.Option(metavar="yes|no|rest", help="Say whether the unfinished batch was published.")
     ] = None,
     run_id: Annotated[str | None, typer.Option(help="Label of this run in the checkpoints.")] = None,
 ) -> None:

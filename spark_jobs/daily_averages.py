@@ -81,7 +81,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--abandon", action="store_true", help="give up an unfinished batch that was not averaged yet")
     parser.add_argument(
-        "--published", choices=["yes", "no"], help="say whether the unfinished batch was published, where no proof is left"
+        "--published",
+        choices=["yes", "no", "rest"],
+        help="say whether the unfinished batch was published, where its proof is gone or torn; rest: publish what is missing of it",
     )
     return parser.parse_args(arguments)
 
@@ -92,14 +94,13 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     from spark_jobs.job import Request
     from spark_jobs.run import run_pipeline
 
-    published = None if arguments.published is None else arguments.published == "yes"
     request = Request(
         arguments.run_id,
         accept_loss=arguments.accept_loss,
         adopt_topic=arguments.adopt_topic,
         adopt_definition=arguments.adopt_definition,
         abandon=arguments.abandon,
-        published=published,
+        published=arguments.published,
     )
     done = run_pipeline(pipeline, request, partial(build_session, pipeline.name))
     log.info("nothing new" if not done else "finished %d batches, up to batch %d", *([len(done), done[-1].batch] if done else []))

@@ -68,6 +68,10 @@ class ConfigurationError(DayfoldError):
     exit_code = 78
 
 
+class NotPermitted(ConfigurationError):
+    """The principal lacks a permission; what it would have allowed may be done without."""
+
+
 class PipelineBusy(TryAgain):
     """Another run of the pipeline holds the lock."""
 

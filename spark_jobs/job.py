@@ -14,6 +14,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.lake import Lake
 from spark_jobs.offsets import Plan
+from spark_jobs.proof import Answer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +31,7 @@ class Request:
     adopt_topic: bool = False
     adopt_definition: bool = False
     abandon: bool = False
-    published: bool | None = None
+    published: Answer | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import tls_check
-from spark_jobs.errors import ConfigurationError, DayfoldError, Superseded, TransactionOpen, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, NotPermitted, Superseded, TransactionOpen, TryAgain
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 
@@ -167,10 +167,10 @@ def server_of(error: KafkaError, settings: KafkaSettings) -> str:
     return match[1] if match else settings.servers
 
 
-def denied(missing: Sequence[Request], settings: KafkaSettings) -> ConfigurationError:
+def denied(missing: Sequence[Request], settings: KafkaSettings) -> NotPermitted:
     """That the principal may not do all this."""
     what, ask = " and ".join(map(str, missing)), "that ACL" if len(missing) == 1 else "these ACLs"
-    return ConfigurationError(
+    return NotPermitted(
         f"{settings.principal} has no permission for {what} at {settings.servers}; "
         f"ask for {ask} (dayfold acls prints what a pipeline needs), or for the right login in {settings.path}"
     )

@@ -1,4 +1,4 @@
-"""A consumer group's committed offsets, with those of open transactions waited for.
+"""A consumer group's committed offsets, with those of open transactions waited for, and single records through the same consumer.
 
 Asked through a consumer that joins nothing: the same question to librdkafka's AdminClient ends the process (a segmentation fault)
 when the group's coordinator is just moving or being created, see https://github.com/confluentinc/librdkafka/issues/5040.
@@ -6,10 +6,11 @@ Knows no planning and no publication: what the offsets and their metadata mean i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from spark_jobs import kafka_scan
 from spark_jobs.errors import DayfoldError
 from spark_jobs.kafka_errors import PASSES, LibrdkafkaLog, Request, as_dayfold_error, kafka_error, open_transaction
 from spark_jobs.kafka_settings import KafkaSettings
@@ -20,32 +21,44 @@ TRY_SECONDS = 0.5
 _SILENCE = (KafkaError._TIMED_OUT, KafkaError._WAIT_COORD, KafkaError._TRANSPORT, *PASSES)
 
 
-def committed(
-    settings: KafkaSettings, request: Request, partitions: Sequence[int], *, timeout_seconds: float
-) -> dict[int, tuple[int, str]]:
-    """Offset and metadata that group `request.name` has committed for `request.topic`, for the partitions that have any.
+class GroupReader:
+    """One consumer with the group's name that stays connected, so that a question costs a millisecond; it joins and commits nothing."""
 
-    Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets stays
-    open for `timeout_seconds`, `TryAgain` if nobody answers.
-    """
-    wanted = [TopicPartition(request.topic, number) for number in partitions]
-    if not wanted:
-        return {}
-    deadline = time.monotonic() + timeout_seconds
-    # Without read_committed an open transaction's offsets look as if there were none.
-    consumer = _consumer(settings, request, "read_committed")
-    try:
+    def __init__(self, settings: KafkaSettings, group: str) -> None:
+        self._settings = settings
+        # Without read_committed an open transaction's offsets look as if there were none.
+        self._consumer = _consumer(settings, Request("Describe", "group", group), "read_committed")
+
+    def committed(self, request: Request, partitions: Sequence[int], *, timeout_seconds: float) -> dict[int, tuple[int, str]]:
+        """Offset and metadata that group `request.name` has committed for `request.topic`, for the partitions that have any.
+
+        Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets stays
+        open for `timeout_seconds`, `TryAgain` if nobody answers.
+        """
+        wanted = [TopicPartition(request.topic, number) for number in partitions]
+        if not wanted:
+            return {}
+        deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
-            found = _try(consumer, wanted, settings, request)
+            found = _try(self._consumer, wanted, self._settings, request)
             if found is not None:
                 return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
-    finally:
-        consumer.close()
-    raise _why_silent(settings, request, wanted)
+        raise _why_silent(self._settings, request, wanted)
+
+    def visible(self, topic: str, offsets: Mapping[int, int], *, idle_seconds: float) -> set[int]:
+        """Partitions whose record at the given offset a read_committed reader sees; its log must have been stable beyond it."""
+        spans = {number: (offset, offset + 1) for number, offset in offsets.items()}
+        request = Request("Read", "topic", topic)
+        found = kafka_scan.read(self._consumer, self._settings, request, spans, idle_seconds)
+        return {message.partition() or 0 for message in found}
+
+    def close(self) -> None:
+        self._consumer.close()
 
 
 def _consumer(settings: KafkaSettings, request: Request, level: str) -> Consumer:
-    own = {"group.id": request.name, "isolation.level": level, "enable.auto.commit": "false"}
+    # The time that a fetch waits for more is time that a run waits for the last partition.
+    own = {**kafka_scan.SETTINGS, "group.id": request.name, "isolation.level": level, "fetch.wait.max.ms": "5"}
     try:
         return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
     except KafkaException as error:

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.2
 GROUP = "dayfold-scan"
 """librdkafka asks for a group name even where no group is used; no permission on it is needed."""
 
-_SETTINGS = {
+SETTINGS = {
     "group.id": GROUP,
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
@@ -47,17 +47,30 @@ def scan(
     Raises `TryAgain` if nothing moves for `idle_seconds` before every end is reached (an open transaction holds back the rest,
     or the broker is gone) and if records vanish meanwhile; `ConfigurationError` without permission to read.
     """
-    left = {number: end for number, end in ends.items() if starts[number] < end}
-    if not left:
+    spans = {number: (starts[number], end) for number, end in ends.items() if starts[number] < end}
+    if not spans:
         return
     request = Request("Read", "topic", topic)
     consumer = _consumer(settings, request, level)
     try:
-        _check_topic(consumer, settings, request, idle_seconds)
-        consumer.assign([TopicPartition(topic, number, starts[number]) for number in left])
-        yield from _visible(consumer, left, settings, request, idle_seconds)
+        yield from read(consumer, settings, request, spans, idle_seconds)
     finally:
         consumer.close()
+
+
+def read(
+    consumer: Consumer, settings: KafkaSettings, request: Request, spans: Mapping[int, tuple[int, int]], idle_seconds: float
+) -> Iterator[Message]:
+    """The same through a consumer that is there already and goes on afterwards; no span may be empty."""
+    _check_topic(consumer, settings, request, idle_seconds)
+    assigned = [TopicPartition(request.name, number, start) for number, (start, _) in spans.items()]
+    consumer.assign(assigned)
+    # What an earlier reading paused stays so.
+    consumer.resume(assigned)
+    try:
+        yield from _visible(consumer, {number: end for number, (_, end) in spans.items()}, settings, request, idle_seconds)
+    finally:
+        consumer.unassign()
 
 
 def next_offset(message: Message) -> int:
@@ -67,7 +80,7 @@ def next_offset(message: Message) -> int:
 
 def _consumer(settings: KafkaSettings, request: Request, level: Level) -> Consumer:
     try:
-        return Consumer({**settings.librdkafka(), **_SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())
+        return Consumer({**settings.librdkafka(), **SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
 

@@ -157,6 +157,7 @@ class Plan:
     `output_starts` are the ends of the output topic of that id at planning time, from which a lost proof can be found again;
     `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is rejected.
     The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing in old plans.
+    Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can have reached.
     """
 
     batch: int
@@ -172,6 +173,7 @@ class Plan:
     input_topic: str | None = None
     output_topic: str | None = None
     input_start: str | None = None
+    revisions_after: int = 0
 
     @property
     def span(self) -> int:

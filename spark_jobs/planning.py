@@ -28,8 +28,11 @@ from spark_jobs.errors import (
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.output_owner import require_own_output, require_planned_output
-from spark_jobs.publication import proven_batch
+from spark_jobs.proof import question_of
+from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.redefinition import current_definition, require_same_definition, start_note
+from spark_jobs.table_rows import read_rows
+from spark_jobs.witnesses import find_remaining, require_output_not_ahead
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +141,11 @@ def require_still_there(plan: Plan, topic: Topic) -> None:
 
 
 def require_tables_not_behind(
-    broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, *, seconds: float | None = None
+    broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics, *, seconds: float | None = None
 ) -> None:
-    """Raise if the consumer group proves a batch that the checkpoints have never heard of."""
+    """Raise if the consumer group proves, or the output topic shows, a batch that the checkpoints have never heard of."""
+    require_output_not_ahead(broker, pipeline, progress, topics.output)
+    topic = topics.input
     committed = broker.committed(pipeline.name, topic.name, list(topic.numbers), seconds=seconds)
     proven = max((proven_batch(metadata) or 0 for _, metadata in committed.values()), default=0)
     if proven > progress.last_batch:
@@ -167,6 +172,7 @@ def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tu
         input_topic=topics.input.name,
         output_topic=topics.output.name,
         input_start=str(pipeline.input.start) if progress.is_first_run else progress.input_start,
+        revisions_after=progress.revisions_after,
     )
 
 
@@ -243,9 +249,9 @@ def find_problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics
 
 
 def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> Iterator[DecisionNeeded]:
-    topic = topics.input
-    yield from _raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topic))
-    plan = progress.unfinished
+    topic, plan = topics.input, progress.unfinished
+    behind = list(_raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topics)))
+    yield from behind
     if plan is not None:
         hindered = list(_raised(lambda: require_planned_output(broker, plan, topics.output.name)))
         if not is_read(pipeline, progress):
@@ -253,6 +259,7 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
         yield from hindered
         if hindered:
             return
+        yield from () if behind else _raised(lambda: _require_proof(broker, pipeline, progress))
     following = after_unfinished(progress)
     recreated = list(_raised(lambda: require_same_topic(following, topic)))
     yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(following, topic)))
@@ -261,13 +268,24 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
     yield from _raised(lambda: require_same_definition(pipeline, following, now, unfinished=unfinished))
 
 
-def _require_tables_not_behind_yet(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic) -> None:
+def _require_tables_not_behind_yet(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> None:
     """Before the fence: an unfinished batch may have left its transaction open. The run ends it, and only then asks for good."""
     if progress.unfinished is None:
-        require_tables_not_behind(broker, pipeline, progress, topic)
+        require_tables_not_behind(broker, pipeline, progress, topics)
         return
     with suppress(TransactionOpen):
-        require_tables_not_behind(broker, pipeline, progress, topic, seconds=PUBLISHING_SECONDS)
+        require_tables_not_behind(broker, pipeline, progress, topics, seconds=PUBLISHING_SECONDS)
+
+
+def _require_proof(broker: Broker, pipeline: Pipeline, progress: Progress) -> None:
+    """Raise what the run would stop with before it publishes an unfinished batch whose averages are known."""
+    plan, lake = progress.unfinished, Lake(pipeline.lake, pipeline.name)
+    if plan is None or lake.known_batch(contributions := lake.open(CONTRIBUTIONS)) < plan.batch:
+        return
+    rows = read_rows(contributions, ["partition", "date"], [("batch", "=", plan.batch)]).to_pylist()
+    expected = frozenset((row["partition"], key_of(row["date"])) for row in rows)
+    with suppress(TransactionOpen):
+        find_remaining(broker, plan, question_of(pipeline, plan, expected), seconds=PUBLISHING_SECONDS)
 
 
 def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:

@@ -1,4 +1,4 @@
-"""Publishing a batch: one Kafka transaction with its changed daily averages and the group's offsets, and the proof of it.
+"""Publishing a batch: one Kafka transaction with its changed daily averages and the group's offsets, which prove it.
 
 The producer's transactional id is the pipeline's name, so a new run fences every older one, on any machine. Order matters:
 fence first, read the proof after; an older run could otherwise still commit in between. One transaction per producer: after an
@@ -20,12 +20,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from spark_jobs.broker import Broker
-from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, Superseded, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
 from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +53,15 @@ def output_record(row: Mapping[str, Any], *, pipeline: str, value_field: str) ->
     headers = {"pipeline": pipeline, "batch": row["batch"], "revision": row["revision"], "count": row["value_count"]}
     return OutputRecord(
         partition=row["partition"],
-        key=day.isoformat().encode(),
+        key=key_of(day),
         value=f'{{"date": "{day.isoformat()}", {json.dumps(value_field)}: {plain_number(row["average"])}}}'.encode(),
         headers=tuple((name, str(value).encode()) for name, value in headers.items()),
     )
+
+
+def key_of(day: date) -> bytes:
+    """The key of a day's average."""
+    return day.isoformat().encode()
 
 
 def plain_number(value: Decimal) -> str:
@@ -99,11 +103,12 @@ def producer_settings(client: Mapping[str, str], pipeline: str) -> dict[str, str
 
 
 class Publisher:
-    """A fenced transactional producer that publishes one batch."""
+    """A fenced transactional producer that publishes one batch; `last` are the offsets of the last record delivered per partition."""
 
     def __init__(self, settings: KafkaSettings, pipeline: str) -> None:
         self._settings = settings
         self._pipeline = pipeline
+        self.last: dict[int, int] = {}
         self._delivered = 0
         self._failures: list[KafkaError] = []
         client = settings.librdkafka()
@@ -164,10 +169,12 @@ class Publisher:
             except BufferError:
                 self._producer.poll(0.1)
 
-    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         # Only stores: an exception raised in a callback comes out of the library as a SystemError.
         if error is None:
             self._delivered += 1
+            number, offset = message.partition() or 0, message.offset() or 0
+            self.last[number] = max(offset, self.last.get(number, 0))
         else:
             self._failures.append(error)
 
@@ -180,9 +187,9 @@ class Publisher:
         try:
             self._retry(self._producer.commit_transaction, COMMIT_SECONDS)
         except KafkaException as error:
-            if error.args[0].txn_requires_abort():
-                raise self._aborted(error, topic) from error
-            raise self._unclear(error, topic) from error
+            # An error that asks for an abort may come after the commit took effect: readers see what is true, not the client.
+            unclear = self._unclear(error, topic)
+            raise (self._abort(unclear, topic) if error.args[0].txn_requires_abort() else unclear) from error
 
     def _retry(self, call: Any, seconds: float) -> None:
         """Repeat a transactional call while the library says that it may be repeated and time is left."""
@@ -262,65 +269,6 @@ def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list
     return [TopicPartition(topic, one.partition, one.end, metadata=proof_text(batch)) for one in ranges]
 
 
-@dataclass(frozen=True)
-class Question:
-    """Where the proof of a publication is looked for; `answer` is the operator's word for when no proof is left."""
-
-    pipeline: str
-    input_topic: str
-    output_topic: str
-    answer: bool | None = None
-
-
-def is_published(broker: Broker, plan: Plan, question: Question) -> bool:
-    """Whether the batch's transaction was committed; ask only after `Publisher.fence`.
-
-    The group's offsets and their metadata were written inside the transaction. Where they are missing or not ours (the group
-    expired, was deleted, or somebody consumes with its name), the headers on the output topic decide.
-    """
-    committed = broker.committed(question.pipeline, question.input_topic, [one.partition for one in plan.ranges])
-    batches = {one.partition: proven_batch(committed.get(one.partition, (0, None))[1]) for one in plan.ranges}
-    found = {batch for batch in batches.values() if batch is not None}
-    if plan.batch in found:
-        return True
-    if any(batch > plan.batch for batch in found):
-        raise Superseded(f"batch {max(found)} of {question.pipeline} is published already, this run holds batch {plan.batch}")
-    if None not in batches.values():
-        return False
-    return _has_headers(broker, plan, question)
-
-
-def _has_headers(broker: Broker, plan: Plan, question: Question) -> bool:
-    """Whether a visible record with the batch's headers stands on the output topic since the batch was planned."""
-    topic = broker.topic(question.output_topic)
-    # Of a topic created anew since then, everything was written since then.
-    known = plan.output_starts if topic.id == plan.output_topic_id else {}
-    wanted = {("pipeline", question.pipeline.encode()), ("batch", str(plan.batch).encode())}
-    starts = {one.number: max(one.low, known.get(one.number, 0)) for one in topic.partitions}
-    ends = {one.number: one.stable for one in topic.partitions}
-    if any(_is_of(message, wanted) for message in broker.scan(question.output_topic, starts, ends)):
-        return True
-    aged = [one.number for one in topic.partitions if one.low > known.get(one.number, 0)]
-    if not aged:
-        return False
-    if question.answer is None:
-        raise _no_proof(plan, question, aged)
-    return question.answer
-
-
-def _is_of(message: Message, wanted: set[tuple[str, bytes]]) -> bool:
-    headers = list(dict(message.headers() or []).items())
-    return wanted <= set(headers) and not is_republished(headers)
-
-
 def is_republished(headers: Iterable[tuple[str, str | bytes | None]]) -> bool:
     """Whether a record of the output topic is no batch's own publication, see `REPUBLISHED`."""
     return any(name == REPUBLISHED for name, _ in headers)
-
-
-def _no_proof(plan: Plan, question: Question, aged: list[int]) -> DecisionNeeded:
-    return DecisionNeeded(
-        f"whether batch {plan.batch} was published cannot be told any more: the group {question.pipeline} has no offsets, and "
-        f"{question.output_topic} has lost records written since the batch was planned (partitions {', '.join(map(str, aged))}). "
-        f"Look for the header batch={plan.batch} in a copy of it; then run again with --published yes or --published no."
-    )

@@ -6,6 +6,7 @@
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_counts, steps_records, table_health
@@ -23,6 +24,7 @@ from spark_jobs.offsets import Plan, plan_ranges, total_span
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import Publisher
+from spark_jobs.witnesses import highest_revision
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,9 +71,9 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
 
 
 def require_tables_not_behind(job: Job, topics: planning.Topics) -> None:
-    """S1: raise if the group proves a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
+    """S1: raise if the group proves, or the output shows, a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
     try:
-        planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics.input)
+        planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics)
     except DecisionNeeded:
         job.checkpoints.require_newest()
         raise
@@ -88,7 +90,10 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
     if total_span(ranges) == 0:
         decisions.remember_start(job, topics.input, starts)
         return None
-    return steps.commit_plan(job, planning.make_plan(job.pipeline, progress, topics, ranges, now()))
+    plan = planning.make_plan(job.pipeline, progress, topics, ranges, now())
+    if not progress.last_batch:
+        plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
+    return steps.commit_plan(job, plan)
 
 
 def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:

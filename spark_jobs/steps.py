@@ -4,15 +4,22 @@ S3 is in `steps_records.py`, or `steps_counts.py` where records are not kept; S4
 """
 
 import logging
-from dataclasses import replace
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
 from spark_jobs.checkpoints import Checkpoint, Tally, planned
+from spark_jobs.errors import DecisionNeeded
 from spark_jobs.faults import fault
 from spark_jobs.job import Job, now
 from spark_jobs.offsets import Plan
-from spark_jobs.publication import Publisher, Question, group_offsets, is_published, output_record
+from spark_jobs.proof import Answer, Question, question_of
+from spark_jobs.publication import OutputRecord, Publisher, group_offsets, output_record
+from spark_jobs.signature import signature
+from spark_jobs.witnesses import Remaining, confirm, find_remaining
 
 log = logging.getLogger(__name__)
 
@@ -31,35 +38,66 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     return plan
 
 
-def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> int:
+@dataclass(frozen=True)
+class Publication:
+    """As many averages as belong to a batch, where the output topic of that id ends behind them, and the operator's word on what of
+    them was published, if it was needed.
+    """
+
+    count: int
+    topic_id: str
+    ends: Mapping[int, int]
+    decided: Answer | None = None
+
+
+def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> Publication:
     """S6: publish the changed daily averages and the group's offsets in one transaction, unless that is proven done already.
 
-    Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated.
+    Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated. Killed before
+    the commit was read back: the next run looks as if nobody had confirmed anything.
     """
-    # By the plan's own words, whatever the settings have become since; old plans do not name their topics.
-    input_topic, output_topic = plan.input_topic or job.pipeline.input.topic, plan.output_topic or job.pipeline.output.topic
-    question = Question(job.pipeline.name, input_topic, output_topic, job.request.published)
-    if is_published(job.broker, plan, question):
+    records = {(one.partition, one.key): one for one in _records(job, plan, rows)}
+    question = question_of(job.pipeline, plan, frozenset(records), job.request.published)
+    left = _remaining(job, plan, question)
+    if left.settled:
         log.info("publish  batch %d was published already", plan.batch)
-        return len(rows)
+        return Publication(len(rows), left.output.topic_id, left.output.ends)
+    offsets = group_offsets(question.input_topic, plan.batch, plan.ranges)
+    publisher.publish(question.output_topic, [one for key, one in records.items() if key in left.averages], offsets)
+    ends = confirm(job.broker, plan, question, publisher.last)
+    return Publication(len(rows), left.output.topic_id, ends, left.decided)
+
+
+def _records(job: Job, plan: Plan, rows: pa.Table) -> Iterator[OutputRecord]:
     ordered = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
-    records = (output_record(row, pipeline=job.pipeline.name, value_field=plan.rules.value_field) for row in ordered)
-    offsets = group_offsets(input_topic, plan.batch, plan.ranges)
-    return publisher.publish(output_topic, records, offsets)
+    return (output_record(row, pipeline=job.pipeline.name, value_field=plan.rules.value_field) for row in ordered)
 
 
-def finish(job: Job, plan: Plan, tally: Tally, published: int) -> Checkpoint:
+def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
+    try:
+        return find_remaining(job.broker, plan, question)
+    except DecisionNeeded:
+        # A run that slept may see what a newer one has published meanwhile.
+        job.checkpoints.require_newest()
+        raise
+
+
+def finish(job: Job, plan: Plan, tally: Tally, published: Publication) -> Checkpoint:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
     """
-    details = {
-        "published": published,
+    details: dict[str, Any] = {
+        "published": published.count,
+        "output_topic_id": published.topic_id,
+        "output_ends": {str(number): end for number, end in published.ends.items()},
         "rounded": tally.rounded,
         "gaps": dict(tally.gaps),
         "records": plan.keeps_records,
         "seconds": dict(job.seconds),
     }
+    if published.decided:
+        details["decided"] = {"published": published.decided, "by": signature(job.request.run_id, os.environ)}
     done = Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, tally.counts, details)
     fault("before:done_commit")
     job.checkpoints.append(done)

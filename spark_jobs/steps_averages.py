@@ -73,7 +73,8 @@ def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
     keys = contributions.select(["partition", "date"])
     if not keys.num_rows:
         return tables.SCHEMAS[DAILY_AVERAGES].empty_table()
-    wanted = daily_averages_of(_all_contributions(job, plan, keys), batch=plan.batch)
+    every = _all_contributions(job, plan, keys)
+    wanted = daily_averages_of(every, batch=plan.batch, revisions_after=plan.revisions_after)
     fault("before:averages_commit")
     _merge(job, plan, wanted)
     fault("after:averages_commit")

@@ -58,6 +58,15 @@ class Cut:
 
 
 @dataclass
+class Lie:
+    """Once: answer a request with this error, 0 for success, whatever becomes of it at the broker, which may never get it."""
+
+    request: int
+    error: int
+    broker_gets_it: bool
+
+
+@dataclass
 class TcpProxy:
     """Listens on `port` of the loopback address and forwards to `target`; see the methods for what it does meanwhile."""
 
@@ -66,6 +75,8 @@ class TcpProxy:
     requests: Counter[int] = field(default_factory=Counter)
     held: list[bytes] = field(default_factory=list)
     cuts: int = 0
+    lies: int = 0
+    _lie: Lie | None = None
     _links: set[Link] = field(default_factory=set)
     _cut: Cut | None = None
     _holds: int | None = None
@@ -84,7 +95,7 @@ class TcpProxy:
         """Forward everything again; what was silenced stays silent, what is held back stays held."""
 
         def calm() -> None:
-            self._cut, self._holds, self._refuses, self._silence = None, None, False, (False, False)
+            self._cut, self._lie, self._holds, self._refuses, self._silence = None, None, None, False, (False, False)
             self._delay_seconds, self._piece = 0.0, 65536
 
         self._do(calm)
@@ -96,6 +107,7 @@ class TcpProxy:
         self._do(self.requests.clear)
         self._do(self.held.clear)
         self._do(lambda: setattr(self, "cuts", 0))
+        self._do(lambda: setattr(self, "lies", 0))
 
     def reset(self, *, refuse: bool = False) -> None:
         """Reset every connection; with `refuse` also every new one, until `heal`."""
@@ -127,6 +139,10 @@ class TcpProxy:
     def cut(self, request: int, nth: int, *, broker_gets_it: bool) -> None:
         """Once: reset the connection at the nth request of this kind; one that the broker does not get is in `held`."""
         self._do(lambda: setattr(self, "_cut", Cut(request, nth, broker_gets_it)))
+
+    def lie(self, request: int, error: int, *, broker_gets_it: bool) -> None:
+        """Once: answer a request of this kind with an error, 0 for success, whether the broker gets it or not; EndTxn only."""
+        self._do(lambda: setattr(self, "_lie", Lie(request, error, broker_gets_it)))
 
     def hold(self, request: int) -> None:
         """Keep requests of this kind back, until `heal`; they are in `held` until `release`."""
@@ -196,6 +212,9 @@ class TcpProxy:
     async def _take(self, frame: bytes, link: Link) -> None:
         request = int.from_bytes(frame[4:6])
         self.requests[request] += 1
+        if self._lie and request == self._lie.request:
+            await self._tell_lie(self._lie, frame, link)
+            return
         cut = self._cut if self._cut and self._cut.is_due(request) else None
         if request == self._holds or (cut and not cut.broker_gets_it):
             self.held.append(frame)
@@ -204,6 +223,14 @@ class TcpProxy:
             await self._send(frame, link.broker)
         if cut is not None:
             await self._cut_off(cut, link)
+
+    async def _tell_lie(self, lie: Lie, frame: bytes, link: Link) -> None:
+        self._lie = None
+        self.lies += 1
+        # Without the broker: correlation id, throttle time, error.
+        answer = await self._ask(frame) if lie.broker_gets_it else struct.pack(">i", 10) + frame[8:12] + bytes(6)
+        start = _error_start(frame)
+        await self._send(answer[:start] + struct.pack(">h", lie.error) + answer[start + 2 :], link.client)
 
     async def _cut_off(self, cut: Cut, link: Link) -> None:
         """The broker takes no request from a connection that is gone already: the reset comes after its answer."""
@@ -243,9 +270,13 @@ async def _frame(reader: asyncio.StreamReader) -> bytes:
 
 
 def end_txn_error(frame: bytes, answer: bytes) -> int:
-    """The error code behind length, correlation id and throttle time; from version 3 on a byte of tags stands among them."""
-    start = 13 if int.from_bytes(frame[6:8]) >= 3 else 12
+    start = _error_start(frame)
     return int.from_bytes(answer[start : start + 2], signed=True)
+
+
+def _error_start(frame: bytes) -> int:
+    """Where EndTxn's answer has its error: behind length, correlation id and throttle time; from version 3 on a byte of tags stands among them."""
+    return 13 if int.from_bytes(frame[6:8]) >= 3 else 12
 
 
 @contextmanager

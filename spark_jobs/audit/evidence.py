@@ -47,7 +47,7 @@ def read_evidence(broker: Broker, pipeline: Pipeline, lake: Lake, findings: Find
     counts = findings.attempt(RECORDS, lambda: record_counts(lake))
     averages = _small_table(lake, DAILY_AVERAGES, findings)
     contributions = _small_table(lake, CONTRIBUTIONS, findings)
-    output = read_output(broker, pipeline)
+    output = read_output(broker, pipeline, ledger.born)
     later = findings.attempt(CHECKPOINTS, lambda: stored_ledger(lake)) or ledger
     # Of while this was read, as the batches that are new by now.
     ledger.republished |= later.republished

@@ -52,10 +52,20 @@ class Batch:
         return counted if self.keeps_records else counted.only_rejected
 
 
+@dataclass(frozen=True)
+class Birth:
+    """Where the output topic of this id ended when the first batch was planned, and what all revisions begin above."""
+
+    output_topic_id: str
+    output_ends: Mapping[int, int]
+    revisions_after: int
+
+
 @dataclass
 class Ledger:
     """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since;
-    `redefined` is where other settings begin, `republished` the times of averages that were published once more.
+    `redefined` is where other settings begin, `republished` the times of averages that were published once more, `born` what the first
+    plan found on the output topic.
     """
 
     batches: dict[int, Batch] = field(default_factory=dict)
@@ -64,6 +74,7 @@ class Ledger:
     group: dict[int, int] = field(default_factory=dict)
     last_done: int = 0
     topic_id: str | None = None
+    born: Birth | None = None
     table_ids: Mapping[str, str] = field(default_factory=dict)
     redefined: tuple[Redefinition, ...] = ()
     republished: set[str] = field(default_factory=set)
@@ -148,6 +159,12 @@ def _planned(ledger: Ledger, row: Checkpoint) -> None:
         row.batch, "OPEN", row.topic_id, ranges, output_starts=starts, keeps_records=row.keeps_records
     )
     ledger.topic_id, ledger.table_ids = row.topic_id, row.details["table_ids"]
+    ledger.born = ledger.born or Birth(str(row.details.get("output_topic_id")), starts, row.revisions_after)
+    if row.revisions_after != ledger.born.revisions_after:
+        ledger.complain(
+            f"batch {row.batch} was planned with revisions above {row.revisions_after}, the batches before it above "
+            f"{ledger.born.revisions_after}"
+        )
 
 
 def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None:

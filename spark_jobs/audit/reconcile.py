@@ -160,7 +160,8 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     if evidence.contributions is None:
         findings.notes.append("daily averages and output topic were not compared: contributions cannot be read")
         return
-    known, days = evidence.known, revisions_of(evidence.contributions)
+    known, born = evidence.known, evidence.ledger.born
+    days = revisions_of(evidence.contributions, born.revisions_after if born else 0)
     findings.differences += [*check_contributions(known, evidence.contributions), *doubled_days(evidence.averages or [])]
     wrong = wrong_days(known, evidence.averages, days) if evidence.averages is not None else []
     _judge_sums(findings, looked.mismatches, {one.day for one in wrong})
@@ -231,6 +232,8 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
         )
     if ledger.topic_id not in (None, topic.id):
         findings.notes.append(f"{topic.name} was created anew since it was read; the next run asks for a decision")
+    if output.earlier:
+        findings.notes.append(f"{output.topic.name} holds {output.earlier} averages of an earlier life of the pipeline")
     if output.foreign:
         findings.notes.append(f"{output.topic.name} holds {output.foreign} records that are not of this pipeline")
 

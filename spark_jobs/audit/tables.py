@@ -146,8 +146,8 @@ class Revision:
         return average(self.value_sum, self.value_count)
 
 
-def revisions_of(rows: Iterable[Row]) -> dict[Day, list[Revision]]:
-    """Each day's revisions, oldest first, added up from contributions.
+def revisions_of(rows: Iterable[Row], after: int = 0) -> dict[Day, list[Revision]]:
+    """Each day's revisions, oldest first, added up from contributions; the first one is the next above `after`.
 
     >>> one = {"partition": 0, "date": date(2006, 12, 16), "value_min": Decimal(1), "value_max": Decimal(3), "value_count": 2}
     >>> [days] = revisions_of([{**one, "batch": 4, "value_sum": Decimal(4)}, {**one, "batch": 2, "value_sum": Decimal(3)}]).values()
@@ -157,13 +157,15 @@ def revisions_of(rows: Iterable[Row]) -> dict[Day, list[Revision]]:
     days: dict[Day, list[Revision]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["batch"]):
         history = days[row["partition"], row["date"]]
-        history.append(_next_revision(history[-1] if history else None, row))
+        history.append(_next_revision(history[-1], row) if history else _first_revision(row, after))
     return dict(days)
 
 
-def _next_revision(before: Revision | None, row: Row) -> Revision:
-    if before is None:
-        return Revision(row["value_sum"], row["value_count"], row["value_min"], row["value_max"], 1, row["batch"])
+def _first_revision(row: Row, after: int) -> Revision:
+    return Revision(row["value_sum"], row["value_count"], row["value_min"], row["value_max"], after + 1, row["batch"])
+
+
+def _next_revision(before: Revision, row: Row) -> Revision:
     return Revision(
         value_sum=_EXACT.add(before.value_sum, row["value_sum"]),
         value_count=before.value_count + row["value_count"],

@@ -13,6 +13,7 @@ from decimal import Decimal
 from confluent_kafka import Message
 
 from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import Day, Known, Published, Revision
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
@@ -33,15 +34,17 @@ PublishedKey = tuple[int, date, int]
 
 @dataclass
 class Output:
-    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that, and `foreign`
-    counts records without the pipeline's header.
+    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that, `foreign` counts
+    records without the pipeline's header, `earlier` those of its name from before its first batch was planned, where partitions ended at `born`.
     """
 
     topic: Topic
     compacted: bool | None
+    born: Mapping[int, int] = field(default_factory=dict)
     records: list[Published] = field(default_factory=list)
     republished: list[tuple[Published, str]] = field(default_factory=list)
     foreign: int = 0
+    earlier: int = 0
     unreadable: list[str] = field(default_factory=list)
 
     @property
@@ -49,11 +52,12 @@ class Output:
         return f"topic {self.topic.name}"
 
 
-def read_output(broker: Broker, pipeline: Pipeline) -> Output:
+def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> Output:
     """All that a read_committed reader sees of the output topic now."""
     topic = broker.topic(pipeline.output.topic)
     policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]
-    output = Output(topic, None if policy is None else "compact" in policy)
+    before = born.output_ends if born is not None and born.output_topic_id == topic.id else {}
+    output = Output(topic, None if policy is None else "compact" in policy, before)
     starts = {one.number: one.low for one in topic.partitions}
     ends = {one.number: one.stable for one in topic.partitions}
     for message in broker.scan(topic.name, starts, ends):
@@ -65,6 +69,9 @@ def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
     headers = dict(message.headers() or [])
     if headers.get("pipeline") != pipeline.name.encode():
         output.foreign += 1
+        return
+    if (message.offset() or 0) < output.born.get(message.partition() or 0, 0):
+        output.earlier += 1
         return
     try:
         one = _published(message, headers)

@@ -49,8 +49,80 @@ DEFECTS = (
     Defect(
         "published without looking for the proof",
         "spark_jobs/steps.py",
-        (("    if is_published(job.broker, plan, question):\n", "    if question is None:\n"),),
+        (
+            ("    left = _remaining(job, plan, question)\n", "    left = Remaining(question.expected, Output())\n"),
+            ("import Answer, Question, question_of", "import Answer, Output, Question, question_of"),
+        ),
         (AT_POINT, "-k", "after:commit_transaction"),
+    ),
+    Defect(
+        "some averages are taken for all",
+        "spark_jobs/proof.py",
+        (('return "published" if all(map(output.may_be_gone, missing)) else "contradictory"', 'return "published"'),),
+        ("tests/kafka/test_witnesses.py", "-k", "contradict_each_other"),
+    ),
+    Defect(
+        "the group on one partition proves the batch",
+        "spark_jobs/proof.py",
+        (("    if not group.older and not group.silent:\n", "    if group.proving:\n"),),
+        ("tests/unit/test_proof.py", "-k", "what_is_seen_decides"),
+    ),
+    Defect(
+        "a group that went back is believed more than what readers see",
+        "spark_jobs/proof.py",
+        (
+            (
+                '    if not missing:\n        return "published"\n',
+                '    if not missing and not group.older:\n        return "published"\n',
+            ),
+        ),
+        ("tests/kafka/test_witnesses.py", "-k", "went_back"),
+    ),
+    Defect(
+        "averages behind an open transaction are overlooked",
+        "spark_jobs/witnesses.py",
+        (("        _require_nothing_hidden(broker, plan, question, topic, starts)\n", ""),),
+        ("tests/kafka/test_witnesses.py", "-k", "may_hide"),
+    ),
+    Defect(
+        "a confirmed commit is believed",
+        "spark_jobs/steps.py",
+        (
+            (
+                "    ends = confirm(job.broker, plan, question, publisher.last)\n",
+                "    ends = left.output.ends if confirm else {}\n",
+            ),
+        ),
+        ("tests/faults/test_false_answers.py", "--thorough", "-k", "never_took_effect"),
+    ),
+    Defect(
+        "stable offsets are taken for visible averages",
+        "spark_jobs/witnesses.py",
+        (
+            (
+                "        return not last or broker.visible(question.pipeline, question.output_topic, last) == last.keys()\n",
+                "        return True\n",
+            ),
+        ),
+        ("tests/kafka/test_witnesses.py", "-k", "aborted_averages"),
+    ),
+    Defect(
+        "an old answer of the group is taken for the new one",
+        "spark_jobs/witnesses.py",
+        (("    return not group_of(plan, committed).older and _are_visible", "    return bool(committed) and _are_visible"),),
+        ("tests/kafka/test_witnesses.py", "-k", "old_offsets"),
+    ),
+    Defect(
+        "older tables are not compared with the output",
+        "spark_jobs/planning.py",
+        (("    require_output_not_ahead(broker, pipeline, progress, topics.output)\n", ""),),
+        ("tests/faults/test_new_lives.py", "-k", "no_new_life"),
+    ),
+    Defect(
+        "a new life begins with the first revision",
+        "spark_jobs/run.py",
+        (("    if not progress.last_batch:\n", "    if progress.last_batch < 0:\n"),),
+        ("tests/faults/test_new_lives.py", "-k", "above_those"),
     ),
     Defect(
         "delivered records are not counted",
@@ -141,8 +213,8 @@ DEFECTS = (
     ),
     Defect(
         "a deleted group means unpublished",
-        "spark_jobs/publication.py",
-        (("    return _has_headers(broker, plan, question)\n", "    return False\n"),),
+        "spark_jobs/proof.py",
+        (("    missing = output.missing(expected)\n", "    missing = expected if group.silent else output.missing(expected)\n"),),
         ("tests/faults/test_publication_proof.py", "-k", "deleted_group_after"),
     ),
     Defect(

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from spark_jobs.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
+from tests.faults.forging import age_output
 from tests.faults.input_shapes import some
 from tests.submitted import wait_until
 from tests.world import World
@@ -67,7 +68,7 @@ def test_a_proof_that_nobody_can_find_any_more_is_the_operators_decision(world: 
     world.admin.delete_records([TopicPartition(out, 0, 1)])[TopicPartition(out, 0, 1)].result(20)
     with pytest.raises(DecisionNeeded, match="--published yes or --published no"):
         world.run()
-    world.run(published=True)
+    world.run(published="yes")
     assert world.output() == {}
     assert states(world) == ["PLANNED", "DONE"]
 
@@ -142,12 +143,6 @@ def test_headers_on_one_partition_are_proof_enough(world: World, spoilt: str) ->
     assert states(world) == ["PLANNED", "DONE"]
 
 
-def age_output(world: World, partition: int, before: int) -> None:
-    """Retention takes the partition's first averages."""
-    gone = TopicPartition(world.pipeline.output.topic, partition, before)
-    world.admin.delete_records([gone])[gone].result(20)
-
-
 @pytest.mark.proves("F32", "F33")
 @pytest.mark.parametrize("spoilt", [one for one in SPOILS if one != "one offset overwritten"])
 @pytest.mark.parametrize("published", [True, False], ids=["published", "not published"])
@@ -166,7 +161,7 @@ def test_where_headers_have_aged_out_the_operator_says_whether_it_was_published(
     for _ in range(2):
         with pytest.raises(DecisionNeeded, match="--published yes or --published no"):
             world.run()
-    world.run(published=published)
+    world.run(published="yes" if published else "no")
     assert world.visible_batches() == (set() if published else {2})
     send_to_all(world, 18)
     world.run()

@@ -5,14 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from spark_jobs.broker import LATEST, connect
+from spark_jobs.broker import connect
 from spark_jobs.errors import ConfigurationError, TransactionOpen
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.outlook import look_ahead
 from spark_jobs.status import read_status
+from tests.faults.forging import output_ends
 from tests.faults.network import Network, attempt, prove_harmless, prove_whole, send_some
 from tests.submitted import wait_until
 from tests.watcher import watching
@@ -28,12 +29,6 @@ WRITTEN = INSIDE[1:]
 def use_setting(world: World, line: str) -> None:
     properties = world.pipeline.kafka
     properties.write_text(f"{properties.read_text()}{line}\n")
-
-
-def output_ends(world: World, level: IsolationLevel) -> list[int]:
-    partitions = [TopicPartition(world.pipeline.output.topic, number) for number in range(world.partitions)]
-    found = world.admin.list_offsets(dict.fromkeys(partitions, LATEST), isolation_level=level)
-    return [future.result(20).offset for future in found.values()]
 
 
 def wait_until_aborted(world: World) -> None:

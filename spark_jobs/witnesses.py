@@ -1,0 +1,224 @@
+"""The two witnesses of a publication, the group and the output topic, asked before a batch is published and after.
+
+Before: is anything of the batch there? After: Kafka has confirmed the commit, but is it so? What their answers mean is decided in
+`proof.py`. Ask only after `Publisher.fence`, or an older run may still commit in between; knows no Spark and no table.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import Message
+
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import Progress
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import NotPermitted, Superseded, TransactionOpen, TryAgain
+from spark_jobs.offsets import Plan, Topic
+from spark_jobs.proof import (
+    Answer,
+    Group,
+    Key,
+    Output,
+    Question,
+    Verdict,
+    contradiction,
+    group_of,
+    judge,
+    no_proof,
+    tables_behind,
+)
+from spark_jobs.publication import is_republished
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS, PAUSE_SECONDS, OPEN_SECONDS = 10.0, 0.003, 1.0
+"""How long markers of a committed transaction may take to be written, how often we look, and how long we wait for the group after that."""
+
+
+def examine(broker: Broker, plan: Plan, question: Question, *, seconds: float | None = None) -> tuple[Verdict, Group, Output]:
+    """What group and output topic say of the batch, and what follows; waits at most so long for offsets in an open transaction.
+
+    `Superseded` if the group proves a later batch, `DecisionNeeded` if the topic shows one, `TransactionOpen` if somebody's open transaction hides what may be the batch's.
+    """
+    partitions = [one.partition for one in plan.ranges]
+    group = group_of(plan, broker.committed(question.pipeline, question.input_topic, partitions, seconds=seconds))
+    if group.newest > plan.batch:
+        raise Superseded(f"batch {group.newest} of {question.pipeline} is published already, this run holds batch {plan.batch}")
+    output = find_output(broker, plan, question)
+    if output.newest > plan.batch:
+        raise tables_behind(question.pipeline, question.output_topic, output.newest, plan.batch)
+    return judge(question.expected, group, output), group, output
+
+
+def require_output_not_ahead(broker: Broker, pipeline: Pipeline, progress: Progress, output: Topic) -> None:
+    """Raise if the output topic shows a batch after the last planned one; only what came since the last finished batch is read."""
+    done = progress.last_done
+    if done is None or done.details.get("output_topic_id") != output.id:
+        return
+    known = {int(number): int(offset) for number, offset in done.details["output_ends"].items()}
+    starts = {one.number: max(one.low, known.get(one.number, 0)) for one in output.partitions}
+    try:
+        messages = broker.scan(output.name, starts, {one.number: one.stable for one in output.partitions})
+        newest = max((batch_of(message, pipeline.name) for message in messages), default=0)
+    except NotPermitted:
+        return
+    if newest > progress.last_batch:
+        raise tables_behind(pipeline.name, output.name, newest, progress.last_batch)
+
+
+def highest_revision(broker: Broker, output: Topic) -> int:
+    """What no revision is above that a reader of the output topic may have seen: a new life of a pipeline begins above it.
+
+    Each revision of a day is a record of its own, so none is above the number of all offsets, also where retention took the records
+    that readers keep. Only averages that were published again onto another topic can be; those that are there are looked at.
+    """
+    offsets = sum(one.high for one in output.partitions)
+    starts, ends = ({one.number: getattr(one, side) for one in output.partitions} for side in ("low", "stable"))
+    try:
+        return max([offsets, *(_number(message, "revision") for message in broker.scan(output.name, starts, ends))])
+    except NotPermitted:
+        return offsets
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left to do of a publication: averages, and the group's offsets unless all is `settled`. `decided` is the operator's word
+    if it was needed; `output` is how far the topic was looked at.
+    """
+
+    averages: frozenset[Key]
+    output: Output
+    settled: bool = False
+    decided: Answer | None = None
+
+
+def find_remaining(broker: Broker, plan: Plan, question: Question, *, seconds: float | None = None) -> Remaining:
+    """What is left to publish; `DecisionNeeded` where nobody can tell and the operator has not said."""
+    verdict, group, output = examine(broker, plan, question, seconds=seconds)
+    if verdict == "unpublished":
+        return Remaining(question.expected, output)
+    if verdict == "published":
+        # A group that was put back, deleted or overwritten is set again.
+        return Remaining(frozenset(), output, settled=not group.older and not group.silent)
+    if question.answer is None:
+        raise (contradiction if verdict == "contradictory" else no_proof)(plan, question, group, output)
+    left = {"yes": frozenset[Key](), "no": question.expected, "rest": output.missing(question.expected)}
+    return Remaining(left[question.answer], output, decided=question.answer)
+
+
+def find_output(broker: Broker, plan: Plan, question: Question) -> Output:
+    """What readers see of the batch on the output topic; nothing is read where it has not moved since the plan."""
+    topic = broker.topic(question.output_topic)
+    anew = topic.id != plan.output_topic_id
+    # Of a topic created anew since then, everything was written since then.
+    known: Mapping[int, int] = {} if anew else plan.output_starts
+    starts = {one.number: max(one.low, known.get(one.number, 0)) for one in topic.partitions}
+    aged = frozenset(one.number for one in topic.partitions if one.low > known.get(one.number, 0))
+    ends = {one.number: one.stable for one in topic.partitions}
+    try:
+        _require_nothing_hidden(broker, plan, question, topic, starts)
+        seen, others, newest = _counted(broker, plan, question, topic, starts)
+    except NotPermitted as error:
+        log.warning("whether %s shows batch %d is not looked at: %s", topic.name, plan.batch, error)
+        return Output(aged=aged, anew=anew, readable=False, topic_id=topic.id, ends=ends)
+    covered = others & question.expected if others and _may_be_compacted(broker, topic.name) else frozenset()
+    return Output(seen, newest, aged, frozenset(covered), anew, topic_id=topic.id, ends=ends)
+
+
+def _counted(
+    broker: Broker, plan: Plan, question: Question, topic: Topic, starts: Mapping[int, int]
+) -> tuple[Counter[Key], set[Key], int]:
+    """Visible records of the batch, keys of all others, and the latest batch of the pipeline among them."""
+    seen, others, newest = Counter[Key](), set[Key](), 0
+    for message in broker.scan(topic.name, starts, {one.number: one.stable for one in topic.partitions}):
+        batch = batch_of(message, question.pipeline)
+        newest = max(newest, batch)
+        if batch == plan.batch:
+            seen[_key(message)] += 1
+        else:
+            others.add(_key(message))
+    return seen, others, newest
+
+
+def _require_nothing_hidden(broker: Broker, plan: Plan, question: Question, topic: Topic, starts: Mapping[int, int]) -> None:
+    """Raise if a record of the batch stands behind an open transaction, committed or aborted: nobody can tell before that one ends.
+
+    Our own transactions have ended with the fence, so it is somebody else's.
+    """
+    spans = {one.number: (max(one.stable, starts[one.number]), one.high) for one in topic.partitions if one.held_back}
+    first, last = ({number: span[side] for number, span in spans.items()} for side in (0, 1))
+    for message in broker.scan(topic.name, first, last, level="read_uncommitted"):
+        if batch_of(message, question.pipeline) >= plan.batch:
+            raise TransactionOpen(
+                f"whether batch {plan.batch} was published cannot be told yet: an open transaction of somebody else holds back "
+                f"partition {message.partition()} of {topic.name}; run again when it has ended (kafka-transactions.sh find-hanging names it)"
+            )
+
+
+def batch_of(message: Message, pipeline: str) -> int:
+    """The batch that a record of the output topic is the publication of, 0 if it is none of the pipeline's."""
+    headers = dict(message.headers() or [])
+    is_ours = headers.get("pipeline") == pipeline.encode() and not is_republished(headers.items())
+    return _number(message, "batch") if is_ours else 0
+
+
+def _number(message: Message, header: str) -> int:
+    """A header's number, 0 if it is none."""
+    text = dict(message.headers() or []).get(header) or b""
+    return int(text) if text.isdigit() and len(text) <= 18 else 0
+
+
+def _key(message: Message) -> Key:
+    return message.partition() or 0, bytes(message.key() or b"")
+
+
+def _may_be_compacted(broker: Broker, topic: str) -> bool:
+    policy = broker.topic_config(topic, ["cleanup.policy"])["cleanup.policy"]
+    return policy is None or "compact" in policy
+
+
+def confirm(
+    broker: Broker, plan: Plan, question: Question, last: Mapping[int, int], *, seconds: float = SETTLE_SECONDS
+) -> Mapping[int, int]:
+    """Read back what a commit has confirmed, where the output topic ends now; `last` is the last offset delivered to each partition.
+
+    All records of a transaction in a partition share one marker: where the last one is visible, all that were delivered are. Markers
+    are written after the answer, so this waits; what has not settled after so long is judged as the next run would.
+    """
+    for _ in _until(time.monotonic() + seconds):
+        ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])
+        if _is_settled(broker, plan, question, last, ends):
+            return ends
+    verdict, group, output = examine(broker, plan, question, seconds=OPEN_SECONDS)
+    if verdict == "published" and not group.older:
+        return output.ends
+    if verdict in ("contradictory", "unknown"):
+        raise contradiction(plan, question, group, output)
+    what = "nothing of it is there" if verdict == "unpublished" else f"the group {question.pipeline} stands before it"
+    raise TryAgain(f"Kafka confirmed the publication of batch {plan.batch}, but {what}; run again, it looks first")
+
+
+def _until(deadline: float) -> Iterator[None]:
+    yield
+    while time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
+        yield
+
+
+def _is_settled(broker: Broker, plan: Plan, question: Question, last: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    if any(ends[number] <= offset for number, offset in last.items()):
+        return False
+    committed = broker.committed(question.pipeline, question.input_topic, [one.partition for one in plan.ranges])
+    # Offsets that somebody else has committed over ours are no sign against it.
+    return not group_of(plan, committed).older and _are_visible(broker, question, last)
+
+
+def _are_visible(broker: Broker, question: Question, last: Mapping[int, int]) -> bool:
+    try:
+        return not last or broker.visible(question.pipeline, question.output_topic, last) == last.keys()
+    except NotPermitted as error:
+        log.warning("whether all averages are visible is not looked at: %s", error)
+        return True
