@@ -103,7 +103,7 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, top
             "Run `dayfold run` first, which finishes it, then `dayfold republish` again."
         )
     require_own_output(broker, pipeline.name, topics.output)
-    planning.require_tables_not_behind(broker, pipeline, progress, topics.input)
+    planning.require_tables_not_behind(broker, pipeline, progress, topics)
     require_same_definition(pipeline, progress, current_definition(pipeline, topics.output, datetime.now(UTC)))
 
 
