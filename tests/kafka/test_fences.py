@@ -65,7 +65,7 @@ def published(publisher: Publisher, topic: str, batch: int) -> None:
 
 def visible(broker: Broker, topic: str) -> list[int]:
     (one,) = broker.topic(topic).partitions
-    return [int(dict(message.headers() or [])["batch"]) for message in broker.scan(topic, {0: one.low}, {0: one.high})]
+    return [int(dict(message.headers() or [])["batch"] or b"") for message in broker.scan(topic, {0: one.low}, {0: one.high})]
 
 
 def test_publishing_goes_on_where_the_epoch_runs_out(
