@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Python itself does not start in a folder whose name is not ASCII where the locale is C.
+export LC_ALL := C.UTF-8
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak defects lint format types notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
 

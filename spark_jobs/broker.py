@@ -140,6 +140,11 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
     """
     connection = Connection(settings)
     cluster_id = connection.reach(timeout_seconds)
+    if settings.cluster not in (None, cluster_id):
+        raise TryAgain(
+            f"another Kafka (cluster {cluster_id}) answers at {settings.servers} than the embedded one that {settings.path} leads to "
+            f"(cluster {settings.cluster}); start that one with `dayfold broker start`, then run again"
+        )
     # What went wrong on the way (one of several servers, for example) must not explain a later failure.
     connection.failures.clear()
     return Broker(connection, cluster_id, timeout_seconds)

@@ -24,7 +24,7 @@ from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
-from spark_jobs.local.java import find_java
+from spark_jobs.local.java import startable_environment
 from spark_jobs.log_lines import begin_log
 from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.maintenance.maintain import maintain, preview
@@ -94,7 +94,7 @@ def run_command(
     label = run_id or _by_hand()
     submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
     command = submit_command(job_arguments(config.resolve(), label, overrides, flags), submission)
-    environment = {**os.environ, "JAVA_HOME": str(find_java()), "PYSPARK_PYTHON": sys.executable}
+    environment = startable_environment(os.environ)
     # Spark sends the driver's log to standard output; a command that prints no result keeps it free.
     sys.exit(subprocess.call(command, env=environment, stdout=sys.stderr))
 
@@ -224,10 +224,8 @@ def broker_start(folder: Folder = BROKER_FOLDER, as_json: AsJson = False) -> Non
     """Start the embedded Kafka, or find the one that runs already."""
     running = kafka_server.start_broker(folder)
     text = f"Kafka is running at {running.bootstrap} (process {running.pid}, data in {folder})"
-    if running.port != kafka_server.DEFAULT_PORT:
-        text += (
-            f"\nconf/kafka.properties names another port; give the other commands --set kafka={kafka_server.client_file(folder)}"
-        )
+    if folder.resolve() != BROKER_FOLDER.resolve():
+        text += f"\nIt is not this project's; to use it, give the other commands --set kafka={kafka_server.client_file(folder)}"
     _say(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
 
 

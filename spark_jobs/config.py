@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.location import parse_location
 from spark_jobs.overrides import from_command_line, from_environment, put
 from spark_jobs.setting_types import (
     Connection,
@@ -236,7 +237,10 @@ def load_pipeline(path: Path, *, overrides: Iterable[str] = (), environment: Map
         pipeline = Pipeline.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError("\n".join([f"{path}:", *(_sentence(one, sources) for one in error.errors())])) from None
-    return _with_absolute_paths(pipeline, project_folder(path))
+    try:
+        return _with_absolute_paths(pipeline, project_folder(path))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}:\n  lake: {error}") from None
 
 
 def project_folder(path: Path) -> Path:
@@ -288,7 +292,7 @@ def _nearest(location: tuple[str | int, ...]) -> str:
 
 
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
-    lake = pipeline.lake if "://" in pipeline.lake else str(folder / home_expanded(pipeline.lake))
+    lake = parse_location(pipeline.lake, folder)
     return pipeline.model_copy(
         update={"kafka": folder / home_expanded(pipeline.kafka), "state": folder / home_expanded(pipeline.state), "lake": lake}
     )

@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -21,8 +22,9 @@ from spark_jobs.errors import UNEXPECTED, TryAgain, UsageError
 from spark_jobs.log_lines import begin_log
 from spark_jobs.outages import as_ours
 from spark_jobs.quick_imports import import_pyarrow
-from spark_jobs.session import build_session
+from spark_jobs.session import build_session, require_names
 from spark_jobs.setting_notes import warn_of_settings
+from spark_jobs.spark_environment import require_pinned_spark
 from spark_jobs.wording import printable, printable_lines
 
 log = logging.getLogger("dayfold")
@@ -90,6 +92,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     """One run, as the command line asks for it."""
+    require_pinned_spark(os.environ, version("pyspark"))
+    require_names(pipeline.lake)
     import_pyarrow()
     from spark_jobs.job import Request
     from spark_jobs.run import run_pipeline

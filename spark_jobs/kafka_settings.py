@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from cryptography import x509
 
-from spark_jobs import kafka_java
+from spark_jobs import embedded_kafka, kafka_java
 from spark_jobs.config import project_folder
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_dialects import JAAS, translated
@@ -47,6 +47,8 @@ class KafkaSettings:
     values: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    cluster: str | None = None
+    """The id of the cluster that must answer: of an embedded broker, whose port another one may have taken."""
 
     def __repr__(self) -> str:
         return f"KafkaSettings({self.path}: {', '.join(sorted(self.values))})"
@@ -125,7 +127,9 @@ def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSett
     """
     found = translated(dict(_lines(path)))
     may_be_open, written = _may_be_open(found.values)
-    values = same_for_both({key: _value(path, key, text, environment) for key, text in written.items()})
+    read = {key: _value(path, key, text, environment) for key, text in written.items()}
+    read, cluster = _with_embedded(path, read)
+    values = same_for_both(read)
     refusals = [*found.problems, *(sentence for key in values if (sentence := _refusal(key)))]
     problems = refusals or [*problems_of(values), *(() if may_be_open else _exposed_secrets(path, written))]
     if problems:
@@ -134,7 +138,7 @@ def load_kafka_settings(path: Path, environment: Mapping[str, str]) -> KafkaSett
     for level, sentences in ((logging.WARNING, warnings), (logging.INFO, notes)):
         for sentence in sentences:
             log.log(level, "%s", sentence)
-    return KafkaSettings(path, MappingProxyType(values), warnings, notes)
+    return KafkaSettings(path, MappingProxyType(values), warnings, notes, cluster)
 
 
 def _notes(path: Path, idle: tuple[str, ...]) -> Iterator[str]:
@@ -145,6 +149,15 @@ def _notes(path: Path, idle: tuple[str, ...]) -> Iterator[str]:
 def _may_be_open(values: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
     """Whether the file says that others may read it, and what else it says."""
     return values.get(MAY_BE_OPEN) == "true", {key: value for key, value in values.items() if key != MAY_BE_OPEN}
+
+
+def _with_embedded(path: Path, values: dict[str, str]) -> tuple[dict[str, str], str | None]:
+    """The settings with the address of the embedded broker that they lead to, and its cluster's id; as they are if they lead to none."""
+    folder = embedded_kafka.folder_meant(path, values.get("bootstrap.servers", ""), project_folder(path))
+    if folder is None:
+        return values, None
+    found = embedded_kafka.find_embedded(folder)
+    return {**values, "bootstrap.servers": found.servers}, found.cluster
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:

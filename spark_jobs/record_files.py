@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction
 from spark_jobs.errors import TryAgain
 from spark_jobs.faults import fault
 from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, require_schema
+from spark_jobs.location import for_spark
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.table_rows import read_batches
 
@@ -52,7 +53,7 @@ def write_files(frame: "DataFrame", lake: Lake, batch: int) -> list[AddAction]:
     """
     folder = f"batch-{batch:08d}-{uuid.uuid4().hex}"
     writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    writer.parquet(f"{lake.location(RECORDS)}/{folder}")
+    writer.parquet(f"{for_spark(lake.location(RECORDS))}/{folder}")
     fault("before:records_footers")
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
     found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
@@ -94,7 +95,7 @@ def _json_value(value: Any) -> Any:
 
 def read_records(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
     """What averaging needs of the records of a batch, for Spark; there must be some."""
-    paths = [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
+    paths = [f"{for_spark(lake.location(RECORDS))}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
     return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
 
 

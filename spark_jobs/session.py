@@ -4,6 +4,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.spark_environment import LOOPBACK, SECRET_VARIABLE, is_local
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -31,10 +34,6 @@ TUNED = {
 }
 
 
-SECRET_VARIABLE = "_SPARK_AUTH_SECRET"
-"""Environment variable with the secret that a standalone cluster asks for; Spark's own daemons and executors read the same one."""
-
-
 def cluster_login(environment: Mapping[str, str]) -> dict[str, str]:
     """Spark settings that prove to a standalone cluster who we are; none if the environment holds no secret.
 
@@ -47,16 +46,48 @@ def cluster_login(environment: Mapping[str, str]) -> dict[str, str]:
     return {"spark.authenticate": "true", "spark.authenticate.secret": secret} if secret else {}
 
 
+def addresses(master: str) -> dict[str, str]:
+    """Where the driver listens. With a local master for itself alone: its ports ask nobody who he is.
+
+    >>> addresses("local[2]")
+    {'spark.driver.host': '127.0.0.1', 'spark.driver.bindAddress': '127.0.0.1'}
+    >>> addresses("spark://host:7077")
+    {}
+    """
+    return dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), LOOPBACK) if is_local(master) else {}
+
+
+def require_names(location: str) -> None:
+    """Raise `ConfigurationError` if the JVM that `spark-submit` started reads other names of files than we do, because of its locale.
+
+    `dayfold run` and the DAG set the locale; by hand it is the shell's. Only a name that is not ASCII asks the JVM.
+    """
+    if location.isascii() or "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return
+    from pyspark import SparkContext
+
+    SparkContext._ensure_initialized()
+    assert SparkContext._jvm is not None
+    encoding = str(SparkContext._jvm.System.getProperty("sun.jnu.encoding"))
+    if encoding != "UTF-8":
+        raise ConfigurationError(
+            f"Java reads names of files as {encoding} in this locale, and {location} has others than ASCII's characters: "
+            "set LC_ALL=C.UTF-8 before spark-submit, or use `dayfold run`"
+        )
+
+
 def build_session(name: str) -> "SparkSession":
     """The session of this process: what correctness depends on is set whatever the submitter chose, the rest where nothing was."""
-    from pyspark import SparkConf
+    from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 
+    # What was submitted is known to the JVM, and without a connection to it a SparkConf is empty.
+    SparkContext._ensure_initialized()
     submitted = SparkConf()
     tuned = {key: value for key, value in TUNED.items() if not submitted.contains(key)}
     spark = (
         SparkSession.builder.appName(f"dayfold {name}")
-        .config(map={**tuned, **REQUIRED, **cluster_login(os.environ)})
+        .config(map={**tuned, **REQUIRED, **addresses(submitted.get("spark.master", "")), **cluster_login(os.environ)})
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")

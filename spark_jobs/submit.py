@@ -1,13 +1,16 @@
-"""The `spark-submit` command line of the job, with absolute paths, so that it works from any folder."""
+"""How `spark-submit` is called for the job: command line, with absolute paths, and environment, so that it works from anywhere."""
 
 import importlib.util
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.class_archive import archive_options
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.spark_environment import in_one_text, jvm_options, options_beside, spark_variables, without_foreign
 
 PROJECT = Path(__file__).resolve().parent.parent
 APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
@@ -24,8 +27,11 @@ SECOND_COMPILER_LATER = (
 )
 """Five times Java's own: what a minute's run calls less often costs more to compile well than it gains by it.
 
-These and the collector stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand.
+These stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand. The collector does not: a JVM takes one only, and would not start
+beside a collector that the user chose in `JAVA_TOOL_OPTIONS`.
 """
+
+MASTER, EXTRA_OPTIONS = "spark.master", "spark.driver.extraJavaOptions"
 
 FIRST_COMPILER, SMALL = "-XX:TieredStopAtLevel=1", 1_000_000
 """Up to so many offsets a run ends before the second compiler has paid for itself: docs/performance.md."""
@@ -46,22 +52,27 @@ class Submission:
 PLAIN = Submission()
 
 
-def spark_conf(offsets: int | None = None) -> dict[str, str]:
-    """Settings of `conf/spark-defaults.conf` that hold paths, made absolute, for a run that will read so many offsets."""
+def spark_conf(offsets: int | None = None, chosen: Sequence[str] = ()) -> dict[str, str]:
+    """Settings of `conf/spark-defaults.conf` that hold paths, made absolute, for a run that will read so many offsets.
+
+    `chosen` are options that the driver's JVM gets elsewhere, besides those in the environment.
+    """
+    options = options_beside(java_options(offsets), [*jvm_options(os.environ), *chosen])
     jars = str(PROJECT / "jars" / "spark" / "*")
     return {
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
-        "spark.driver.defaultJavaOptions": " ".join(java_options(offsets)),
+        "spark.driver.defaultJavaOptions": in_one_text(options),
         "spark.pyspark.python": sys.executable,
     }
 
 
 def java_options(offsets: int | None) -> Iterator[str]:
-    """Options of the driver's JVM. What a user sets in `spark.driver.extraJavaOptions` comes after them and wins."""
+    """Options of the driver's JVM, as far as the user has not settled the same."""
     yield COLLECTOR
     yield from SECOND_COMPILER_LATER
-    yield f"-Dlog4j2.configurationFile={PROJECT / 'conf' / 'log4j2.properties'}"
+    # A list of URIs: a blank or a comma of the folder's name is not to be taken for what it means there.
+    yield f"-Dlog4j2.configurationFile={(PROJECT / 'conf' / 'log4j2.properties').as_uri()}"
     yield from archive_options()
     if offsets is not None and offsets <= SMALL:
         yield FIRST_COMPILER
@@ -70,7 +81,7 @@ def java_options(offsets: int | None) -> Iterator[str]:
 def submit_command(arguments: Iterable[str], submission: Submission = PLAIN) -> list[str]:
     """Command line that runs the job with these arguments."""
     conf = {
-        **spark_conf(submission.offsets),
+        **spark_conf(submission.offsets, _extra_options(submission)),
         "spark.ui.showConsoleProgress": str(submission.progress).lower(),
         **dict(submission.conf),
     }
@@ -82,6 +93,31 @@ def submit_command(arguments: Iterable[str], submission: Submission = PLAIN) -> 
         str(APPLICATION),
         *arguments,
     ]
+
+
+def _extra_options(submission: Submission) -> list[str]:
+    settings = {**default_conf(), **dict(submission.conf)}
+    return [settings[EXTRA_OPTIONS]] if EXTRA_OPTIONS in settings else []
+
+
+def default_conf() -> dict[str, str]:
+    """The settings of `conf/spark-defaults.conf`."""
+    lines = [line.strip() for line in PROPERTIES.read_text(encoding="utf-8").splitlines()]
+    pairs = [re.match(r"([^#!=:\s][^=:\s]*)\s*[=:\s]\s*(.*)", line) for line in lines]
+    return {pair[1]: pair[2] for pair in pairs if pair}
+
+
+def submitted_environment(environment: Mapping[str, str], java: Path, master: str | None = None) -> dict[str, str]:
+    """The environment of a `spark-submit` on this master, by default that of `conf/spark-defaults.conf`: the pinned Spark whatever is set.
+
+    `ConfigurationError` for what the user has set and nobody can work with.
+    """
+    ours = {"JAVA_HOME": str(java), "SPARK_HOME": str(_pyspark()), "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(PROJECT)}
+    return {
+        **without_foreign(environment),
+        **spark_variables(environment, master or default_conf().get(MASTER, "local[*]")),
+        **ours,
+    }
 
 
 def spark_submit() -> Path:

@@ -13,6 +13,7 @@ from deltalake import DeltaTable, Schema
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
+from spark_jobs.location import in_sql
 from spark_jobs.record_files import batch_totals
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 from spark_jobs.table_rows import count_rows, read_rows, require_files
@@ -156,7 +157,7 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
         if key in FORBIDDEN and value not in FORBIDDEN[key]:
             yield ConfigurationError(
                 f"table {name}: its property {key} is {value}, with which this pipeline cannot count on it. Take it off in Spark: "
-                f"ALTER TABLE delta.`{lake.location(name)}` UNSET TBLPROPERTIES ('{key}')"
+                f"ALTER TABLE {in_sql(lake.location(name))} UNSET TBLPROPERTIES ('{key}')"
             )
 
 
@@ -240,7 +241,7 @@ def way_back(lake: Lake, name: str) -> str:
     if last is None:
         return COPY
     return (
-        f"If somebody restored it, take that back in Spark: RESTORE TABLE delta.`{lake.location(name)}` TO VERSION AS OF {last}; "
+        f"If somebody restored it, take that back in Spark: RESTORE TABLE {in_sql(lake.location(name))} TO VERSION AS OF {last}; "
         "else bring back the newest copy of the table."
     )
 

@@ -21,6 +21,7 @@ import psutil
 
 from spark_jobs.local.airflow_api import answers
 from spark_jobs.local.interrupts import interrupted_once
+from spark_jobs.local.listening import listens
 
 # The servers of logs would listen on all addresses; on one machine the files are read instead.
 PARTS = {
@@ -69,7 +70,9 @@ def _start(arguments: list[str], log: Path) -> Part:
 
 
 def _is_asked() -> bool:
-    return answers(os.environ["AIRFLOW__API__BASE_URL"])
+    """Whether the server answers, and it is ours: another one at its port would be told of our tasks."""
+    ours = listens(os.getpid(), int(os.environ["AIRFLOW__API__PORT"]))
+    return ours and answers(os.environ["AIRFLOW__API__BASE_URL"])
 
 
 def _watch(parts: dict[str, Part], is_enough: Callable[[], bool] = bool) -> int | None:

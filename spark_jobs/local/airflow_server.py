@@ -19,7 +19,8 @@ from spark_jobs.errors import ConfigurationError, TryAgain
 from spark_jobs.local.airflow import migrate
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS
-from spark_jobs.local.free_ports import free_ports
+from spark_jobs.local.free_ports import reserved_ports
+from spark_jobs.local.listening import listens
 from spark_jobs.submit import PROJECT
 
 USER = "admin"
@@ -57,11 +58,20 @@ class RunningAirflow:
 
 
 def choose_port(wanted: int | None) -> int:
-    """The wanted port, or `ConfigurationError` if it is taken; if none is wanted the usual one or, failing that, any free one."""
-    (port,) = free_ports([wanted or DEFAULT_PORT])
-    if wanted is not None and port != wanted:
-        raise ConfigurationError(f"port {wanted} on 127.0.0.1 is taken by another process; choose another one with --port")
-    return port
+    """The wanted port, or `ConfigurationError` if it is taken; if none is wanted the usual one or, failing that, any free one.
+
+    Somebody may take it afterwards: `running_airflow` reserves it.
+    """
+    with _reserved(wanted) as port:
+        return port
+
+
+@contextmanager
+def _reserved(wanted: int | None) -> Iterator[int]:
+    with reserved_ports([wanted or DEFAULT_PORT]) as (port,):
+        if wanted is not None and port != wanted:
+            raise ConfigurationError(f"port {wanted} on 127.0.0.1 is taken by another process; choose another one with --port")
+        yield port
 
 
 def server_environment(environment: Mapping[str, str], port: int) -> dict[str, str]:
@@ -98,10 +108,15 @@ def login_password(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def running_airflow(
-    environment: Mapping[str, str], port: int, on_news: Callable[[str], object] = str
+    environment: Mapping[str, str], wanted_port: int | None, on_news: Callable[[str], object] = str
 ) -> Iterator[RunningAirflow]:
-    """All parts, ready to use, and ended at the end; `on_news` hears what is waited for."""
-    environment = server_environment(environment, port)
+    """All parts, ready to use, and ended at the end; `on_news` hears what is waited for. About the port see `choose_port`."""
+    with _reserved(wanted_port) as port, _running(server_environment(environment, port), port, on_news) as running:
+        yield running
+
+
+@contextmanager
+def _running(environment: Mapping[str, str], port: int, on_news: Callable[[str], object]) -> Iterator[RunningAirflow]:
     logs = Path(environment["AIRFLOW_HOME"]) / "logs"
     migrate(environment)
     logs.mkdir(parents=True, exist_ok=True)
@@ -110,7 +125,8 @@ def running_airflow(
     try:
         running = RunningAirflow(api, logs, parts)
         started = datetime.now(UTC)
-        running.wait_for(lambda: api.unready(started), on_news)
+        # Who answers at the port before our server has it is another one, which knows neither our password nor our DAGs.
+        running.wait_for(lambda: api.unready(started) if listens(parts.pid, port) else "api-server", on_news)
         yield running
     finally:
         _end(parts)

@@ -20,7 +20,8 @@ from spark_jobs.class_archive import ARCHIVE, FOLDER, STAMP, read_stamp
 from spark_jobs.errors import DayfoldError, TryAgain
 from spark_jobs.local.exclusive import exclusively
 from spark_jobs.local.kafka_server import create_topics, start_kafka
-from spark_jobs.submit import Submission, job_arguments, spark_jars, submit_command
+from spark_jobs.spark_environment import in_one_text, without_jvm_options
+from spark_jobs.submit import Submission, job_arguments, spark_jars, submit_command, submitted_environment
 
 SECONDS = 300
 _NAME, _PARTITIONS = "class_archive", 2
@@ -92,12 +93,10 @@ def _replace(java: Path, folder: Path, wanted: dict[str, Any]) -> None:
 
 
 def _run_once(java: Path, archive: Path) -> None:
-    """One batch of a pipeline that is gone afterwards, on loopback only."""
-    writing = f"-XX:ArchiveClassesAtExit={archive} -Xlog:disable -Xlog:all=off"
-    loopback = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    conf = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": writing, **loopback}
-    environment = {**os.environ, "JAVA_HOME": str(java), "PYSPARK_PYTHON": sys.executable}
-    environment.pop("PYSPARK_SUBMIT_ARGS", None)
+    """One batch of a pipeline that is gone afterwards. What the user has set for all JVMs is not to be in the archive."""
+    writing = in_one_text([f"-XX:ArchiveClassesAtExit={archive}", "-Xlog:disable", "-Xlog:all=off"])
+    conf = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": writing}
+    environment = submitted_environment(without_jvm_options(os.environ), java, conf["spark.master"])
     with TemporaryDirectory() as name, start_kafka(Path(name) / "kafka", tied_to_us=True) as kafka:
         config = _pipeline(Path(name), kafka.bootstrap)
         _send(kafka.bootstrap)

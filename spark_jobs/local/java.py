@@ -5,18 +5,22 @@ Spark needs 17 or newer with the module `jdk.incubator.vector`, which trimmed ru
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.spark_environment import JVM_VARIABLES, foreign, jvm_options, options_beside, without_jvm_options
+from spark_jobs.submit import java_options, submitted_environment
 
 PREFERRED, OLDEST = (17, 21), 17
 PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
 """Debian 13 no longer has the first."""
 
 _INSTALLED = Path("/usr/lib/jvm")
+_NO_REASON = ("Picked up ", "NOTE: Picked up ", "Error occurred during initialization of VM", "Error: Could not create")
 _TRY = ("--add-modules", "jdk.incubator.vector", "-version")
 
 
@@ -53,11 +57,60 @@ def _candidates() -> Iterator[Path]:
 
 def java_version(home: Path) -> int | None:
     """Feature version of the Java at `home`; none if it does not run or lacks the module Spark needs."""
+    # Options that keep every Java from starting are no fault of this one.
+    clean = without_jvm_options(os.environ)
     try:
-        tried = subprocess.run([home / "bin" / "java", *_TRY], capture_output=True, text=True, timeout=30, check=False)
+        tried = subprocess.run([home / "bin" / "java", *_TRY], env=clean, capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return parse_version(tried.stderr) if tried.returncode == 0 else None
+
+
+def startable_environment(environment: Mapping[str, str], master: str | None = None) -> dict[str, str]:
+    """The environment of a `spark-submit` on this master, with a Java that starts in it; `ConfigurationError` if none does."""
+    java = find_java()
+    ours = submitted_environment(environment, java, master)
+    _require_start(java, options_beside(java_options(None), jvm_options(ours)), ours)
+    return ours
+
+
+def use_pinned_spark() -> None:
+    """Bring the environment of this very process into order, for example a notebook's, which starts a Spark with a local master."""
+    ours = startable_environment(os.environ, "local[*]")
+    for name in foreign(os.environ):
+        del os.environ[name]
+    os.environ.update(ours)
+
+
+def _require_start(java: Path, options: Iterable[str], environment: Mapping[str, str]) -> None:
+    """Try it with what the user has set for all JVMs; nothing is tried if nothing is set."""
+    named = [name for name in JVM_VARIABLES if environment.get(name)]
+    if not named:
+        return
+    try:
+        submitted = shlex.split(environment.get("SPARK_SUBMIT_OPTS", ""))
+        command = [str(java / "bin" / "java"), *submitted, *options, "-version"]
+        tried = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=30, check=False)
+        reason = _complaint(tried.stdout + tried.stderr) if tried.returncode else None
+    except ValueError as error:
+        reason = str(error)
+    except subprocess.TimeoutExpired:
+        # For example a debugger that waits for its user: he knows what he does.
+        reason = None
+    if reason is not None:
+        raise ConfigurationError(
+            f"Java does not start with {' and '.join(named)} of the environment ({reason}); correct or unset it"
+        )
+
+
+def _complaint(said: str) -> str:
+    """The line that names the option.
+
+    >>> _complaint("Picked up JAVA_TOOL_OPTIONS: -XX:+UseX\\nUnrecognized VM option 'UseX'\\nError: Could not create the Java Virtual Machine.")
+    "Unrecognized VM option 'UseX'"
+    """
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith(_NO_REASON)]
+    return lines[0].strip() if lines else "it says nothing"
 
 
 def parse_version(text: str) -> int | None:

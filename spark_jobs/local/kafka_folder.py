@@ -7,19 +7,22 @@ Starts and stops nothing but the short-lived format tool.
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from spark_jobs.embedded_kafka import DATA, PROPERTIES, STATE, parse_properties, read_state
 from spark_jobs.errors import ConfigurationError
-from spark_jobs.local.free_ports import free_ports
+from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.jars import FOLDER as JARS
 from spark_jobs.local.java import find_java
+from spark_jobs.spark_environment import java_environment
 
-LOG, PROPERTIES, DATA = "kafka.log", "server.properties", "data"
-_STATE, _LOG4J, _TMP = "broker.json", "log4j2.properties", "tmp"
+LOG, _LOG4J, _TMP = "kafka.log", "log4j2.properties", "tmp"
 _LOG_SETTINGS = """\
 status = error
 appender.console.type = Console
@@ -31,30 +34,25 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
-def read_state(folder: Path) -> dict[str, int]:
-    """`port`, `controller_port` and `pid` of the last start, as far as they are known."""
-    try:
-        state: dict[str, int] = json.loads((folder / _STATE).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    return state
-
-
 def write_state(folder: Path, state: Mapping[str, int]) -> None:
     """Replace the state as a whole."""
-    beside = folder / f"{_STATE}.part"
+    beside = folder / f"{STATE}.part"
     beside.write_text(json.dumps(state))
-    beside.replace(folder / _STATE)
+    beside.replace(folder / STATE)
 
 
-def choose_ports(folder: Path, port: int | None) -> tuple[int, int]:
-    """Port for clients and for the controller: the wanted one, else those of the last start, else free ones."""
+@contextmanager
+def chosen_ports(folder: Path, port: int | None) -> Iterator[tuple[int, int]]:
+    """Port for clients and for the controller: the wanted one, else those of the last start, else free ones.
+
+    Kept from all other brokers until the end of the block, by which this one must be known to have them.
+    """
     last = read_state(folder)
-    found, controller = free_ports([port or last.get("port"), last.get("controller_port")])
-    if port is not None and found != port:
-        raise ConfigurationError(f"port {port} on 127.0.0.1 is taken by another process; choose another one")
-    write_state(folder, {"port": found, "controller_port": controller})
-    return found, controller
+    with reserved_ports([port or last.get("port"), last.get("controller_port")]) as (found, controller):
+        if port is not None and found != port:
+            raise ConfigurationError(f"port {port} on 127.0.0.1 is taken by another process; choose another one")
+        write_state(folder, {"port": found, "controller_port": controller})
+        yield found, controller
 
 
 def write_files(folder: Path, ports: tuple[int, int], settings: Mapping[str, str]) -> None:
@@ -68,7 +66,25 @@ def _write_properties(path: Path, settings: Mapping[str, str]) -> None:
     """For the owner only: a secured broker's passwords stand in it."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    # Java reads such a file as Latin-1, and what that has not as the halves of UTF-16 that it has instead.
+    text = "".join(f"{key}={value}\n" for key, value in settings.items())
+    halves = re.sub(r"[^\x00-\x7f]", lambda one: "".join(f"\\u{half:04x}" for half in _utf16(one[0])), text)
+    path.write_text(halves, encoding="ascii")
+
+
+def _utf16(character: str) -> Iterator[int]:
+    data = character.encode("utf-16-be")
+    return (int.from_bytes(data[place : place + 2]) for place in range(0, len(data), 2))
+
+
+def require_name(folder: Path) -> None:
+    """Raise `ConfigurationError` if Kafka would take the folder's name for a list, or read other characters in it."""
+    found = re.search(r"[,\\\x00-\x1f\x7f\ud800-\udfff]", str(folder))
+    if found:
+        raise ConfigurationError(
+            f"the embedded Kafka cannot keep its data in {str(folder)!a}, because of the character {found[0]!a}; "
+            "move the project, or give `dayfold broker start` another --folder"
+        )
 
 
 def _settings(folder: Path, port: int, controller_port: int) -> dict[str, str]:
@@ -105,12 +121,12 @@ def format_once(folder: Path, arguments: Sequence[str]) -> None:
         return
     beside, properties = folder / f"{DATA}.part", folder / "format.properties"
     shutil.rmtree(beside, ignore_errors=True)
-    _write_properties(properties, _parse_properties(folder / PROPERTIES) | {"log.dirs": str(beside)})
+    _write_properties(properties, parse_properties(folder / PROPERTIES) | {"log.dirs": str(beside)})
     cluster = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     # `--cluster-id=` and not `-t`: one id in 64 begins with a dash.
     own = ["format", "--standalone", f"--cluster-id={cluster}", "--config", str(properties)]
     command = [*java_command(folder, "128m"), "kafka.tools.StorageTool", *own, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=java_environment(os.environ), capture_output=True, text=True, check=False)
     properties.unlink()
     if done.returncode != 0:
         raise ConfigurationError(f"Kafka's storage in {folder} could not be formatted: {(done.stderr or done.stdout).strip()}")
@@ -120,18 +136,8 @@ def format_once(folder: Path, arguments: Sequence[str]) -> None:
 def java_command(folder: Path, heap: str) -> list[str]:
     """Java with the broker's class path. Native libraries are unpacked in `folder`: nothing is written outside of it."""
     java = find_java() / "bin" / "java"
-    files = [f"-Djava.io.tmpdir={folder / _TMP}", f"-Dlog4j2.configurationFile={folder / _LOG4J}", "-XX:-UsePerfData"]
+    files = [f"-Djava.io.tmpdir={folder / _TMP}", f"-Dlog4j2.configurationFile={(folder / _LOG4J).as_uri()}", "-XX:-UsePerfData"]
     return [str(java), f"-Xmx{heap}", *files, "-cp", f"{JARS}/kafka/*"]
-
-
-def cluster_id(folder: Path) -> str:
-    """The id the storage was formatted with."""
-    return _parse_properties(folder / DATA / "meta.properties")["cluster.id"]
-
-
-def _parse_properties(path: Path) -> dict[str, str]:
-    lines = [line.partition("=") for line in path.read_text().splitlines() if not line.startswith("#")]
-    return {key: value for key, _, value in lines}
 
 
 def last_log_lines(folder: Path, count: int = 15) -> str:

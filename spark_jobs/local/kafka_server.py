@@ -17,11 +17,13 @@ import psutil
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from spark_jobs.embedded_kafka import PROPERTIES, cluster_id, read_state
 from spark_jobs.errors import ConfigurationError, TryAgain
 from spark_jobs.local import kafka_folder, tied
 from spark_jobs.local.exclusive import exclusively
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.jars import fetch_jars
+from spark_jobs.spark_environment import java_environment
 
 DEFAULT_PORT = 19092
 READY_SECONDS = 60.0
@@ -78,8 +80,7 @@ PLAIN = BrokerOptions()
 def start_broker(folder: Path) -> RunningKafka:
     """Start a broker that lives on after this process, or find the one that runs in `folder` already.
 
-    At the port that `conf/kafka.properties` names if that is free, else at another one. `client_file` of the folder always
-    names the right one.
+    At the usual port if that is free, else at another one, which its folder tells: clients of `bootstrap.servers=embedded` find it.
     """
     try:
         running = start_kafka(folder, port=DEFAULT_PORT if _is_free(DEFAULT_PORT) else None)
@@ -97,7 +98,7 @@ def _is_free(port: int) -> bool:
 
 
 def client_file(folder: Path) -> Path:
-    """Kafka properties for clients of the broker that `start_broker` starts in `folder`."""
+    """Kafka properties for clients of the broker that `start_broker` starts in `folder`, for our own and for others."""
     return folder / "client.properties"
 
 
@@ -118,10 +119,10 @@ def find_broker(folder: Path) -> RunningKafka | None:
     A process is ours if its command line names our settings file, so one that was given a dead broker's pid is left alone.
     """
     folder = folder.resolve()
-    state = kafka_folder.read_state(folder)
+    state = read_state(folder)
     with suppress(psutil.Error, KeyError):
         process = psutil.Process(state["pid"])
-        if str(folder / kafka_folder.PROPERTIES) in process.cmdline():
+        if str(folder / PROPERTIES) in process.cmdline():
             return RunningKafka(folder, state["port"], process)
     return None
 
@@ -135,16 +136,24 @@ def start_kafka(
     Else it lives on.
     """
     folder = folder.resolve()
+    kafka_folder.require_name(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with exclusively(folder):
         running = find_broker(folder)
         if running is None:
             fetch_jars()
-            kafka_folder.write_files(folder, kafka_folder.choose_ports(folder, port), options.settings)
-            kafka_folder.format_once(folder, options.format_arguments)
-            running = _spawn(folder, options, tied_to_us)
+            with kafka_folder.chosen_ports(folder, port) as ports:
+                return _start(folder, ports, options, tied_to_us)
         _wait_until_ready(running, options)
         return running
+
+
+def _start(folder: Path, ports: tuple[int, int], options: BrokerOptions, tied_to_us: bool) -> RunningKafka:
+    kafka_folder.write_files(folder, ports, options.settings)
+    kafka_folder.format_once(folder, options.format_arguments)
+    running = _spawn(folder, options, tied_to_us)
+    _wait_until_ready(running, options)
+    return running
 
 
 def _spawn(folder: Path, options: BrokerOptions, tied_to_us: bool) -> RunningKafka:
@@ -152,11 +161,13 @@ def _spawn(folder: Path, options: BrokerOptions, tied_to_us: bool) -> RunningKaf
 
     Not by `subprocess.Popen`, which warns about a process that is left running on purpose.
     """
-    command = [*kafka_folder.java_command(folder, options.heap), "kafka.Kafka", str(folder / kafka_folder.PROPERTIES)]
+    command = [*kafka_folder.java_command(folder, options.heap), "kafka.Kafka", str(folder / PROPERTIES)]
     if tied_to_us:
         command = [sys.executable, "-I", tied.__file__, str(os.getpid()), *command]
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=kafka_folder.spawn_arguments(folder), setsid=True)
-    state = kafka_folder.read_state(folder) | {"pid": pid}
+    pid = os.posix_spawn(
+        command[0], command, java_environment(os.environ), file_actions=kafka_folder.spawn_arguments(folder), setsid=True
+    )
+    state = read_state(folder) | {"pid": pid}
     kafka_folder.write_state(folder, state)
     return RunningKafka(folder, state["port"], psutil.Process(pid))
 
@@ -175,7 +186,7 @@ def _wait_until_ready(running: RunningKafka, options: BrokerOptions) -> None:
 
 
 def _answers_in_time(running: RunningKafka, admin: AdminClient) -> bool:
-    wanted, deadline = kafka_folder.cluster_id(running.folder), time.monotonic() + READY_SECONDS
+    wanted, deadline = cluster_id(running.folder), time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and _is_alive(running.process):
         with suppress(KafkaException):
             if admin.list_topics(timeout=0.25).cluster_id == wanted:

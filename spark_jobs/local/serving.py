@@ -28,15 +28,16 @@ def serve_airflow(project: Path = PROJECT, port: int | None = None, console: Con
     lock = hold_lock(data / "demo" / "demo.lock", pipeline="the demo", run_id="make airflow")
     try:
         with interrupted_once(), lock:
-            chosen = choose_port(port)
+            # Better now than after the broker was started.
+            choose_port(port)
             with running_kafka(data / "kafka", screen) as kafka:
                 ground = prepare_ground(project, kafka, screen)
-                _serve(ground, data / "airflow", chosen, screen)
+                _serve(ground, data / "airflow", port, screen)
     except KeyboardInterrupt:
         screen.say("stopped; nothing is left running that was started here")
 
 
-def _serve(ground: Ground, home: Path, port: int, screen: Screen) -> None:
+def _serve(ground: Ground, home: Path, port: int | None, screen: Screen) -> None:
     scheduler = dag_runs.scheduler(ground.pipeline, ground.config, home, ground.settings)
     with ExitStack() as started:
         news = ["its database"]

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from spark_jobs.errors import DayfoldError, TryAgain
 from spark_jobs.local import tied
-from spark_jobs.local.free_ports import free_ports
+from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.interrupts import interrupted_once
 from spark_jobs.local.jars import fetch_jars
 from spark_jobs.local.java import find_java
-from spark_jobs.session import SECRET_VARIABLE
+from spark_jobs.spark_environment import SECRET_VARIABLE, without_foreign
 from spark_jobs.submit import PROJECT, spark_submit
 
 DEFAULT_PORT = 7077
@@ -84,10 +84,10 @@ def start_cluster(folder: Path, *, size: Size = SMALL, port: int | None = None) 
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     fetch_jars()
-    port, master_web, worker_web = free_ports([port, None, None])
-    master, secret = f"spark://{_HOST}:{port}", secrets.token_urlsafe(32)
+    secret = secrets.token_urlsafe(32)
     environment = _daemon_environment(folder, secret)
-    with contextlib.ExitStack() as running:
+    with reserved_ports([port, None, None]) as (port, master_web, worker_web), contextlib.ExitStack() as running:
+        master = f"spark://{_HOST}:{port}"
         parts: list[subprocess.Popen[bytes]] = []
         for name, command in {
             "master": _master_command(port, master_web),
@@ -96,15 +96,15 @@ def start_cluster(folder: Path, *, size: Size = SMALL, port: int | None = None) 
             parts.append(_spawn(name, command, environment, folder))
             running.callback(_end, parts[-1])
         web = f"http://{_HOST}:{master_web}"
-        _wait_until_ready(web, parts, folder)
+        _wait_until_ready(master, web, parts, folder)
         yield Cluster(master, web, folder, {SECRET_VARIABLE: secret, "SPARK_LOCAL_IP": _HOST}, tuple(parts))
 
 
 def _daemon_environment(folder: Path, secret: str) -> dict[str, str]:
     """Ours, without the settings of another Spark; `folder` holds no settings, so Spark's defaults hold."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "_SPARK_", "PYSPARK_"))}
     return {
-        **inherited,
+        **without_foreign(os.environ),
+        "LC_ALL": "C.UTF-8",
         "JAVA_HOME": str(find_java()),
         "SPARK_HOME": str(spark_submit().parents[1]),
         "SPARK_CONF_DIR": str(folder),
@@ -139,19 +139,20 @@ def _spawn(name: str, command: Sequence[str], environment: Mapping[str, str], fo
         )
 
 
-def _wait_until_ready(web: str, parts: Sequence["subprocess.Popen[bytes]"], folder: Path) -> None:
+def _wait_until_ready(master: str, web: str, parts: Sequence["subprocess.Popen[bytes]"], folder: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not _has_worker(web):
+    while not _has_worker(master, web):
         if time.monotonic() > deadline or any(part.poll() is not None for part in parts):
             raise TryAgain(f"the Spark cluster did not start; see master.log and worker.log in {folder}")
         time.sleep(0.1)
 
 
-def _has_worker(web: str) -> bool:
-    """Whether the master answers and knows a live worker."""
+def _has_worker(master: str, web: str) -> bool:
+    """Whether this master, and no other at its port, answers and knows a live worker. One whose port is taken goes to the next one."""
     nothing_yet = contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError)
     with nothing_yet, urllib.request.urlopen(f"{web}/json/", timeout=5) as answer:
-        return bool(json.load(answer).get("aliveworkers"))
+        state = json.load(answer)
+        return bool(state.get("url") == master and state.get("aliveworkers"))
     return False
 
 

@@ -17,6 +17,7 @@ from spark_jobs.durability import sync_commits
 from spark_jobs.errors import TableDamaged
 from spark_jobs.faults import fault
 from spark_jobs.lake import Lake, committing, maintained
+from spark_jobs.location import in_sql
 from spark_jobs.maintenance.retention import RETENTION, vacuum_hours
 from spark_jobs.table_log import LOG
 
@@ -63,7 +64,7 @@ def compact(lake: Lake, name: str) -> None:
 
 def back_to(lake: Lake, name: str, version: int) -> str:
     """How to take back what went wrong here: nothing that the version consisted of has been deleted yet."""
-    return f"Take it back in Spark: RESTORE TABLE delta.`{lake.location(name)}` TO VERSION AS OF {version}."
+    return f"Take it back in Spark: RESTORE TABLE {in_sql(lake.location(name))} TO VERSION AS OF {version}."
 
 
 def _rows(table: DeltaTable) -> int:

@@ -4,13 +4,13 @@ The exit code of `submit` alone is no proof. The asset is announced here, and wh
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from spark_jobs.config import Pipeline
+from spark_jobs.location import as_uri
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.metrics import send_figures
 from spark_jobs.wording import printable
@@ -24,7 +24,7 @@ _COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
 def averages_asset(pipeline: Pipeline) -> Asset:
     """The table `daily_averages`, for DAGs that wait for it."""
     table = f"{pipeline.lake.rstrip('/')}/{pipeline.name}/daily_averages"
-    return Asset(name=f"{pipeline.name}.daily_averages", uri=table if "://" in table else Path(table).as_uri())
+    return Asset(name=f"{pipeline.name}.daily_averages", uri=as_uri(table))
 
 
 def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from spark_jobs.config import Pipeline
+from spark_jobs.location import is_uri
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -47,7 +48,7 @@ def table_name(location: str) -> tuple[str, str]:
     >>> table_name("/data/lake/p/records"), table_name("s3://bucket/lake/p/records")
     (('file', '/data/lake/p/records'), ('s3://bucket', 'lake/p/records'))
     """
+    if not is_uri(location):
+        return "file", location
     parts = urlsplit(location)
-    if parts.scheme in ("", "file"):
-        return "file", parts.path
     return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/")

@@ -1,6 +1,6 @@
 """The task `submit`: the Spark job on the master that an Airflow connection names."""
 
-import sys
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from spark_jobs.orchestration.failures import failure_of, failures_of_tasks
 from spark_jobs.orchestration.lineage import lineage_of
 from spark_jobs.orchestration.params import ARGUMENTS
 from spark_jobs.signature import OPERATOR
-from spark_jobs.submit import APPLICATION, PROPERTIES, spark_conf, spark_submit
+from spark_jobs.spark_environment import foreign
+from spark_jobs.submit import APPLICATION, EXTRA_OPTIONS, PROPERTIES, spark_conf, spark_submit
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -42,7 +43,9 @@ class SubmitJob(SparkSubmitOperator):
         operator = getattr(context.get("dag_run"), "triggering_user_name", None)
         with failures_of_tasks():
             self.application_args = [argument for argument in self.application_args or [] if argument]
-            self.conf = {**(self.conf or {}), **spark_conf(planned_offsets(context))}
+            conf = self.conf or {}
+            chosen = [conf[EXTRA_OPTIONS]] if EXTRA_OPTIONS in conf else []
+            self.conf = {**conf, **spark_conf(planned_offsets(context), chosen)}
             self._hook = self._get_hook(operator)
         try:
             super().execute(context)
@@ -57,15 +60,26 @@ class SubmitJob(SparkSubmitOperator):
 
         `operator` is who triggered the run: the job signs decisions with it.
         """
-        from spark_jobs.local.java import find_java
-
         connection = require_connection(self._conn_id)
         if "spark-binary" not in connection.extra_dejson:
             self._spark_binary = str(spark_submit())
         if is_driver_beside_us(connection):
-            ours = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(find_java())} | ({OPERATOR: operator} if operator else {})
+            ours = _environment(connection) | ({OPERATOR: operator} if operator else {})
             self.env_vars = {**ours, **(self.env_vars or {})}
         return super()._get_hook()
+
+
+def _environment(connection: "Connection") -> dict[str, str]:
+    """What the launcher is given besides the environment of this task's process, from which other Sparks are taken out."""
+    from spark_jobs.local.java import startable_environment
+
+    ours = startable_environment(os.environ, connection.host)
+    if "spark-binary" in connection.extra_dejson:
+        del ours["SPARK_HOME"]
+        return {name: value for name, value in ours.items() if os.environ.get(name) != value}
+    for name in foreign(os.environ):
+        del os.environ[name]
+    return {name: value for name, value in ours.items() if os.environ.get(name) != value}
 
 
 def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:

@@ -34,8 +34,9 @@ IMPORTS = "import sys, pathlib; from spark_jobs.local.kafka_server import start_
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "broker"
-    stop_broker(tmp_path / "broker")
+    """A broker's folder of a name that Java, shells and properties files have to be told in their own ways."""
+    yield tmp_path / "our bröker 日 😀"
+    stop_broker(tmp_path / "our bröker 日 😀")
 
 
 def test_two_brokers_that_start_at_once_take_two_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +114,7 @@ def test_an_impossible_topic_is_an_error_with_the_brokers_words(kafka: RunningKa
         create_topics(kafka.bootstrap, {"no/name": 1})
 
 
+@pytest.mark.proves("F197")
 def test_what_was_acknowledged_survives_a_kill_and_the_port_stays(folder: Path) -> None:
     with start_kafka(folder, tied_to_us=True) as first:
         create_topics(first.bootstrap, {"readings": 1})
@@ -232,3 +234,11 @@ def test_a_secured_broker_lets_in_who_knows_the_password(folder: Path) -> None:
         )
         with pytest.raises(KafkaException):
             stranger.list_topics(timeout=1)
+
+
+@pytest.mark.proves("F197")
+@pytest.mark.parametrize("name", ["a,b", "a\\b", "a\nb"])
+def test_a_folder_that_kafka_would_take_for_another_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="because of the character"):
+        start_kafka(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []

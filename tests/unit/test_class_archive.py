@@ -11,7 +11,7 @@ import pytest
 from spark_jobs.class_archive import ARCHIVE, FOLDER, STAMP, archive_options, read_stamp
 from spark_jobs.local.class_archive import facts, is_made_for, make_archive
 from spark_jobs.local.java import find_java
-from spark_jobs.submit import COLLECTOR, FIRST_COMPILER, PROPERTIES, SECOND_COMPILER_LATER, SMALL, java_options
+from spark_jobs.submit import FIRST_COMPILER, SMALL, java_options
 
 
 @pytest.fixture
@@ -95,8 +95,3 @@ def test_java_goes_on_without_a_word_where_the_archive_is_none(archive: Path) ->
 @pytest.mark.parametrize(("offsets", "is_small"), [(None, False), (1, True), (SMALL, True), (SMALL + 1, False)])
 def test_only_a_run_that_is_known_to_be_small_does_without_the_second_compiler(offsets: int | None, is_small: bool) -> None:
     assert (FIRST_COMPILER in java_options(offsets)) == is_small
-
-
-def test_a_run_by_hand_has_the_same_collector_and_compilers() -> None:
-    (line,) = [one for one in PROPERTIES.read_text().splitlines() if one.startswith("spark.driver.defaultJavaOptions")]
-    assert {COLLECTOR, *SECOND_COMPILER_LATER} <= set(line.split())

@@ -1,0 +1,25 @@
+"""Spark's ports ask nobody who he is, so with a local master they are open to this machine alone."""
+
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def listening(process: psutil.Process) -> set[str]:
+    """The addresses at which a process and those below it wait for connections."""
+    family = [process, *process.children(recursive=True)]
+    return {one.laddr.ip for member in family for one in member.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+
+
+@pytest.mark.proves("F192")
+def test_with_a_local_master_nothing_listens_beyond_loopback(spark: "SparkSession") -> None:
+    spark.range(10).repartition(2).count()
+    gateway = spark.sparkContext._gateway
+    assert gateway is not None
+    found = listening(psutil.Process(gateway.proc.pid))
+    assert found <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert found, "the JVM of the session was not looked at"

@@ -1,0 +1,31 @@
+"""Spark takes a path for text, delta-rs for a part of a URI: a batch's records are written and read in a folder with all allowed characters."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spark_jobs.lake import RECORDS, Lake, add_files
+from spark_jobs.record_files import batch_rows, read_records, write_files
+from tests.unit.test_location import AWKWARD
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+EXPRESSIONS = (
+    "cast(id % 2 as int) partition, id offset, current_timestamp() kafka_timestamp, cast(null as binary) key, current_timestamp() event_time, "
+    "current_date() date, cast(1 as decimal(18,6)) value, cast(null as string) rounded_from, cast(null as string) rejected_because, "
+    "cast(null as binary) raw, cast(1 as bigint) batch"
+)
+
+
+@pytest.mark.proves("F195")
+@pytest.mark.parametrize("name", AWKWARD)
+def test_records_are_written_to_and_read_from_a_folder_of_any_name(name: str, tmp_path: Path, spark: "SparkSession") -> None:
+    lake = Lake(str(tmp_path / name), "p")
+    lake.create_missing()
+    frame = spark.range(6, numPartitions=2).selectExpr(*EXPRESSIONS.split(", "))
+    add_files(lake.open(RECORDS), write_files(frame, lake, 1), app=lake.app(RECORDS), version=1)
+    assert sum(one.read for one in batch_rows(lake.open(RECORDS), 1).values()) == 6
+    assert read_records(spark, lake, 1).count() == 6
+    assert [path.name for path in tmp_path.iterdir()] == [name]
