@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -18,6 +18,7 @@ from spark_jobs.definition import Definition, defined_by, from_details, to_detai
 from spark_jobs.errors import Superseded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
+from spark_jobs.stored_plans import FORMAT, UNREADABLE, damaged_row, details_of, require_known, unusable_plan
 from spark_jobs.table_rows import read_rows
 
 NEWEST = 50
@@ -112,6 +113,16 @@ class Progress:
         return self.topic_id is None
 
 
+def folded(progress: Progress, row: Checkpoint) -> Progress:
+    """The same as `after` for a row from a table, which may hold anything; `TableDamaged` if it cannot be understood."""
+    try:
+        if row.state not in get_args(State):
+            raise ValueError("this version knows no such state")
+        return after(progress, row)
+    except UNREADABLE as error:
+        raise damaged_row(f"the row {row.state} of batch {row.batch}", error) from error
+
+
 def after(progress: Progress, row: Checkpoint) -> Progress:
     """Progress once `row` is in the log."""
     match row.state:
@@ -120,7 +131,8 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
         case "COUNTED":
             return replace(progress, counted=Tally(row.counts, row.details["rounded"], row.details["gaps"]))
         case "DONE":
-            definition = defined_by(progress.unfinished) if progress.unfinished else progress.definition
+            plan = progress.unfinished
+            definition = defined_by(plan) if plan and not plan.trouble else progress.definition
             ends = {**progress.ends, **ends_of(row.ranges)}
             return replace(progress, ends=ends, unfinished=None, counted=None, last_done=row, definition=definition)
         case "ABANDONED":
@@ -140,6 +152,8 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
 
 
 def _with_plan(progress: Progress, plan: Plan) -> Progress:
+    if plan.trouble:
+        return replace(progress, last_batch=plan.batch, topic_id=plan.topic_id, unfinished=plan, counted=None)
     return replace(
         progress,
         last_batch=plan.batch,
@@ -156,6 +170,7 @@ def _with_plan(progress: Progress, plan: Plan) -> Progress:
 def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
     """The row that makes a plan binding."""
     details = {
+        "format": FORMAT,
         **to_details(defined_by(plan)),
         "input_topic": plan.input_topic,
         "input_start": plan.input_start,
@@ -169,7 +184,15 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
 
 
 def plan_of(row: Checkpoint) -> Plan:
-    """The plan that a PLANNED row holds."""
+    """The plan that a PLANNED row holds, with its `trouble` if that cannot be read."""
+    try:
+        require_known(row.details)
+        return _plan_of(row)
+    except UNREADABLE as error:
+        return unusable_plan(row.batch, row.topic_id, row.ranges, error)
+
+
+def _plan_of(row: Checkpoint) -> Plan:
     definition = from_details(row.details, row.at)
     return Plan(
         batch=row.batch,
@@ -177,9 +200,9 @@ def plan_of(row: Checkpoint) -> Plan:
         ranges=row.ranges,
         rules=definition.rules,
         output_topic_id=definition.output_topic_id,
-        output_starts={int(number): offset for number, offset in row.details["output_starts"].items()},
-        table_ids=row.details["table_ids"],
-        nonce=row.details["nonce"],
+        output_starts={int(number): int(offset) for number, offset in row.details["output_starts"].items()},
+        table_ids={str(name): str(table) for name, table in row.details["table_ids"].items()},
+        nonce=str(row.details["nonce"]),
         keeps_records=row.keeps_records,
         silent=definition.silent,
         input_topic=row.details.get("input_topic"),
@@ -210,7 +233,7 @@ class CheckpointLog:
     @property
     def progress(self) -> Progress:
         """The fold of all rows so far."""
-        return reduce(after, (row for _, row in self._newest), Progress())
+        return reduce(folded, (row for _, row in self._newest), Progress())
 
     @property
     def last(self) -> Checkpoint | None:
@@ -305,7 +328,14 @@ def _rows(table: DeltaTable, since: int = 0) -> Rows:
     """Rows after the one at `since`, in order."""
     where = [("sequence", ">", since)] if since > 0 else ()
     rows = read_rows(table, where=where).sort_by("sequence").to_pylist()
-    return [(row["sequence"], _checkpoint(row)) for row in rows]
+    return [(row["sequence"], _read(row)) for row in rows]
+
+
+def _read(row: Mapping[str, Any]) -> Checkpoint:
+    try:
+        return _checkpoint(row)
+    except UNREADABLE as error:
+        raise damaged_row(f"row {row['sequence']}", error) from error
 
 
 def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
@@ -317,7 +347,7 @@ def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
         topic_id=row["topic_id"],
         ranges=tuple(OffsetRange(one["partition"], one["start"], one["end"]) for one in row["ranges"]),
         counts=tuple(Counts(**one) for one in row["counts"]),
-        details=json.loads(row["details"]),
+        details=details_of(row["details"]),
     )
 
 

@@ -158,6 +158,7 @@ class Plan:
     `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is rejected.
     The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing in old plans.
     Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can have reached.
+    `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
     """
 
     batch: int
@@ -174,6 +175,7 @@ class Plan:
     output_topic: str | None = None
     input_start: str | None = None
     revisions_after: int = 0
+    trouble: str | None = None
 
     @property
     def span(self) -> int:

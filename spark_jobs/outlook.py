@@ -13,6 +13,7 @@ from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import DayfoldError
+from spark_jobs.executable import require_plannable
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.offsets import lag_of
@@ -31,7 +32,10 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
     with connect(kafka) as broker:
         notes = require_permissions(broker, kafka, pipeline)
         found = planning.preview(broker, pipeline, checkpoints.progress)
-        return replace(found, notes=(*found.notes, *notes))
+    unfinished = checkpoints.progress.unfinished
+    if found.count > (unfinished.span if unfinished else 0):
+        require_plannable(pipeline.parsing_rules(datetime.now(UTC)))
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:

@@ -25,6 +25,7 @@ from spark_jobs.errors import (
     TransactionOpen,
     go_on,
 )
+from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
 from spark_jobs.output_owner import require_own_output, require_planned_output
@@ -253,9 +254,11 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
     behind = list(_raised(lambda: _require_tables_not_behind_yet(broker, pipeline, progress, topics)))
     yield from behind
     if plan is not None:
-        hindered = list(_raised(lambda: require_planned_output(broker, plan, topics.output.name)))
-        if not is_read(pipeline, progress):
-            hindered += _raised(lambda: require_still_there(plan, topic))
+        hindered = list(_raised(lambda: require_usable(pipeline, progress, plan)))
+        if not hindered:
+            hindered += _raised(lambda: require_planned_output(broker, plan, topics.output.name))
+            if not is_read(pipeline, progress):
+                hindered += _raised(lambda: require_still_there(plan, topic))
         yield from hindered
         if hindered:
             return
@@ -304,6 +307,11 @@ def is_read(pipeline: Pipeline, progress: Progress) -> bool:
         return lake.known_batch(lake.open(RECORDS)) >= plan.batch
     counted = progress.counted
     return counted is not None and (not counted.accepted or lake.known_batch(lake.open(CONTRIBUTIONS)) >= plan.batch)
+
+
+def require_usable(pipeline: Pipeline, progress: Progress, plan: Plan) -> None:
+    """Raise if the stored plan of an unfinished batch cannot be executed here."""
+    require_executable(Lake(pipeline.lake, pipeline.name), plan, is_read=lambda: is_read(pipeline, progress))
 
 
 def after_unfinished(progress: Progress) -> Progress:

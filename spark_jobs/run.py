@@ -14,6 +14,7 @@ from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
+from spark_jobs.executable import require_plannable
 from spark_jobs.faults import fault
 from spark_jobs.java_secrets import only_while_it_runs
 from spark_jobs.job import Job, Request, now, step
@@ -91,6 +92,7 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
         decisions.remember_start(job, topics.input, starts)
         return None
     plan = planning.make_plan(job.pipeline, progress, topics, ranges, now())
+    require_plannable(plan.rules)
     if not progress.last_batch:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
     return steps.commit_plan(job, plan)
@@ -98,6 +100,7 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
 
 def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
+    planning.require_usable(job.pipeline, job.checkpoints.progress, plan)
     require_planned_output(job.broker, plan, topics.output.name)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):

@@ -15,6 +15,7 @@ from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
 from spark_jobs.location import in_sql
 from spark_jobs.record_files import batch_totals
+from spark_jobs.stored_plans import UNREADABLE, damaged_row
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 from spark_jobs.table_rows import count_rows, read_rows, require_files
 
@@ -227,7 +228,10 @@ def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
 
 def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     """A batch that is not finished may have touched some of the days since."""
-    wanted = int(done.details["published"])
+    try:
+        wanted = int(done.details["published"])
+    except UNREADABLE as error:
+        raise damaged_row(f"the row DONE of batch {done.batch}", error) from error
     found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
     return f"{wanted} days", f"{min(wanted, found)} days"
 
