@@ -65,7 +65,11 @@ def plan_batch(pipeline: Pipeline, batch: int) -> None:
     log.create()
     rules, nothing = pipeline.parsing_rules(done_at(batch)), {0: 0, 1: 0}
     log.append(
-        planned(Plan(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce"), "run", done_at(batch))
+        planned(
+            Plan(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce-of-a-test"),
+            "run",
+            done_at(batch),
+        )
     )
 
 

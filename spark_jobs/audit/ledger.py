@@ -154,11 +154,12 @@ def _planned(ledger: Ledger, row: Checkpoint) -> None:
         if one.start != before:
             told = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
             ledger.complain(told, number)
+    # First what its columns say: a plan whose details cannot be read may have been abandoned, and later batches follow it.
+    planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records)
+    ledger.batches[row.batch], ledger.topic_id = planned, row.topic_id
     starts = {int(number): int(offset) for number, offset in row.details["output_starts"].items()}
-    ledger.batches[row.batch] = Batch(
-        row.batch, "OPEN", row.topic_id, ranges, output_starts=starts, keeps_records=row.keeps_records
-    )
-    ledger.topic_id, ledger.table_ids = row.topic_id, row.details["table_ids"]
+    ledger.batches[row.batch] = replace(planned, output_starts=starts)
+    ledger.table_ids = row.details["table_ids"]
     ledger.born = ledger.born or Birth(str(row.details.get("output_topic_id")), starts, row.revisions_after)
     if row.revisions_after != ledger.born.revisions_after:
         ledger.complain(

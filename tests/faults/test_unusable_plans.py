@@ -1,9 +1,5 @@
 """Stored plans that cannot be executed: each stops the run with the way on, which works from every such state."""
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
 from deltalake import DeltaTable
 
@@ -12,53 +8,17 @@ from spark_jobs.errors import ConfigurationError, DecisionNeeded, TableDamaged
 from spark_jobs.java_zones import read_zones
 from spark_jobs.local.java import find_java
 from spark_jobs.outlook import look_ahead
-from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
+from tests.faults.unusable import UNUSABLE, Alter, rules, tamper
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")
 
-Details = dict[str, Any]
 
-
-def rules(**changes: object) -> Callable[[Details], object]:
-    return lambda details: {**details, "rules": {**details["rules"], **changes}}
-
-
-def changed(**changes: object) -> Callable[[Details], object]:
-    return lambda details: {**details, **changes}
-
-
-def without(key: str) -> Callable[[Details], object]:
-    return lambda details: {name: value for name, value in details.items() if name != key}
-
-
-UNUSABLE: Mapping[str, tuple[Callable[[Details], object], str]] = {
-    "a zone that Java does not know": (rules(timezone="Mars/Olympus"), "does not know the time zone 'Mars/Olympus'"),
-    "a format of a newer version": (rules(time_format="epoch_fortnights"), "time format"),
-    "a rule of a newer version": (rules(phase_of_moon="full"), "phase_of_moon: Extra inputs are not permitted"),
-    "a rule that is gone": (rules(earliest=None), "earliest: "),
-    "a time that is none": (rules(latest="soon"), "latest: "),
-    "digits that fit no table": (rules(precision=50, scale=40), "decimal(50,40) does not fit the tables"),
-    "details of a newer version": (changed(format=2), "it was stored by a newer version of Dayfold"),
-    "no rules": (without("rules"), "it lacks 'rules'"),
-    "no tables": (changed(table_ids="none"), "it has another form than this version stores"),
-    "no output": (changed(output_starts={"zero": 0}), "invalid literal"),
-    "a nonce that could be foreseen": (changed(nonce="x"), "its nonce is not 8 or more letters"),
-    "a list": (lambda _: [1], "its details are no JSON object"),
-    "no JSON": (lambda _: None, "its details are no JSON"),
-}
-
-
-def tamper(world: World, how: Callable[[Details], object], where: str = "state = 'PLANNED'") -> None:
-    """Change the details of the newest such row."""
-    location = f"{world.tables}/checkpoints"
-    newest = max((row for row in oracle.rows(location) if row["state"] in where), key=lambda row: row["sequence"])
-    told = how(json.loads(newest["details"]))
-    text = "{torn" if told is None else json.dumps(told)
-    DeltaTable(location).update(new_values={"details": text}, predicate=f"sequence = {newest['sequence']}")
+def torn(world: World, how: Alter, state: str = "PLANNED") -> None:
+    tamper(f"{world.tables}/checkpoints", how, state)
 
 
 @pytest.fixture
@@ -73,7 +33,7 @@ def test_a_plan_that_cannot_be_executed_needs_a_decision_and_can_be_abandoned(wo
     world.send(1, *some(2))
     assert world.run_with_fault("after:plan_commit:raise")
     for how, sentence in UNUSABLE.values():
-        tamper(world, how)
+        torn(world, how)
         with pytest.raises(DecisionNeeded) as caught:
             world.run()
         assert caught.value.exit_code == 65
@@ -94,7 +54,7 @@ def test_a_plan_that_cannot_be_executed_needs_a_decision_and_can_be_abandoned(wo
 def test_the_first_plan_may_be_unusable_too(world: World) -> None:
     world.send(0, *some(3))
     assert world.run_with_fault("after:plan_commit:raise")
-    tamper(world, lambda _: None)
+    torn(world, lambda _: None)
     with pytest.raises(DecisionNeeded, match="no JSON"):
         world.run()
     (done,) = world.run(abandon=True)
@@ -106,7 +66,7 @@ def test_the_first_plan_may_be_unusable_too(world: World) -> None:
 def test_a_batch_that_is_read_already_needs_its_rules_no_more(world: World) -> None:
     world.send(0, *some(3))
     assert world.run_with_fault("after:records_commit:raise")
-    tamper(world, rules(timezone="Mars/Olympus"))
+    torn(world, rules(timezone="Mars/Olympus"))
     world.run()
     world.assert_all_counted()
 
@@ -115,7 +75,7 @@ def test_a_batch_that_is_read_already_needs_its_rules_no_more(world: World) -> N
 def test_an_averaged_batch_whose_plan_cannot_be_read_says_what_to_bring_back(world: World) -> None:
     world.send(0, *some(3))
     assert world.run_with_fault("after:averages_commit:raise")
-    tamper(world, lambda _: None)
+    torn(world, lambda _: None)
     with pytest.raises(DecisionNeeded, match=r"has been averaged already and cannot be abandoned: .*bring back the newest copy"):
         world.run()
 
@@ -124,12 +84,11 @@ def test_an_averaged_batch_whose_plan_cannot_be_read_says_what_to_bring_back(wor
 def test_a_row_that_cannot_be_understood_is_damage_and_no_defect(world: World) -> None:
     world.send(0, *some(3))
     world.run()
-    table = DeltaTable(f"{world.tables}/checkpoints")
-    tamper(world, lambda _: None, "state = 'DONE'")
+    torn(world, lambda _: None, "DONE")
     with pytest.raises(TableDamaged, match="the row DONE of batch 1 cannot be understood"):
         world.run()
     table = DeltaTable(f"{world.tables}/checkpoints")
-    table.update(new_values={"state": "PAUSED"}, predicate="state = 'DONE'")
+    table.update(new_values={"state": "PAUSED"}, predicate="DONE")
     with pytest.raises(
         TableDamaged, match=r"the row PAUSED of batch 1 cannot be understood .*If a newer version of Dayfold wrote it"
     ):

@@ -120,3 +120,11 @@ def test_what_was_cut_off_the_log_is_remembered_for_the_batches_that_had_read_it
     ledger = ledger_of(HEALTHY["a truncated log"][0])
     assert ledger.batches[1].truncated == {0: 4}
     assert ledger.batches[2].truncated == {}
+
+
+def test_an_unreadable_plan_that_was_abandoned_is_one_difference_and_hides_nothing_after_it() -> None:
+    unreadable = replace(row(2, "PLANNED", 3, 8), details={})
+    ledger = ledger_of([*done(1, 0, 3), unreadable, row(2, "ABANDONED", 3, 8), *done(3, 3, 8)])
+    told = "the PLANNED row of batch 2 does not hold what such a row holds"
+    assert [told in str(one) for one in ledger.differences] == [True]
+    assert (ledger.ends, ledger.last_done) == ({0: 8}, 3)
