@@ -12,6 +12,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.definition import Change, Definition, changes, changes_output, defined_now, from_details, silent_bounds
 from spark_jobs.errors import DefinitionChanged
 from spark_jobs.offsets import Topic
+from spark_jobs.stored_plans import UNREADABLE
 
 
 def current_definition(pipeline: Pipeline, output: Topic, now: datetime) -> Definition:
@@ -63,9 +64,9 @@ def redefinitions(rows: Iterable[Checkpoint]) -> tuple[Redefinition, ...]:
     planned: Definition | None = None
     for row in rows:
         match row.state:
-            case "PLANNED" if "rules" in row.details:
-                planned = from_details(row.details, row.at)
-                if before and (different := changes(before, planned)):
+            case "PLANNED":
+                planned = _readable(row)
+                if before and planned and (different := changes(before, planned)):
                     found[row.batch] = Redefinition(row.batch, different, planned.output_topic_id, None)
             case "ABANDONED":
                 planned = None
@@ -79,3 +80,11 @@ def redefinitions(rows: Iterable[Checkpoint]) -> tuple[Redefinition, ...]:
                     found[row.batch + 1] = Redefinition(row.batch + 1, different, after.output_topic_id, row)
                 before = after
     return tuple(one for _, one in sorted(found.items()))
+
+
+def _readable(row: Checkpoint) -> Definition | None:
+    """What a plan defines; none if it cannot be read: then no batch followed it, it can only be abandoned."""
+    try:
+        return from_details(row.details, row.at)
+    except UNREADABLE:
+        return None
