@@ -12,9 +12,9 @@ from spark_jobs.config import MAX_SCALE, MAX_WHOLE_DIGITS, ParsingRules
 from spark_jobs.errors import ConfigurationError, DecisionNeeded, go_on
 from spark_jobs.java_zones import zone_trouble
 from spark_jobs.lake import Lake
-from spark_jobs.message_formats import time_pattern
 from spark_jobs.offsets import Plan
 from spark_jobs.table_health import is_averaged
+from spark_jobs.time_formats import time_formats
 
 
 def require_plannable(rules: ParsingRules) -> None:
@@ -50,7 +50,7 @@ def _trouble_of_rules(plan: Plan) -> str | None:
 def rules_trouble(rules: ParsingRules) -> str | None:
     """Why rules could not be executed, none if they can."""
     try:
-        time_pattern(rules.time_format)
+        time_formats(rules.time_format)
     except ValueError as error:
         return str(error)
     whole = rules.precision - rules.scale
