@@ -93,7 +93,7 @@ def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
         return None
     plan = planning.make_plan(job.pipeline, progress, topics, ranges, now())
     require_plannable(plan.rules)
-    if not progress.last_batch:
+    if not progress.table_ids:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
     return steps.commit_plan(job, plan)
 

@@ -121,7 +121,7 @@ DEFECTS = (
     Defect(
         "a new life begins with the first revision",
         "spark_jobs/run.py",
-        (("    if not progress.last_batch:\n", "    if progress.last_batch < 0:\n"),),
+        (("    if not progress.table_ids:\n", "    if progress.last_batch < 0:\n"),),
         ("tests/faults/test_new_lives.py", "-k", "above_those"),
     ),
     Defect(
