@@ -87,8 +87,8 @@ def run_command(
     found = None if flags else look_ahead(pipeline, os.environ)
     if found is not None and not found.has_work(pipeline):
         warn_of_settings(pipeline)
-        for note in found.notes:
-            _say(note)
+        if found.idle_setting:
+            _say(found.idle_setting)
         _say("nothing new")
         return
     label = run_id or _by_hand()
@@ -105,7 +105,7 @@ def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = Fa
     pipeline = _load(config, overrides)
     warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
-    notes = [*notes_on(pipeline), *found.notes]
+    notes = [*notes_on(pipeline), *([found.idle_setting] if found.idle_setting else []), *found.notes]
     _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
     for note in () if as_json else notes:
         _say(note)

@@ -35,7 +35,7 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
         require_plannable(pipeline.parsing_rules(datetime.now(UTC)))
-    return replace(found, notes=(*found.notes, *notes))
+    return replace(found, notes=notes)
 
 
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:

@@ -196,7 +196,8 @@ class PartitionPreview:
 class Preview:
     """What the next run would do, found without writing anything.
 
-    `problems` are what an operator has to decide first, `notes` what he should know, such as what cannot be known before a run.
+    `problems` are what an operator has to decide first, `notes` what cannot be known before a run, `idle_setting` one that
+    changes nothing any more.
     """
 
     batch: int
@@ -205,6 +206,7 @@ class Preview:
     partitions: tuple[PartitionPreview, ...]
     problems: tuple[DecisionNeeded, ...]
     notes: tuple[str, ...] = ()
+    idle_setting: str | None = None
 
     @property
     def count(self) -> int:
@@ -222,7 +224,6 @@ def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     topics = look_at_topics(broker, pipeline)
     require_own_output(broker, pipeline.name, topics.output)
     problems = find_problems(broker, pipeline, progress, topics)
-    note = start_note(pipeline, progress)
     starts = find_starts(broker, pipeline, progress, topics.input)
     unfinished = {one.partition: one for one in progress.unfinished.ranges} if progress.unfinished else {}
     return Preview(
@@ -240,7 +241,7 @@ def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
             for one in topics.input.partitions
         ),
         problems=problems,
-        notes=(note,) if note else (),
+        idle_setting=start_note(pipeline, progress),
     )
 
 

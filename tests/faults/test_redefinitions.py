@@ -209,4 +209,4 @@ def test_a_start_that_changes_nothing_is_said_to_by_plan_status_and_run(
     assert said.out.count(told_once) == 2
     assert world.run(overrides=start) == []
     assert told_once in caplog.text
-    assert look_ahead(world.pipeline, {}).notes == ()
+    assert look_ahead(world.pipeline, {}).idle_setting is None
