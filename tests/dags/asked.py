@@ -60,7 +60,8 @@ def pipelines(folder: Path) -> Path:
     shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", folder)
     text = (folder / "daily_voltage.yaml").read_text()
     alerts = "alerts: {mail_to: [night@example.org], webhook_connection: alerts_webhook}\n"
-    (folder / "second.yml").write_text(text.replace("name: daily_voltage", "name: hourly_current") + alerts)
+    second = text.replace("name: daily_voltage", "name: hourly_current").replace("-output-topic", "-output-topic-hourly")
+    (folder / "second.yml").write_text(second + alerts)
     return folder
 
 
