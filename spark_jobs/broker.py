@@ -31,6 +31,7 @@ from spark_jobs.kafka_errors import (
     connection_error,
     kafka_error,
     reason,
+    require_protocol,
     server_of,
     tls_alert,
 )
@@ -39,6 +40,8 @@ from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0
+SILENT_SECONDS = 3.0
+"""After so long without any answer it is asked whether the port speaks another protocol."""
 SCAN_IDLE_SECONDS = 60.0
 POLL_SECONDS, TRY_SECONDS = 0.05, 0.25
 ANY_TOPIC = "__consumer_offsets"
@@ -72,7 +75,8 @@ class Connection:
 
         Asked in short synchronous calls: a login or certificate that can never work is seen between them and ends the wait.
         """
-        deadline = time.monotonic() + timeout_seconds
+        started = time.monotonic()
+        deadline, asks_port = started + timeout_seconds, started + min(SILENT_SECONDS, timeout_seconds)
         while time.monotonic() < deadline:
             try:
                 return str(self.admin.list_topics(ANY_TOPIC, timeout=TRY_SECONDS).cluster_id)
@@ -80,6 +84,9 @@ class Connection:
                 self.admin.poll(POLL_SECONDS)
                 if failure := self.hopeless():
                     raise connection_error(failure, self.settings) from None
+                if time.monotonic() > asks_port:
+                    asks_port = deadline
+                    require_protocol(self.settings)
         raise self.unreachable(timeout_seconds)
 
     def ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request, timeout_seconds: float) -> list[Any]:
@@ -115,7 +122,8 @@ class Connection:
         name_server_silent = telling and telling[-1].code() == KafkaError._RESOLVE and _passes(telling[-1])
         if telling and telling[-1].code() in _OF_CONNECTIONS and not name_server_silent:
             return connection_error(telling[-1], self.settings)
-        cause = reason(telling[-1], self.settings) if telling else "no answer"
+        nothing = "no answer, or no token from the endpoint" if self.settings.mechanism == "OAUTHBEARER" else "no answer"
+        cause = reason(telling[-1], self.settings) if telling else nothing
         return BrokerUnreachable(self.settings.servers, seconds, cause)
 
     def _explained(self, error: KafkaException, request: Request, seconds: float) -> DayfoldError:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import RenderableType
 
-from spark_jobs import reports
+from spark_jobs import reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.broker import connect
@@ -124,10 +124,12 @@ def status_command(
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
     pipeline = _load(config, overrides)
     warn_of_settings(pipeline)
-    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
-        status = read_status(broker, pipeline, now=datetime.now(UTC))
-    _print(reports.status_report(status), reports.status_table(status), as_json)
-    for note in () if as_json else reports.status_notes(status):
+    kafka, now = load_kafka_settings(pipeline.kafka, os.environ), datetime.now(UTC)
+    with connect(kafka) as broker:
+        status = read_status(broker, pipeline, now=now)
+    expiring = list(tls_files.expiring(kafka, now))
+    _print({**reports.status_report(status), "certificates": expiring}, reports.status_table(status), as_json)
+    for note in () if as_json else (*reports.status_notes(status), *expiring):
         _say(note)
     _require_none([*map(str, status.problems), *(status.expiring_within(fail_under) if fail_under is not None else ())])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
 
-from spark_jobs import tls_check
+from spark_jobs import port_check, tls_check, tls_files
 from spark_jobs.errors import ConfigurationError, DayfoldError, NotPermitted, Superseded, TransactionOpen, TryAgain
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
@@ -76,6 +76,7 @@ _SETTINGS = (
     KafkaError.INVALID_TRANSACTION_TIMEOUT,
     KafkaError._NOT_IMPLEMENTED,
 )
+_TOKEN_SERVER_AWAY = r"Failed to connect|Could not connect|[Tt]imed? ?out|refused|reset by peer|Empty reply|returned error: 5\d\d|HTTP.{0,12} 5\d\d"
 _SUPERSEDED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 _OUT_OF_RANGE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 
@@ -113,6 +114,8 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
         return ConfigurationError(f"topic {request.name} takes no record of this size; raise its max.message.bytes")
     if code in _SUPERSEDED:
         return Superseded(f"a newer run has taken over ({request}); this one stops")
+    if code in _SETTINGS and (fault := tls_files.key_fault(settings.values)):
+        return ConfigurationError(f"{settings.path}: {fault}")
     if code in _SETTINGS:
         return ConfigurationError(f"{settings.path}: Kafka does not take these settings: {reason(found, settings)}")
     if code in _OUT_OF_RANGE:
@@ -127,8 +130,16 @@ def open_transaction(request: Request) -> TransactionOpen:
     )
 
 
-def connection_error(error: KafkaError, settings: KafkaSettings) -> ConfigurationError:
-    """Why no connection will ever be made with these settings: the name, one of the certificates, or the login."""
+def require_protocol(settings: KafkaSettings) -> None:
+    """Raise if a server that does not answer speaks another protocol than the settings say; asks it once more."""
+    ours = protocol(settings.values)
+    found = port_check.wrong_protocol(settings.servers, ours, settings.values)
+    if found:
+        raise ConfigurationError(f"{found}, but security.protocol is {ours} in {settings.path}; set it, or name another port")
+
+
+def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError:
+    """Why no connection is made with these settings: the name, one of the certificates, or the login; `TryAgain` if that may pass."""
     code, server = error.code(), server_of(error, settings)
     if alert := tls_alert(error):
         return ConfigurationError(
@@ -141,7 +152,13 @@ def connection_error(error: KafkaError, settings: KafkaSettings) -> Configuratio
         )
     if code == KafkaError._SSL:
         return ConfigurationError(f"no trusted connection to the Kafka broker {server}: {_tls_cause(error, server, settings)}")
-    return ConfigurationError(_login_sentence(error, server, settings))
+    sentence = _login_sentence(error, server, settings)
+    return TryAgain(f"{sentence}; run again") if _is_token_server_away(error, settings) else ConfigurationError(sentence)
+
+
+def _is_token_server_away(error: KafkaError, settings: KafkaSettings) -> bool:
+    """Whether the token endpoint did not answer, or only that it cannot; one that refuses answers why."""
+    return settings.mechanism == "OAUTHBEARER" and re.search(_TOKEN_SERVER_AWAY, error.str()) is not None
 
 
 def tls_alert(error: KafkaError) -> str | None:

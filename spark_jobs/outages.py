@@ -31,6 +31,10 @@ _PASSING_NUMBERS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.E
 _CAUSE = re.compile(r"(?:Caused by: |^: |\): )((?:[a-z_]+\.)+[A-Z]\w*(?:Exception|Error)(?:: [^\n]*)?)", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[\d*m")
 _KAFKA = "org.apache.kafka.common.errors."
+_NO_CLIENT = re.compile(
+    "Failed to construct kafka consumer|Failed to create new KafkaAdminClient|org.apache.kafka.common.config.ConfigException"
+)
+_AWAY = re.compile(r"java\.net\.(?:Connect|NoRouteToHost|SocketTimeout|http\.Http\w*Timeout)Exception|java\.net\.SocketException")
 
 
 def as_ours(error: BaseException) -> DayfoldError | None:
@@ -70,6 +74,8 @@ def _by_number(number: int, cause: str) -> DayfoldError | None:
 
 
 def _by_words(text: str) -> DayfoldError | None:
+    if _NO_CLIENT.search(text):
+        return _no_client(text)
     cause = innermost_cause(text)
     return next((meaning(cause) for words, meaning in _MEANINGS if words.search(text)), None)
 
@@ -102,6 +108,18 @@ def _unreadable(cause: str) -> DayfoldError:
 
 def _refused(cause: str) -> DayfoldError:
     return ConfigurationError(f"Spark's Kafka client was refused: {cause}")
+
+
+def _no_client(text: str) -> DayfoldError:
+    """Spark's Kafka client could not be made, or could not log in. Kafka's own last cause says more than Java's below it."""
+    if _AWAY.search(text):
+        return _silent(innermost_cause(text))
+    kafkas = [cause for cause in _CAUSE.findall(text) if cause.startswith("org.apache.kafka.")]
+    cause = kafkas[-1].rstrip(". ") if kafkas else innermost_cause(text)
+    return ConfigurationError(
+        f"Spark's Kafka client does not work with the Kafka properties file: {cause}. The driver's client did: correct what only "
+        "Spark's reads (login, key, certificates), or give each of Spark's hosts the driver's files; nothing was averaged"
+    )
 
 
 def _deleted_meanwhile(_: str) -> DayfoldError:
@@ -139,7 +157,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], Callable[[str], DayfoldError]], ...] = (
     ),
     (_any("java.lang.OutOfMemoryError"), _no_memory),
     (_any("FAILED_READ_FILE", "PATH_NOT_FOUND", "Parquet error", "Object at location"), _unreadable),
-    (re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|Config)\w*Exception"), _refused),
+    (re.compile(rf"{re.escape(_KAFKA)}(?:\w*Authorization|\w*Authentication|Ssl\w*|\w*Config)\w*Exception"), _refused),
     (_any("Some data may have been lost", "OffsetOutOfRange"), _deleted_meanwhile),
     (_any("on a stopped SparkContext", "SparkContext was shut down", "SparkContext has been shutdown"), _master_gone),
     (_any(_KAFKA, "Cannot fetch record for offset", "java.util.concurrent.TimeoutException"), _silent),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from spark_jobs import group_drift, planning, table_health
+from spark_jobs import group_drift, planning, table_health, tls_files
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline
@@ -51,7 +51,9 @@ def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
     """Log what an operator should hear before anything goes wrong; that it cannot be found out is such a warning, too."""
     try:
         progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
-        with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+        kafka = load_kafka_settings(pipeline.kafka, environment)
+        with connect(kafka) as broker:
+            tls_files.warn_of_expiry(kafka, datetime.now(UTC))
             topic = broker.topic(pipeline.input.topic)
             planning.warn_early(broker, pipeline, progress, topic, datetime.now(UTC))
             group_drift.warn_of_group(broker, pipeline, progress, topic)

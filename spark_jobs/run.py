@@ -9,7 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_counts, steps_records, table_health
+from spark_jobs import (
+    decisions,
+    group_drift,
+    planning,
+    steps,
+    steps_averages,
+    steps_counts,
+    steps_records,
+    table_health,
+    tls_files,
+)
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
@@ -40,6 +50,7 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
     lock = hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id)
     with lock, only_while_it_runs(pipeline, os.environ), connect(kafka) as broker:
         require_permissions(broker, kafka, pipeline)
+        tls_files.warn_of_expiry(kafka, now())
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)

@@ -1,13 +1,43 @@
 """What is wrong with a broker's certificate, found by shaking hands once more with the standard library.
 
-librdkafka reports an unknown CA, another host name and an expired certificate with the same words; OpenSSL knows which it was.
+librdkafka reports an unknown CA, another host name and an expired certificate with the same words; OpenSSL knows which it was. What it
+shows can also be looked at without judging it.
 Nothing is sent after the handshake, so no secret leaves. Knows no Kafka.
 """
 
 import socket
 import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+
+from cryptography import x509
 
 SECONDS = 2.0
+
+
+def shown_certificate(server: str, files: Mapping[str, str]) -> x509.Certificate | None:
+    """The certificate that `host:port` shows, believed or not; None if it shows none."""
+    host, _, port = server.rpartition("://")[2].rpartition(":")
+    host = host.strip("[]")
+    with (
+        suppress(OSError, ValueError),
+        socket.create_connection((host, int(port)), SECONDS) as plain,
+        unbelieving(files).wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        return x509.load_der_x509_certificate(encrypted.getpeercert(binary_form=True) or b"")
+    return None
+
+
+def unbelieving(files: Mapping[str, str]) -> ssl.SSLContext:
+    """For looking at who is there, never for trusting them; shows the certificate that `files` name, if a server asks for one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if "ssl.certificate.location" in files and "ssl.key.location" in files:
+        with suppress(OSError):
+            context.load_cert_chain(
+                files["ssl.certificate.location"], files["ssl.key.location"], lambda: files.get("ssl.key.password", "")
+            )
+    return context
 
 
 def certificate_fault(server: str, ca_file: str | None, ca_pem: str | None) -> str | None:

@@ -3,8 +3,11 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pyspark
 import pytest
@@ -12,10 +15,11 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from spark_jobs import watch
 from spark_jobs.broker import Broker, connect
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_keys import SECRET_KEYS
-from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.local.jars import FOLDER as JARS
+from spark_jobs.local.kafka_folder import read_state
 from tests.kafka.secured import Authority
 from tests.kafka.secured_cluster import GROUP, KEYSTORE, PEM_PAIR, PLAIN, READINGS, SCRAM, Login, Secured
 
@@ -190,3 +194,95 @@ def test_a_missing_client_certificate_is_told(secured: Secured, login: Login) ->
     sentence = refusal(secured, login("alice", certificate=None))
     assert f"the Kafka broker {secured.kafka.bootstrap} ended the TLS handshake (" in sentence
     assert "check ssl.certificate.location and ssl.key.location" in sentence
+
+
+@pytest.mark.proves("F181")
+@pytest.mark.group("SE")
+@pytest.mark.parametrize(
+    ("protocol", "is_plain", "spoken"),
+    [
+        ("PLAINTEXT", False, "speaks SASL_SSL on this port, but security.protocol is PLAINTEXT"),
+        ("SSL", False, "speaks SASL_SSL on this port, but security.protocol is SSL"),
+        ("SASL_PLAINTEXT", False, "speaks SASL_SSL on this port, but security.protocol is SASL_PLAINTEXT"),
+        ("SSL", True, "speaks PLAINTEXT on this port, but security.protocol is SSL"),
+        ("SASL_SSL", True, "speaks PLAINTEXT on this port, but security.protocol is SASL_SSL"),
+    ],
+)
+def test_a_port_that_speaks_another_protocol_is_told_with_the_one_it_speaks(
+    secured: Secured, tmp_path: Path, protocol: str, is_plain: bool, spoken: str
+) -> None:
+    # The controller of the broker speaks plain text to everybody.
+    port = read_state(secured.kafka.folder)["controller_port"] if is_plain else secured.kafka.port
+    kept = {"SASL_SSL": ("ssl.", "sasl."), "SSL": ("ssl.",), "SASL_PLAINTEXT": ("sasl.",), "PLAINTEXT": ()}[protocol]
+    lines = [f"bootstrap.servers=127.0.0.1:{port}", f"security.protocol={protocol}"]
+    lines += [line for line in secured.lines(tmp_path, "alice") if line.startswith(kept)] if kept else []
+    path = tmp_path / "kafka.properties"
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines))
+    started = time.monotonic()
+    # With a certificate in the settings the port is asked with it; without one all that can be told is that it is TLS.
+    wanted = spoken if kept and kept[0] == "ssl." else spoken.replace("speaks SASL_SSL", "speaks SSL or SASL_SSL")
+    with pytest.raises(ConfigurationError) as caught, connect(load_kafka_settings(path, {})):
+        pass
+    assert str(caught.value) == f"the Kafka broker 127.0.0.1:{port} {wanted} in {path}; set it, or name another port"
+    assert time.monotonic() - started < ANSWER_SECONDS
+
+
+@pytest.mark.proves("F182")
+@pytest.mark.group("SE")
+def test_a_wrong_password_of_the_key_is_told_with_the_file(secured: Secured, login: Login, tmp_path: Path) -> None:
+    right = login("alice")
+    path = tmp_path / "kafka.properties"
+    path.write_text(path.read_text().replace(right.values["ssl.key.password"], "another"))
+    assert refusal(secured, load_kafka_settings(path, {})) == f"{path}: ssl.key.password does not open {tmp_path / 'dayfold.key'}"
+
+
+@pytest.mark.proves("F182")
+@pytest.mark.group("SE")
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        (None, TryAgain, "Could not connect to server; run again"),
+        (401, ConfigurationError, "invalid_client"),
+    ],
+    ids=["down", "refused"],
+)
+def test_a_token_endpoint_that_is_down_is_worth_another_try_and_one_that_refuses_is_not(
+    secured: Secured, tmp_path: Path, answer: int | None, kind: type[DayfoldError], said: str
+) -> None:
+    with token_endpoint(answer) as url:
+        lines = [line for line in secured.lines(tmp_path, "alice") if not line.startswith("sasl.")]
+        lines += ["sasl.mechanism=OAUTHBEARER", "sasl.oauthbearer.method=oidc", "sasl.oauthbearer.client.id=job"]
+        lines += [f"sasl.oauthbearer.client.secret={secrets.token_urlsafe(9)}", f"sasl.oauthbearer.token.endpoint.url={url}"]
+        path = tmp_path / "kafka.properties"
+        path.touch(mode=0o600)
+        path.write_text("\n".join(lines))
+        with (
+            pytest.raises(kind, match=f"no token for User:job at the Kafka broker .*{said}"),
+            connect(load_kafka_settings(path, {})),
+        ):
+            pass
+
+
+@contextmanager
+def token_endpoint(answer: int | None) -> Iterator[str]:
+    """The address of one that answers so to everybody, or that is not there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(answer or 500)
+            self.end_headers()
+            self.wfile.write(b'{"error":"invalid_client"}')
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        url = f"http://127.0.0.1:{listening.server_port}/token"
+        if answer is None:
+            listening.server_close()
+            yield url
+            return
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield url
+        listening.shutdown()

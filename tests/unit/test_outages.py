@@ -103,3 +103,46 @@ def test_what_the_system_refuses_a_command_is_one_sentence(tmp_path: object) -> 
     assert done.returncode == 78
     assert done.stderr.startswith("dayfold: ")
     assert done.stderr.count("\n") == 1
+
+
+UNREADABLE_KEY = """An error occurred while calling o1.save
+: org.apache.kafka.common.KafkaException: Failed to construct kafka consumer
+\tat org.apache.kafka.clients.consumer.KafkaConsumer.<init>(KafkaConsumer.java:1)
+Caused by: org.apache.kafka.common.KafkaException: Failed to create new NetworkClient
+\tat x
+Caused by: org.apache.kafka.common.errors.InvalidConfigurationException: Private key could not be loaded
+Caused by: java.security.InvalidKeyException: Invalid RSA private key
+Caused by: java.io.IOException: Not a SEQUENCE
+"""
+NO_FILE = """An error occurred while calling o1.save
+: org.apache.spark.SparkException: Job aborted. Lost task 0.0 (executor 1): \
+org.apache.kafka.common.config.ConfigException: Could not read properties from file /srv/state/a.kafka-secrets.properties
+\tat x
+"""
+NO_TOKEN = """An error occurred while calling o1.save
+: org.apache.kafka.common.KafkaException: Failed to construct kafka consumer
+Caused by: org.apache.kafka.common.KafkaException: javax.security.auth.login.LoginException: An internal error occurred
+Caused by: java.net.ConnectException: Connection refused
+"""
+
+
+@pytest.mark.group("SE")
+@pytest.mark.proves("F183")
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        (
+            UNREADABLE_KEY,
+            ConfigurationError,
+            "InvalidConfigurationException: Private key could not be loaded. The driver's client did",
+        ),
+        (NO_FILE, ConfigurationError, "Could not read properties from file /srv/state/a.kafka-secrets.properties. The driver's"),
+        (NO_TOKEN, TryAgain, "Kafka did not answer while Spark was reading: java.net.ConnectException: Connection refused"),
+    ],
+    ids=["key", "secrets file", "token endpoint"],
+)
+def test_a_login_that_only_sparks_client_fails_with_is_one_sentence(text: str, kind: type, words: str) -> None:
+    found = outage(Py4JError(text))
+    assert type(found) is kind
+    assert words in str(found)
+    assert "\n" not in str(found)

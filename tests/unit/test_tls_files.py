@@ -1,0 +1,94 @@
+"""What is said of a client's key and certificates before anything is planned."""
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.preflight import require_java_client
+from spark_jobs.tls_files import expiring, key_fault
+from tests.kafka.secured import Authority, common_name
+from tests.unit.test_tls_check import HOSTS, server
+
+PASSWORD = secrets.token_urlsafe(8)
+
+
+def locked_files(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """An encrypted key as settings of a PEM pair and of a keystore, with absolute paths."""
+    pem, keystore = Authority().client_files(folder, "me", PASSWORD)
+    pairs = [dict(line.split("=", 1) for line in lines) for lines in (pem, keystore)]
+    found = [{key: str(folder / value) if key.endswith("location") else value for key, value in one.items()} for one in pairs]
+    return found[0], found[1]
+
+
+def settings(folder: Path, *lines: str, protocol: str = "SSL", servers: str = "127.0.0.1:9") -> KafkaSettings:
+    path = folder / "kafka.properties"
+    path.touch(mode=0o600)
+    path.write_text("\n".join([f"bootstrap.servers={servers}", f"security.protocol={protocol}", *lines]))
+    return load_kafka_settings(path, {})
+
+
+@pytest.mark.proves("F182")
+@pytest.mark.group("SE")
+def test_a_password_that_does_not_open_the_key_is_told_with_the_file(tmp_path: Path) -> None:
+    pem, keystore = locked_files(tmp_path)
+    assert key_fault(pem) is None
+    assert key_fault(keystore) is None
+    assert key_fault({**pem, "ssl.key.password": "another"}) == f"ssl.key.password does not open {tmp_path / 'me.key'}"
+    assert key_fault({**keystore, "ssl.keystore.password": "another"}) == (
+        f"ssl.keystore.password does not open {tmp_path / 'me.p12'}, or that is no PKCS12 file"
+    )
+    del pem["ssl.key.password"]
+    assert key_fault(pem) == f"the private key {tmp_path / 'me.key'} is encrypted and ssl.key.password is missing"
+    (tmp_path / "me.key").write_text("nothing")
+    assert key_fault(pem) == f"{tmp_path / 'me.key'} is no private key in PEM form"
+
+
+def own_certificate(folder: Path, key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, valid: timedelta) -> list[str]:
+    now, name = datetime.now(UTC), common_name("me")
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=99)).not_valid_after(now + valid)
+    certificate = builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    (folder / "own.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "own.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return [f"ssl.certificate.location={folder / 'own.pem'}", f"ssl.key.location={folder / 'own.key'}"]
+
+
+@pytest.mark.proves("F183")
+@pytest.mark.group("SE")
+def test_a_key_that_only_sparks_client_cannot_read_is_told_before_anything_is_planned(tmp_path: Path) -> None:
+    lines = own_certificate(tmp_path, ed25519.Ed25519PrivateKey.generate(), timedelta(days=99))
+    with pytest.raises(ConfigurationError, match=r"own\.pem has an Ed25519 key, which Spark's Kafka client cannot read"):
+        require_java_client(settings(tmp_path, *lines))
+    require_java_client(
+        settings(tmp_path, *own_certificate(tmp_path, ec.generate_private_key(ec.SECP256R1()), timedelta(days=99)))
+    )
+
+
+@pytest.mark.proves("F184")
+@pytest.mark.group("SE")
+@pytest.mark.parametrize(("hours", "told"), [(14 * 24 - 1, "in 13 days"), (3, "in 0 days"), (-1, "already"), (14 * 24 + 1, None)])
+def test_a_client_certificate_with_less_than_two_weeks_left_is_told(tmp_path: Path, hours: int, told: str | None) -> None:
+    lines = own_certificate(tmp_path, ec.generate_private_key(ec.SECP256R1()), timedelta(hours=hours))
+    found = list(expiring(settings(tmp_path, *lines), datetime.now(UTC)))
+    assert [sentence.partition(" (")[0] for sentence in found] == (
+        [f"the client certificate {tmp_path / 'own.pem'} expires {told}"] if told else []
+    )
+
+
+@pytest.mark.proves("F184")
+@pytest.mark.group("SE")
+@pytest.mark.parametrize("days", [13, 15])
+def test_the_brokers_certificate_is_looked_at_too(tmp_path: Path, days: int) -> None:
+    with server(tmp_path, Authority().server_pem(HOSTS, days=days)) as address:
+        found = list(expiring(settings(tmp_path, servers=address), datetime.now(UTC)))
+    assert [sentence.partition(" expires")[0] for sentence in found] == (
+        [f"the certificate of the Kafka broker {address}"] if days == 13 else []
+    )
