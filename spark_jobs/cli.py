@@ -5,9 +5,10 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,10 +18,12 @@ from rich.console import RenderableType
 from spark_jobs import reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
+from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
+from spark_jobs.history import history_in
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import kafka_server
@@ -34,11 +37,12 @@ from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
 from spark_jobs.plain_tables import plain_console
 from spark_jobs.publication import REPUBLISHED
+from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
-from spark_jobs.wording import printable_lines
+from spark_jobs.wording import counted, printable_lines
 
 app = typer.Typer(
     name="dayfold",
@@ -55,7 +59,11 @@ Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY.PATH=VALUE",
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Folder = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
 
+Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, help="Show at most so many, the newest.")]
+
 PIPE_WIDTH = 200
+
+SHOWN = 20
 
 BROKER_FOLDER = PROJECT / "data" / "kafka"
 
@@ -168,7 +176,7 @@ def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = 
     pipeline = _load(config, overrides)
     rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
     entries, decisions = losses_in(rows), decisions_in(rows)
-    _print(reports.losses_report(entries, decisions), reports.losses_table(pipeline.name, entries), as_json)
+    _print(reports.losses_report(entries, decisions), partial(reports.losses_table, pipeline.name, entries), as_json)
     if decisions and not as_json:
         _print({}, reports.decisions_table(pipeline.name, decisions), as_json)
 
@@ -190,7 +198,33 @@ def republish_command(
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
-        _say(f"{made.count:,} averages published again to {made.topic}, marked {REPUBLISHED}={report[REPUBLISHED]}")
+        _say(f"{counted(made.count, 'average')} published again to {made.topic}, marked {REPUBLISHED}={report[REPUBLISHED]}")
+
+
+@app.command("history")
+def history_command(config: Config, overrides: Overrides = [], limit: Limit = SHOWN, as_json: AsJson = False) -> None:  # noqa: B006
+    """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""
+    pipeline = _load(config, overrides)
+    batches = history_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
+    newest = batches[::-1][:limit]
+    _print(history_report(newest), partial(history_table, pipeline.name, newest, len(batches)), as_json)
+
+
+@app.command("rejected")
+def rejected_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    limit: Limit = SHOWN,
+    batch: Annotated[int | None, typer.Option(min=1, help="Only messages that this batch read.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List rejected messages, the newest first: where they stand, why, what was expected, how they begin. No Spark, no broker."""
+    pipeline = _load(config, overrides)
+    lake = Lake(pipeline.lake, pipeline.name)
+    found, messages = rejections_of(lake), rejected_messages(lake, limit, batch)
+    rules = rules_of(CheckpointLog(lake).rows, {one.batch for one in messages})
+    table = partial(rejected_table, pipeline.name, found, messages, rules)
+    _print(rejected_report(found, messages, rules), table, as_json)
 
 
 @app.command("maintain")
@@ -263,12 +297,14 @@ def _load(config: Path, overrides: list[str]) -> Pipeline:
     return load_pipeline(config, overrides=overrides, environment=os.environ)
 
 
-def _print(report: dict[str, Any], table: RenderableType, as_json: bool) -> None:
+def _print(report: dict[str, Any], table: RenderableType | Callable[[int], RenderableType], as_json: bool) -> None:
+    """The report, or the table, which may depend on how many characters a line has room for."""
     if as_json:
         typer.echo(json.dumps(report, indent=2, default=str))
     else:
         # A pipe has no width to fit into; a line that is searched for must stay in one piece.
-        plain_console(None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+        console = plain_console(None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
+        console.print(table(console.width) if callable(table) else table)
 
 
 def _say(text: str) -> None:

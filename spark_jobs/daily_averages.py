@@ -106,8 +106,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
         abandon=arguments.abandon,
         published=arguments.published,
     )
-    done = run_pipeline(pipeline, request, partial(build_session, pipeline.name))
-    log.info("nothing new" if not done else "finished %d batches, up to batch %d", *([len(done), done[-1].batch] if done else []))
+    run_pipeline(pipeline, request, partial(build_session, pipeline.name))
 
 
 def main(arguments: Sequence[str]) -> int:

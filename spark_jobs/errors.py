@@ -6,6 +6,8 @@ worth a retry. Messages are one sentence or a few, and never hold a secret or a 
 
 from typing import ClassVar
 
+from spark_jobs.wording import counted
+
 UNEXPECTED = 70
 """Exit code of what is none of these: a defect of ours, which ends in its stack trace."""
 
@@ -153,9 +155,9 @@ class TooManyRejected(DecisionNeeded):
         super().__init__(
             "\n".join(
                 [
-                    f"batch {batch}: {rejected} of {read} records were rejected ({rejected / read:.2%}, allowed {allowed:.2%})",
+                    f"batch {batch}: {rejected} of {counted(read, 'record')} {'was' if rejected == 1 else 'were'} rejected ({rejected / read:.2%}, allowed {allowed:.2%})",
                     *reasons,
-                    "Nothing was averaged. Look at the rejected rows of the records table, then either accept them for this batch "
+                    "Nothing was averaged. Look at them (dayfold rejected CONFIG), then either accept them for this batch "
                     "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon; after earlier batches "
                     "by other settings also with --adopt-definition.",
                 ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import CheckpointLog
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.lake import Lake
@@ -36,7 +36,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that the steps of one run share; `seconds` collects how long each took."""
+    """Everything that the steps of one run share; `seconds` collects how long each took.
+
+    `resumed` is the plan that another run, or this one before it died, had left unfinished.
+    """
 
     pipeline: Pipeline
     request: Request
@@ -45,6 +48,7 @@ class Job:
     lake: Lake
     checkpoints: CheckpointLog
     spark: Callable[[], "SparkSession"]
+    resumed: Checkpoint | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.definition import Change
+from spark_jobs.signature import signed_by
+from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class DecisionEntry:
 def decisions_in(rows: Iterable[Checkpoint]) -> tuple[DecisionEntry, ...]:
     """Changes of the settings that were adopted and averages that were published again, oldest first."""
     told = ((row, _told(row)) for row in rows)
-    return tuple(DecisionEntry(row.at, row.state, who_decided(row), row.run_id, row.batch, what) for row, what in told if what)
+    return tuple(
+        DecisionEntry(row.at, row.state, signed_by(row.details), row.run_id, row.batch, what) for row, what in told if what
+    )
 
 
 def _told(row: Checkpoint) -> str:
@@ -58,7 +62,7 @@ def _told(row: Checkpoint) -> str:
     if row.state == "REPUBLISHED":
         days = row.details["days"]
         which = f"days {days[0]} to {days[1]}" if days else "all days"
-        return f"{row.details['count']} averages published again to {row.details['output_topic']}, {which}"
+        return f"{counted(row.details['count'], 'average')} published again to {row.details['output_topic']}, {which}"
     return ""
 
 
@@ -81,18 +85,9 @@ def _entries(row: Checkpoint) -> Iterator[LossEntry]:
 
 def _entry(row: Checkpoint, partition: int, start: int | None, end: int | None, cause: str) -> LossEntry:
     count = None if start is None or end is None else end - start
-    return LossEntry(row.at, row.state, who_decided(row), row.run_id, row.batch, partition, start, end, count, cause)
+    return LossEntry(row.at, row.state, signed_by(row.details), row.run_id, row.batch, partition, start, end, count, cause)
 
 
 def _cause(row: Checkpoint) -> str:
     start = row.details.get("start")
     return f"first run began at {start}" if start else f"topic created anew, was {row.details.get('before', '-')}"
-
-
-def who_decided(row: Checkpoint) -> str:
-    """Rows of before decisions were signed name nobody."""
-    by = row.details.get("by")
-    if not by:
-        return "-"
-    user = f"{by['user']}@{by['host']}"
-    return f"{by['triggered_by']} ({user})" if by.get("triggered_by") else user

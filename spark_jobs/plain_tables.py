@@ -16,10 +16,11 @@ Cell = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """`is_text`: stands left and goes on in the next line where there is no room; a number stands right and stays in one piece."""
+    """A text stands left and goes on in the next line where there is no room; a number stands right, and it and a time stay `whole`."""
 
     name: str
     is_text: bool = False
+    whole: bool = True
 
 
 def numbers(*names: str) -> tuple[Column, ...]:
@@ -27,6 +28,10 @@ def numbers(*names: str) -> tuple[Column, ...]:
 
 
 def texts(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, is_text=True, whole=False) for name in names)
+
+
+def times(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, is_text=True) for name in names)
 
 
@@ -38,7 +43,7 @@ def plain_table(title: Cell, columns: Iterable[Column], rows: Iterable[Sequence[
     for one in columns:
         # Folded, never cut: what is not seen may be what matters.
         justify: JustifyMethod = "left" if one.is_text else "right"
-        table.add_column(_text(tuple(one.name.split("\n"))), justify=justify, no_wrap=not one.is_text, overflow="fold")
+        table.add_column(_text(tuple(one.name.split("\n"))), justify=justify, no_wrap=one.whole, overflow="fold")
     for row in rows:
         table.add_row(*map(_text, row))
     # Of its own, not the table's: rich makes a table's title as narrow as the table.
@@ -47,6 +52,10 @@ def plain_table(title: Cell, columns: Iterable[Column], rows: Iterable[Sequence[
 
 def _text(cell: Cell) -> Text:
     return Text("\n".join(map(printable, (cell,) if isinstance(cell, str) else cell)))
+
+
+WIDE = 150
+"""From this width on each entry has a line of its own; below it, what belongs together stands one below the other."""
 
 
 def number(value: int | None) -> str:

@@ -7,9 +7,12 @@ from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.history import planned_by
 from spark_jobs.losses import DecisionEntry, LossEntry
-from spark_jobs.plain_tables import number, numbers, plain_table, texts
+from spark_jobs.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.planning import Preview
+from spark_jobs.rejected import Rejections
+from spark_jobs.run_told import reasons_text
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import Expiry, in_utc
 from spark_jobs.wording import counted
@@ -48,7 +51,8 @@ def status_report(status: Status) -> dict[str, Any]:
         "last_done": status.last_done.at if status.last_done else None,
         "last_done_batch": status.last_done.batch if status.last_done else None,
         "age_seconds": status.age_seconds,
-        "unfinished": status.unfinished,
+        "unfinished": status.unfinished.batch if status.unfinished else None,
+        "rejected": asdict(status.rejected),
         "owner": status.owner,
         "retention": {
             "hours": None if hours in (None, math.inf) else hours,
@@ -137,9 +141,19 @@ def _headline(status: Status) -> Iterator[str]:
     else:
         yield f"last done: batch {status.last_done.batch}, {in_utc(status.last_done.at)} ({status.age_seconds:,.0f} s ago)"
     if status.unfinished is not None:
-        yield f"unfinished: batch {status.unfinished}, will be resumed"
+        yield f"unfinished: batch {status.unfinished.batch}, {planned_by(status.unfinished)}; the next run resumes it"
+    if status.rejected.count:
+        yield rejected_text(status.rejected)
     if status.owner:
         yield f"running now: {status.owner}"
+
+
+def rejected_text(found: Rejections) -> str:
+    """How many messages were rejected since when and why, in one line."""
+    why = reasons_text(found.reasons, found.count)
+    since = f" since batch {found.first_batch}, {in_utc(found.since)}" if found.since else ""
+    last = f"{found.last:,}" if found.last else "none"
+    return f"rejected: {counted(found.count, 'message')}{since}{f' ({why})' if why else ''}; {last} by the last batch"
 
 
 def losses_report(entries: Iterable[LossEntry], decisions: Iterable[DecisionEntry]) -> dict[str, Any]:
@@ -151,23 +165,21 @@ def losses_report(entries: Iterable[LossEntry], decisions: Iterable[DecisionEntr
 _JSON_NAMES = {"start": "from", "end": "to"}
 
 
-def losses_table(pipeline: str, entries: Sequence[LossEntry]) -> Group:
+def losses_table(pipeline: str, entries: Sequence[LossEntry], width: int = WIDE) -> Group:
     """The register of losses for a terminal."""
     what = "losses accepted and topics adopted" if entries else "no loss was accepted, and no topic adopted"
-    columns = (
-        *texts("when", "who", "run", "what"),
-        *numbers("batch", "partition", "from", "to", "count"),
-        *texts("cause"),
-    )
-    rows = (
-        (
-            *(in_utc(one.at), one.who, one.run_id, one.state),
-            *map(number, (one.batch, one.partition, one.start, one.end, one.count)),
-            one.cause,
-        )
-        for one in entries
-    )
-    return plain_table(f"{pipeline}: {what}", columns, rows)
+    offsets = numbers("batch", "partition", "from", "to", "count")
+    if width >= WIDE:
+        rows = [(in_utc(one.at), one.who, one.run_id, one.state, *_given_up(one), one.cause) for one in entries]
+        return plain_table(f"{pipeline}: {what}", (*times("when"), *texts("who", "run", "what"), *offsets, *texts("cause")), rows)
+    stacked: list[Sequence[Cell]] = [
+        (tuple(in_utc(one.at).split(" ", 1)), (one.who, one.run_id), (one.state, one.cause), *_given_up(one)) for one in entries
+    ]
+    return plain_table(f"{pipeline}: {what}", (*times("when"), *texts("who\nrun", "what\ncause"), *offsets), stacked)
+
+
+def _given_up(one: LossEntry) -> tuple[str, ...]:
+    return tuple(map(number, (one.batch, one.partition, one.start, one.end, one.count)))
 
 
 def decisions_table(pipeline: str, entries: Sequence[DecisionEntry]) -> Group:

@@ -26,6 +26,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.executable import require_plannable
 from spark_jobs.faults import fault
+from spark_jobs.history import unfinished_plan
 from spark_jobs.java_secrets import only_while_it_runs
 from spark_jobs.job import Job, Request, now, step
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
@@ -35,6 +36,8 @@ from spark_jobs.offsets import Plan, plan_ranges, total_span
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import Publisher
+from spark_jobs.rejected import reasons_of_batch
+from spark_jobs.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.witnesses import highest_revision
 
 if TYPE_CHECKING:
@@ -54,7 +57,8 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
-        job = Job(pipeline, request, kafka, broker, lake, CheckpointLog(lake), spark)
+        checkpoints = CheckpointLog(lake)
+        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, unfinished_plan(checkpoints))
         fault("after:checkpoints_read")
         topics = planning.look_at_topics(broker, pipeline)
         require_own_output(broker, pipeline.name, topics.output)
@@ -64,13 +68,23 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
         if request.abandon:
             decisions.abandon(job)
-        done = []
+        elif job.resumed:
+            log.info("resume   %s", resumed_text(job.resumed))
+        done: list[Checkpoint] = []
         plan = job.checkpoints.progress.unfinished or next_plan(job, topics)
         while plan:
             done.append(finish_batch(job, plan, topics, publisher))
             plan = next_plan(job, topics)
             publisher = fenced(pipeline, kafka) if plan else publisher
+        tell_of(done, job.resumed)
         return done
+
+
+def tell_of(done: list[Checkpoint], resumed: Checkpoint | None) -> None:
+    """The last lines of a run; below the limit of rejected messages it is green, so they must be heard of here."""
+    log.info("%s", last_line(done, resumed))
+    if warning := rejected_warning(done):
+        log.warning("%s", warning)
 
 
 def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
@@ -117,12 +131,13 @@ def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publi
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)
         steps_records.require_few_rejected(job, plan, tally)
+        reasons = reasons_of_batch(job.lake, plan.batch) if tally.read > tally.accepted else {}
     with step(job, plan, "contributions"):
         contributions = steps_averages.save_contributions(job, plan, tally.accepted, add_up)
     with step(job, plan, "averages"):
         averages = steps_averages.save_averages(job, plan, contributions)
     with step(job, plan, "publish"):
         published = steps.publish(job, plan, publisher, averages)
-    done = steps.finish(job, plan, tally, published)
-    log.info("done     batch %d: %s", plan.batch, steps.summary(done))
+    done = steps.finish(job, plan, tally, published, reasons)
+    log.info("done     batch %d: %s", plan.batch, sums_text([done]))
     return done

@@ -4,7 +4,7 @@ Found without Spark and without writing anything; how it is printed is known in 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from spark_jobs import planning, watch
@@ -14,10 +14,12 @@ from spark_jobs.config import Pipeline
 from spark_jobs.drift import IN_TRANSACTION, GroupOffset, Verdict, judge
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.group_drift import look_at_group
+from spark_jobs.history import unfinished_plan
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
 from spark_jobs.offsets import Topic, lag_of
 from spark_jobs.redefinition import start_note
+from spark_jobs.rejected import Rejections, rejections_of
 from spark_jobs.watch import Expiry, HeldBack, Retention
 
 
@@ -52,12 +54,13 @@ class Status:
     asked_at: datetime
     last_batch: int
     last_done: Checkpoint | None
-    unfinished: int | None
+    unfinished: Checkpoint | None
     owner: str | None
     retention: Retention
     partitions: tuple[PartitionStatus, ...]
     problems: tuple[DecisionNeeded, ...]
     notes: tuple[str, ...] = ()
+    rejected: Rejections = field(default_factory=Rejections)
 
     @property
     def age_seconds(self) -> float | None:
@@ -72,7 +75,9 @@ class Status:
 
 def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     """The status as of `now`."""
-    progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+    lake = Lake(pipeline.lake, pipeline.name)
+    log = CheckpointLog(lake)
+    progress = log.progress
     topics = planning.look_at_topics(broker, pipeline)
     topic, note = topics.input, start_note(pipeline, progress)
     retention = watch.read_retention(broker, topic.name)
@@ -82,12 +87,13 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         asked_at=now,
         last_batch=progress.last_batch,
         last_done=progress.last_done,
-        unfinished=progress.unfinished.batch if progress.unfinished else None,
+        unfinished=unfinished_plan(log),
         owner=lock_owner(pipeline.lock),
         retention=retention,
         partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),
         problems=planning.find_problems(broker, pipeline, progress, topics),
         notes=(note,) if note else (),
+        rejected=rejections_of(lake),
     )
 
 

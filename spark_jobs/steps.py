@@ -20,6 +20,7 @@ from spark_jobs.proof import Answer, Question, question_of
 from spark_jobs.publication import OutputRecord, Publisher, group_offsets, output_record
 from spark_jobs.signature import signature
 from spark_jobs.witnesses import Remaining, confirm, find_remaining
+from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,15 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     job.checkpoints.create()
     fault("before:plan_commit")
     plan = replace(plan, table_ids=job.lake.ids())
-    job.checkpoints.append(planned(plan, job.request.run_id, now()))
+    job.checkpoints.append(_signed(planned(plan, job.request.run_id, now())))
     fault("after:plan_commit")
-    log.info("plan     batch %d: %d offsets of %d partitions", plan.batch, plan.span, sum(1 for one in plan.ranges if one.span))
+    partitions = sum(1 for one in plan.ranges if one.span)
+    log.info("plan     batch %d: %s of %s", plan.batch, counted(plan.span, "offset"), counted(partitions, "partition"))
     return plan
+
+
+def _signed(row: Checkpoint) -> Checkpoint:
+    return replace(row, details={**row.details, "by": signature(row.run_id, os.environ)})
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
         raise
 
 
-def finish(job: Job, plan: Plan, tally: Tally, published: Publication) -> Checkpoint:
+def finish(job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int]) -> Checkpoint:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
@@ -92,23 +98,15 @@ def finish(job: Job, plan: Plan, tally: Tally, published: Publication) -> Checkp
         "output_topic_id": published.topic_id,
         "output_ends": {str(number): end for number, end in published.ends.items()},
         "rounded": tally.rounded,
+        "rejected": dict(reasons),
         "gaps": dict(tally.gaps),
         "records": plan.keeps_records,
         "seconds": dict(job.seconds),
     }
     if published.decided:
         details["decided"] = {"published": published.decided, "by": signature(job.request.run_id, os.environ)}
-    done = Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, tally.counts, details)
+    done = _signed(Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, tally.counts, details))
     fault("before:done_commit")
     job.checkpoints.append(done)
     fault("after:done_commit")
     return done
-
-
-def summary(done: Checkpoint) -> str:
-    """What a finished batch amounts to, for the log."""
-    read, rejected = sum(one.read for one in done.counts), sum(one.rejected for one in done.counts)
-    return (
-        f"{read} records read, {rejected} rejected, {sum(one.gaps for one in done.counts)} gaps, "
-        f"{done.details['rounded']} rounded, {done.details['published']} averages published"
-    )

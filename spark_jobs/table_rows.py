@@ -36,6 +36,19 @@ def read_batches(table: DeltaTable, columns: Iterable[str], where: Sequence[Cond
         yield from _scanner(table, columns, where).to_batches()
 
 
+def rows_of_files(
+    table: DeltaTable, location: str, paths: Sequence[str], columns: Sequence[str], where: ds.Expression
+) -> Iterator[pa.Table]:
+    """Rows of these files of an open table at `location` that meet the condition, in parts."""
+    with _reading(table):
+        schema = table.to_pyarrow_dataset().schema
+        storage = pa_fs.PyFileSystem(DeltaStorageHandler(location))
+        files = ds.dataset(list(paths), schema=schema, filesystem=storage, format="parquet")
+        for part in files.scanner(columns=list(columns), filter=where, use_threads=False).to_batches():
+            if part.num_rows:
+                yield pa.Table.from_batches([part])
+
+
 def count_rows(table: DeltaTable) -> int:
     """Rows of an open table, by the statistics in its log where every file has them."""
     files = pa.table(table.get_add_actions(flatten=True))

@@ -39,8 +39,8 @@ from spark_jobs.config import Pipeline
 from spark_jobs.lake import RECORDS as RECORDS_TABLE
 from spark_jobs.lake import Lake
 from spark_jobs.lock import lock_owner
-from spark_jobs.losses import who_decided
 from spark_jobs.record_files import batch_rows
+from spark_jobs.signature import signed_by
 from spark_jobs.watch import in_utc
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
@@ -221,7 +221,7 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
             f"averages-only batches ({len(averaged_only)}, the last is batch {averaged_only[-1]}) keep no accepted records: counts and what "
             "was published prove their contributions"
         )
-    findings.notes += [f"{one}, as {who_decided(one.decided)} decided" for one in ledger.redefined if one.decided]
+    findings.notes += [f"{one}, as {signed_by(one.decided.details)} decided" for one in ledger.redefined if one.decided]
     if output.republished:
         findings.notes.append(f"{output.topic.name} holds {len(output.republished)} averages that were published again")
     if ledger.open is not None:

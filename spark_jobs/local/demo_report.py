@@ -130,7 +130,7 @@ def offset_sheet(status: Status) -> Sheet:
 
 def on_terminal(sheet: Sheet) -> Group:
     """The sheet for a terminal."""
-    columns = [Column(name, is_text=name in sheet.texts) for name in sheet.columns]
+    columns = [Column(name, is_text=name in sheet.texts, whole=name not in sheet.texts) for name in sheet.columns]
     return plain_table(sheet.title, columns, sheet.rows)
 
 

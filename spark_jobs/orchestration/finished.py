@@ -3,6 +3,7 @@
 The exit code of `submit` alone is no proof. The asset is announced here, and what `verify` is mapped over is decided.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from spark_jobs.wording import printable
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 
+log = logging.getLogger("dayfold")
+
 _COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
 
 
@@ -32,6 +35,7 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 
     What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset.
     """
+    from spark_jobs.run_told import rejected_warning
     from spark_jobs.verification import groups_of, label_of, reads_of
 
     plan = context["ti"].xcom_pull(task_ids="new_records", key="plan")
@@ -40,6 +44,8 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     done = [row for row in rows if row.state == "DONE"]
     if not done:
         raise AirflowSkipException(f"{rows[-1].state} was recorded, and there was nothing to average")
+    if warning := rejected_warning(done):
+        log.warning(warning)
     summary = summary_of(done)
     context["ti"].xcom_push("summary", summary)
     context["outlet_events"][averages].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
@@ -88,9 +94,10 @@ def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Ch
 
 
 def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
-    """What the batches of one run read, per partition, as plain values; the keys are texts as JSON wants them."""
+    """What the batches of one run read, per partition, as plain values, and why they rejected what they did; keys are texts as JSON wants them."""
+    from spark_jobs.run_told import reasons_of
     from spark_jobs.verification import reads_of
 
     rows = list(done)
     partitions = {str(number): {name: getattr(one, name) for name in _COUNTS} for number, one in reads_of(rows).items()}
-    return {"batch": rows[-1].batch, "batches": len(rows), "partitions": partitions}
+    return {"batch": rows[-1].batch, "batches": len(rows), "rejected": reasons_of(rows), "partitions": partitions}

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.finished import done_of_run
+from spark_jobs.wording import counted
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Counts
@@ -68,9 +69,13 @@ def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
     """One line of the log for a partition, and a warning if its group offset is gone."""
     batches = f"batch {one.batches[0]}" if len(one.batches) == 1 else f"batches {one.batches[0]} to {one.batches[-1]}"
     log.info(
-        f"partition {one.partition}: {batches}, offsets {one.start} to {one.end}, {one.read} records read, {one.accepted} accepted, "
-        f"{one.rejected} rejected, {one.gaps} gaps; the group is at {'-' if group is None else group.offset}"
+        f"partition {one.partition}: {batches}, offsets {one.start} to {one.end}, {counted(one.read, 'record')} read, "
+        f"{one.accepted:,} accepted, {one.rejected:,} rejected, {counted(one.gaps, 'gap')}; the group is at {'-' if group is None else group.offset}"
     )
+    if one.rejected:
+        log.warning(
+            f"partition {one.partition}: {one.rejected:,} of {counted(one.read, 'record')} rejected; dayfold rejected CONFIG shows each"
+        )
     if group is None:
         log.warning(
             f"partition {one.partition}: the consumer group has no offset, it expired or was deleted; the checkpoint's {one.end} is "

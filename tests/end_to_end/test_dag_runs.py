@@ -155,7 +155,12 @@ def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(sched
     assert scheduler.xcom(first, "new_records", "plan")["count"] == everything
     summary = scheduler.xcom(first, "finished_batches", "summary")
     one = {"start": 0, "end": sent, "read": sent, "accepted": sent, "rejected": 0, "gaps": 0}
-    assert summary == {"batch": 1, "batches": 1, "partitions": {str(number): one for number in range(world.partitions)}}
+    assert summary == {
+        "batch": 1,
+        "batches": 1,
+        "rejected": {},
+        "partitions": {str(number): one for number in range(world.partitions)},
+    }
     assert scheduler.asset_events(first) == [{"pipeline": world.pipeline.name, "run_id": first.run_id, **summary}]
     topic = world.pipeline.input.topic
     assert scheduler.labels(first) == [f"{topic}, partition {number}" for number in range(world.partitions)]

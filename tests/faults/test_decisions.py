@@ -141,7 +141,7 @@ def test_an_adopted_topic_says_where_the_old_one_was_left_and_all_decisions_are_
     states = [row.state for row in rows(world)]
     assert states == ["PLANNED", "DONE", "PLANNED", "ABANDONED", "ADOPTED", "PLANNED", "DONE"]
     signed = {row.state: sorted(row.details["by"]) for row in rows(world) if "by" in row.details}
-    assert signed == {state: ["host", "run_id", "user"] for state in ("ABANDONED", "ADOPTED")}
+    assert signed == {state: ["host", "run_id", "user"] for state in ("PLANNED", "DONE", "ABANDONED", "ADOPTED")}
 
 
 @pytest.mark.thorough

@@ -1,5 +1,7 @@
 """Batches that were rejected for the most part: nothing is averaged, and the way on is to accept them or to read them anew."""
 
+import re
+
 import pytest
 from deltalake import DeltaTable
 
@@ -19,8 +21,8 @@ def world(new_world: NewWorld) -> World:
     return new_world()
 
 
-@pytest.mark.proves("F80", "F82")
-def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World) -> None:
+@pytest.mark.proves("F80", "F82", "F198", "F199")
+def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.send(0, *some(3), b"junk", None, b"junk")
     world.send(1, reading("31/02/2006 00:00:00", "1"))
     strict = ["limits.max_rejected_fraction=0.5"]
@@ -34,8 +36,16 @@ def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World
     assert DeltaTable(f"{world.tables}/contributions").to_pyarrow_dataset().count_rows() == 0
     with pytest.raises(TooManyRejected):
         world.run(overrides=strict)
-    world.run(overrides=["limits.max_rejected_fraction=1"])
+    caplog.clear()
+    (done,) = world.run(overrides=["limits.max_rejected_fraction=1"])
     world.assert_all_counted()
+    why = "NOT_JSON 2, BAD_TIME 1, TOMBSTONE 1"
+    assert done.details["rejected"] == {"NOT_JSON": 2, "BAD_TIME": 1, "TOMBSTONE": 1}
+    assert re.search(r"resume   batch 1 \(7 offsets\), planned 20\d\d-.* UTC by run run \d+ of \S+@\S+\n", caplog.text)
+    assert f"finished 1 batch, up to batch 1: 7 records read, 4 rejected ({why}), 0 gaps" in caplog.text
+    assert "; resumed batch 1 (7 offsets), planned 20" in caplog.text
+    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING" and "rejected" in one.getMessage()]
+    assert warning == f"4 of 7 records were rejected: {why}; dayfold rejected CONFIG shows each"
 
 
 @pytest.mark.proves("F88")

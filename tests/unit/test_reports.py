@@ -80,7 +80,10 @@ def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
 @pytest.mark.proves("F200")
 @pytest.mark.parametrize(("last_batch", "unfinished"), [(13, 13), (13, None)], ids=["unfinished", "abandoned or decided"])
 def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, unfinished: int | None) -> None:
-    found = replace(status(partition(0)), last_batch=last_batch, unfinished=unfinished)
+    plan = Checkpoint(13, "PLANNED", "manual__2", NOW, "topic id", (), details={"by": {"user": "anna", "host": "edge1"}})
+    found = replace(status(partition(0)), last_batch=last_batch, unfinished=plan if unfinished else None)
+    resumed = "unfinished: batch 13, planned 2026-11-25 15:00:00 UTC by run manual__2 of anna@edge1; the next run resumes it"
+    assert (resumed in text_of(status_table(found))) == bool(unfinished)
     assert "last done: batch 12, 2026-11-25 12:00:00 UTC (10,800 s ago)" in text_of(status_table(found))
     report = status_report(found)
     assert (report["last_done_batch"], report["last_batch"], report["unfinished"]) == (12, last_batch, unfinished)

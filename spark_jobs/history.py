@@ -1,0 +1,102 @@
+"""What became of each batch: planned when and by whom, done when and by whom, what it read, and what operators decided about it.
+
+All of it stands in the rows of the checkpoints; no broker, no Spark. How it is printed is known elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.losses import decisions_in, losses_in
+from spark_jobs.signature import signed_by
+from spark_jobs.wording import counted
+
+NEXT = 0
+"""Stands for the batch after the last one, if something was decided for it already."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an operator decided: LOSS, ADOPTED, ABANDONED or the word on a publication, with what it was about."""
+
+    at: datetime
+    who: str
+    run_id: str
+    what: str
+
+
+@dataclass(frozen=True)
+class BatchHistory:
+    """One batch. `decisions` are those that decided where it begins, then those about itself, in their order.
+
+    `state` is done, unfinished or abandoned; planned of what is decided before a batch is. Rows of before runs were signed name nobody.
+    """
+
+    batch: int
+    state: str
+    planned: Checkpoint | None = None
+    done: Checkpoint | None = None
+    decisions: tuple[Decision, ...] = field(default=())
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run that finished it took for its steps."""
+        spent = (self.done.details.get("seconds") if self.done else None) or {}
+        return sum(spent.values()) if spent else None
+
+    def total(self, name: str) -> int | None:
+        """Sum of a count over the partitions: read, accepted, rejected or gaps; None before the batch is done."""
+        return sum(getattr(one, name) for one in self.done.counts) if self.done else None
+
+
+def history_in(rows: Iterable[Checkpoint]) -> tuple[BatchHistory, ...]:
+    """One entry per batch of a log's rows, oldest first; at last one without a plan if something was decided after all of them."""
+    found: list[BatchHistory] = []
+    before: tuple[Decision, ...] = ()
+    for row in rows:
+        if row.state == "PLANNED":
+            found.append(BatchHistory(row.batch, "unfinished", planned=row, decisions=before))
+            before = ()
+        elif row.state in ("DONE", "ABANDONED") and found:
+            found[-1] = _ended(found[-1], row)
+        elif row.state != "COUNTED":
+            before += (_decision(row),)
+    return (*found, *([BatchHistory(NEXT, "planned", decisions=before)] if before else ()))
+
+
+def _ended(entry: BatchHistory, row: Checkpoint) -> BatchHistory:
+    decisions = (*entry.decisions, *_decided_in(row))
+    if row.state == "ABANDONED":
+        return replace(entry, state="abandoned", decisions=decisions)
+    return replace(entry, state="done", done=row, decisions=decisions)
+
+
+def _decided_in(row: Checkpoint) -> Iterator[Decision]:
+    if row.state == "ABANDONED":
+        yield _decision(row)
+    elif said := row.details.get("decided", {}).get("published"):
+        yield replace(_decision(row), what=f"--published {said}")
+
+
+def _decision(row: Checkpoint) -> Decision:
+    parts = [
+        f"partition {one.partition}: {'-' if one.count is None else counted(one.count, 'record')} ({one.cause})"
+        for one in losses_in([row])
+    ]
+    parts += [one.what for one in decisions_in([row])]
+    return Decision(row.at, signed_by(row.details), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
+
+
+def unfinished_plan(log: CheckpointLog) -> Checkpoint | None:
+    """The row that planned the batch that is not finished."""
+    plan = log.progress.unfinished
+    if plan is None:
+        return None
+    return next(row for row in reversed(log.rows) if row.state == "PLANNED" and row.batch == plan.batch)
+
+
+def planned_by(row: Checkpoint) -> str:
+    """Who planned a batch and when, for whoever goes on with it."""
+    who = signed_by(row.details)
+    return f"planned {row.at:%Y-%m-%d %H:%M:%S} UTC by run {row.run_id}{'' if who == '-' else f' of {who}'}"

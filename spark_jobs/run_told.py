@@ -1,0 +1,66 @@
+"""What a run says of itself: at its start what it goes on with, at its end what it amounts to. Rows of the checkpoints in, sentences out."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from spark_jobs.checkpoints import Checkpoint
+from spark_jobs.history import planned_by
+from spark_jobs.offsets import total_span
+from spark_jobs.wording import counted, printable
+
+
+def resumed_text(planned: Checkpoint) -> str:
+    """Which batch is gone on with, planned when and by whom."""
+    return f"batch {planned.batch} ({counted(total_span(planned.ranges), 'offset')}), {printable(planned_by(planned))}"
+
+
+def last_line(done: Sequence[Checkpoint], resumed: Checkpoint | None) -> str:
+    """What all batches of a run amount to."""
+    if not done:
+        return "nothing new"
+    parts = [f"finished {counted(len(done), 'batch')}, up to batch {done[-1].batch}: {sums_text(done)}"]
+    if resumed is not None and resumed.batch == done[0].batch:
+        parts.append(f"resumed {resumed_text(resumed)}")
+    return "; ".join(parts)
+
+
+def sums_text(done: Sequence[Checkpoint]) -> str:
+    """What finished batches read and published, and why they rejected what they rejected."""
+    counts = [one for row in done for one in row.counts]
+    rejected = sum(one.rejected for one in counts)
+    why = reasons_text(reasons_of(done), rejected)
+    return (
+        f"{counted(sum(one.read for one in counts), 'record')} read, {rejected:,} rejected{f' ({why})' if why else ''}, "
+        f"{counted(sum(one.gaps for one in counts), 'gap')}, {sum(row.details.get('rounded', 0) for row in done):,} rounded, "
+        f"{counted(sum(row.details['published'] for row in done), 'average')} published"
+    )
+
+
+def reasons_of(done: Sequence[Checkpoint]) -> dict[str, int]:
+    """How many messages these batches rejected for which reason, the most frequent first."""
+    found: Counter[str] = Counter()
+    for row in done:
+        found.update(row.details.get("rejected", {}))
+    return dict(found.most_common())
+
+
+def reasons_text(reasons: Mapping[str, int], rejected: int) -> str:
+    """
+    >>> reasons_text({"BAD_TIME": 1200, "NO_VALUE": 1}, 1204), reasons_text({}, 3), reasons_text({}, 0)
+    ('BAD_TIME 1,200, NO_VALUE 1, others 3', '', '')
+    """
+    # Batches of before reasons were counted have only their number.
+    others = rejected - sum(reasons.values())
+    parts = [f"{reason} {count:,}" for reason, count in reasons.items()]
+    return ", ".join([*parts, *([f"others {others:,}"] if parts and others else [])])
+
+
+def rejected_warning(done: Sequence[Checkpoint]) -> str | None:
+    """A sentence for an operator if anything was rejected: below the limit a run is green all the same."""
+    counts = [one for row in done for one in row.counts]
+    read, rejected = sum(one.read for one in counts), sum(one.rejected for one in counts)
+    if not rejected:
+        return None
+    why = reasons_text(reasons_of(done), rejected)
+    were = "was" if rejected == 1 else "were"
+    return f"{rejected:,} of {counted(read, 'record')} {were} rejected{f': {why}' if why else ''}; dayfold rejected CONFIG shows each"
