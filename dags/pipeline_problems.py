@@ -10,9 +10,10 @@ import os
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.orchestration.waking import missing_providers
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
+from spark_jobs.wording import counted
 
 found = load_pipeline_files(pipelines_folder(os.environ), os.environ)
-told = [f"{len(found.problems)} pipeline files have no DAG:", *found.problems] if found.problems else []
+told = [f"{counted(len(found.problems), 'pipeline file')} without a DAG:", *found.problems] if found.problems else []
 told += [sentence for one in found.usable.values() if (sentence := missing_providers(one))]
 if told:
     raise ConfigurationError("\n".join(told))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spark_jobs.config import ParsingRules
+from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True, order=True)
@@ -79,12 +80,12 @@ class Loss:
     def __str__(self) -> str:
         if self.cause == "retention":
             return (
-                f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({self.count} records) are gone; "
+                f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({counted(self.count, 'record')}) are gone; "
                 f"first available is {self.resume}"
             )
         return (
             f"partition {self.partition}: the log was truncated from {self.stored} to {self.resume} "
-            f"({self.count} offsets already counted no longer exist)"
+            f"({counted(self.count, 'offset')} already counted no longer {'exists' if self.count == 1 else 'exist'})"
         )
 
 

@@ -34,6 +34,7 @@ from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.table_rows import read_rows
 from spark_jobs.witnesses import find_remaining, require_output_not_ahead
+from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
     topics = Topics(broker.topic(pipeline.input.topic), broker.topic(pipeline.output.topic))
     if topics.input.numbers != topics.output.numbers:
         raise ConfigurationError(
-            f"{pipeline.input.topic} has {len(topics.input.numbers)} partitions and {pipeline.output.topic} has "
-            f"{len(topics.output.numbers)}; each average goes to the partition number it was read from, so give both the same number"
+            f"{pipeline.input.topic} has {counted(len(topics.input.numbers), 'partition')} and {pipeline.output.topic} has "
+            f"{len(topics.output.numbers):,}; each average goes to the partition number it was read from, so give both the same number"
         )
     return topics
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs import gaps
+from spark_jobs import gaps, wording
 from spark_jobs.averages import sums_of
 from spark_jobs.checkpoints import Tally, counted
 from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
@@ -76,7 +76,8 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     sums = Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(
-            plan, f"{one.read} records at offsets {one.first} to {one.last} of partition {one.partition}, not all in its range"
+            plan,
+            f"{wording.counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not all in its range",
         )
     return sums
 
@@ -98,7 +99,7 @@ def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
     for before, after in zip(tally.counts, tally_of(plan, sums.rows, ()).counts, strict=True):
         if before != after:
             raise DecisionNeeded(
-                f"batch {plan.batch}: {topic.name} shows {after.read} records of partition {after.partition} ({after.accepted} accepted), "
+                f"batch {plan.batch}: {topic.name} shows {wording.counted(after.read, 'record')} of partition {after.partition} ({after.accepted} accepted), "
                 f"but {before.read} ({before.accepted} accepted) were counted when it was read first; was it compacted meanwhile? Nothing "
                 f"of the batch was averaged. {go_on('abandon')} to read it anew.",
                 ("abandon",),
@@ -112,7 +113,7 @@ def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
     for number in sorted(wanted.keys() | rows.keys()):
         found, rejected = rows.get(number), wanted.get(number, 0)
         if (found.read, found.accepted) != (rejected, 0) if found else rejected:
-            held = f"{found.read} records ({found.accepted} accepted)" if found else "no record"
+            held = f"{wording.counted(found.read, 'record')} ({found.accepted} accepted)" if found else "no record"
             raise TableDamaged(
                 RECORDS,
                 f"it holds {held} of batch {plan.batch}, partition {number}, and should hold the {rejected} rejected ones "
@@ -134,7 +135,10 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
     for one in incomplete:
         empty = sum(hole.span for hole in holes[one.partition])
         if _read(sums, one.partition) + empty != one.span:
-            raise _changed(plan, f"{_read(sums, one.partition)} records of partition {one.partition}, then {one.span - empty}")
+            raise _changed(
+                plan,
+                f"{wording.counted(_read(sums, one.partition), 'record')} of partition {one.partition}, then {one.span - empty}",
+            )
     found, missing = gaps.explain(job.broker, topic, holes)
     if missing is not None:
         raise _changed(plan, f"no record at offset {missing.offset} of partition {missing.partition}, which other readers see")

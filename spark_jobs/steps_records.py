@@ -29,6 +29,7 @@ from spark_jobs.records import records_of
 from spark_jobs.rejected_hints import hint
 from spark_jobs.table_health import anew_or_back
 from spark_jobs.table_rows import read_rows
+from spark_jobs.wording import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -127,7 +128,7 @@ def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> No
     for one in rows_outside(plan, rows):
         raise TableDamaged(
             RECORDS,
-            f"batch {plan.batch} holds {one.read} records at offsets {one.first} to {one.last} of partition {one.partition}, which are "
+            f"batch {plan.batch} holds {counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, which are "
             "more than were planned or others",
             "Nothing was averaged; restore the table or abandon the batch with --abandon.",
         )
@@ -157,7 +158,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     if missing is not None:
         raise TableDamaged(
             RECORDS,
-            f"it holds {_read(rows, missing.partition)} records of partition {missing.partition} of batch {plan.batch}, but not the "
+            f"it holds {counted(_read(rows, missing.partition), 'record')} of partition {missing.partition} of batch {plan.batch}, but not the "
             f"one at offset {missing.offset}, which readers of {topic.name} see "
             "(was the table restored, or was the batch about to be abandoned?)",
             anew_or_back(job.lake, RECORDS, plan.batch),

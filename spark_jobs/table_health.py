@@ -18,6 +18,7 @@ from spark_jobs.record_files import batch_totals
 from spark_jobs.stored_plans import UNREADABLE, damaged_row
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 from spark_jobs.table_rows import count_rows, read_rows, require_files
+from spark_jobs.wording import counted
 
 NEWEST = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""
@@ -217,13 +218,17 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
 
 def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     kept = sum(one.read for one in done.kept), sum(one.accepted for one in done.kept)
-    wanted, found = (f"{read} records ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch)))
+    wanted, found = (
+        f"{counted(read, 'record')} ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch))
+    )
     return wanted, found
 
 
 def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     rows = read_rows(table, ["value_count"], [("batch", "=", done.batch)])
-    return f"{sum(one.accepted for one in done.counts)} readings", f"{pc.sum(rows['value_count']).as_py() or 0} readings"
+    return counted(sum(one.accepted for one in done.counts), "reading"), counted(
+        pc.sum(rows["value_count"]).as_py() or 0, "reading"
+    )
 
 
 def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
@@ -233,7 +238,7 @@ def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     except UNREADABLE as error:
         raise damaged_row(f"the row DONE of batch {done.batch}", error) from error
     found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
-    return f"{wanted} days", f"{min(wanted, found)} days"
+    return counted(wanted, "day"), counted(min(wanted, found), "day")
 
 
 _COUNTS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}

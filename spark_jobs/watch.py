@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from spark_jobs.broker import Broker
 from spark_jobs.offsets import Topic
+from spark_jobs.wording import counted
 
 HANGING = timedelta(minutes=15)
 """Kafka's default for `transaction.max.timeout.ms`: an open transaction that is older has most likely lost its producer."""
@@ -30,9 +31,7 @@ class HeldBack:
 
     def sentence(self, topic: str, now: datetime) -> str:
         """What is held back, since when, and what to do if no live transaction can be that old."""
-        text = (
-            f"held back by an open transaction: {self.count} records on partition {self.partition}, from offset {self.offset} on"
-        )
+        text = f"held back by an open transaction: {counted(self.count, 'record')} on partition {self.partition}, from offset {self.offset} on"
         if self.since is None:
             return text
         text += f", since {in_utc(self.since)} ({age_text(now - self.since)} ago)"

@@ -14,6 +14,7 @@ from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.definition import changes_output
 from spark_jobs.offsets import OffsetRange, ends_of
 from spark_jobs.redefinition import Redefinition, redefinitions
+from spark_jobs.wording import counted
 
 WHERE = "table checkpoints"
 MIXED = (
@@ -220,7 +221,7 @@ def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts
     if not adds_up or min(found.accepted, found.rejected, found.gaps) < 0:
         ledger.complain(
             f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, {found.rejected} "
-            f"rejected, {found.read} read and {found.gaps} gaps in a range of {planned.span} offsets",
+            f"rejected, {found.read} read and {counted(found.gaps, 'gap')} in a range of {counted(planned.span, 'offset')}",
             planned.partition,
         )
 

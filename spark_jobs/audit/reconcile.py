@@ -42,6 +42,7 @@ from spark_jobs.lock import lock_owner
 from spark_jobs.record_files import batch_rows
 from spark_jobs.signature import signed_by
 from spark_jobs.watch import in_utc
+from spark_jobs.wording import counted
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
 BRING_BOTH = (
@@ -174,7 +175,7 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     gone = beyond_proof(evidence.output, wanted)
     if gone:
         findings.notes.append(
-            f"{gone} published averages are beyond proof: {evidence.output.topic.name} does not hold them any more"
+            f"{counted(gone, 'published average')} {'is' if gone == 1 else 'are'} beyond proof: {evidence.output.topic.name} does not hold {'it' if gone == 1 else 'them'} any more"
         )
 
 
@@ -235,7 +236,7 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
     if output.earlier:
         findings.notes.append(f"{output.topic.name} holds {output.earlier} averages of an earlier life of the pipeline")
     if output.foreign:
-        findings.notes.append(f"{output.topic.name} holds {output.foreign} records that are not of this pipeline")
+        findings.notes.append(f"{output.topic.name} holds {counted(output.foreign, 'record')} not of this pipeline")
 
 
 def _pruned_note(known: Known) -> str:

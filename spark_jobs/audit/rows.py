@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from spark_jobs import wording
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import WHERE as CHECKPOINTS
 from spark_jobs.audit.ledger import Batch
@@ -85,12 +86,14 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
     rows, outside = _mark(table, batch, seen)
     for number, count in sorted(outside.items()):
         yield difference(
-            RECORDS, f"batch {batch.number} has {count} rows outside its range on partition {number}", partition=number
+            RECORDS,
+            f"batch {batch.number} has {wording.counted(count, 'row')} outside its range on partition {number}",
+            partition=number,
         )
     for number, count in sorted(rows.items()):
         again = count - int(seen[number].sum())
         if again:
-            told = f"batch {batch.number}, partition {number}: {again} rows repeat an offset ({_repeated(table, batch.number, number)})"
+            told = f"batch {batch.number}, partition {number}: {wording.counted(again, 'row')} {'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
             yield difference(RECORDS, told, partition=number)
     for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
         told = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
@@ -175,9 +178,7 @@ def _check_count(topic: Topic, batch: Batch, held: OffsetRange, visible: int, *,
     if counted is None or held != batch.ranges[held.partition]:
         return
     if visible > counted.read or (visible < counted.read and not compacted):
-        told = (
-            f"batch {batch.number}, partition {held.partition}: {topic.name} shows {visible} records, {counted.read} were counted"
-        )
+        told = f"batch {batch.number}, partition {held.partition}: {topic.name} shows {wording.counted(visible, 'record')}, {counted.read} were counted"
         yield difference(CHECKPOINTS, told, partition=held.partition)
 
 

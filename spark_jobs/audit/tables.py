@@ -16,6 +16,7 @@ from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
 from spark_jobs.offsets import OffsetRange
+from spark_jobs.wording import counted
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
 
@@ -81,7 +82,7 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
     if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
-        told = f"{where} holds {read} records ({accepted} accepted), by its checkpoint there must be {kept.read} ({kept.accepted} accepted)"
+        told = f"{where} holds {counted(read, 'record')} ({accepted} accepted), by its checkpoint there must be {kept.read} ({kept.accepted} accepted)"
         yield difference(RECORDS, told, partition=number)
 
 

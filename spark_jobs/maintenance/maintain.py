@@ -23,6 +23,7 @@ from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, requi
 from spark_jobs.maintenance.retention import last_prunable
 from spark_jobs.maintenance.upkeep import Size, Unneeded, compact, find_unneeded, shorten_log, size_of, vacuum
 from spark_jobs.outages import outage
+from spark_jobs.wording import counted
 
 log = logging.getLogger("dayfold")
 
@@ -69,7 +70,7 @@ def maintain(pipeline: Pipeline, *, now: datetime) -> Maintenance:
         if work.pruned:
             require_proven(work.lake, work.pruned)
             prune(work.lake, work.pruned)
-            log.info("pruned   %d records, up to batch %d", work.pruned.rows, work.pruned.batch)
+            log.info("pruned   %s, up to batch %d", counted(work.pruned.rows, "record"), work.pruned.batch)
         tables = tuple(_keep(work, name, before[name]) for name in SCHEMAS)
         _require_whole(work.lake)
         return Maintenance(pipeline.name, False, work.pruned, work.unfinished, tables)
@@ -118,7 +119,7 @@ def _keep(work: Work, name: str, before: Size) -> TableMaintenance:
     vacuum(work.lake, name, unneeded)
     shorten_log(work.lake, name)
     after = size_of(work.lake, name)
-    log.info("%-15s %d files became %d, %d were vacuumed", name, before.files, after.files, len(unneeded.paths))
+    log.info("%-15s %s became %d, vacuumed: %d", name, counted(before.files, "file"), after.files, len(unneeded.paths))
     return TableMaintenance(name, before, after, len(unneeded.paths), unneeded.bytes)
 
 

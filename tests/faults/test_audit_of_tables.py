@@ -192,7 +192,7 @@ DEEP: dict[str, tuple[Tamper, str, str]] = {
     "an offset twice and another gone": (
         update("records", 'batch = 7 AND "offset" = 3', offset="2"),
         "table records",
-        "1 rows repeat an offset (offset 2)",
+        "1 row repeats an offset (offset 2)",
     ),
     "a rejected row without a reason": (
         update("records", "batch = 1 AND rejected_because = 'TOMBSTONE'", rejected_because="''"),

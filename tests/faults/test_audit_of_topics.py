@@ -114,7 +114,7 @@ def test_records_of_others_on_the_output_are_told_and_no_difference(history: Wor
     publish(history, output, message, headers={"pipeline": b"another"})
     found = audited(history, output=output)
     assert told(found) == ""
-    assert found.notes == (f"{output} holds 1 records that are not of this pipeline",)
+    assert found.notes == (f"{output} holds 1 record not of this pipeline",)
 
 
 def test_averages_that_retention_has_deleted_are_beyond_proof_and_no_difference(new_world: NewWorld) -> None:
