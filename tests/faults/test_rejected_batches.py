@@ -1,5 +1,6 @@
 """Batches that were rejected for the most part: nothing is averaged, and the way on is to accept them or to read them anew."""
 
+import logging
 import re
 
 import pytest
@@ -36,7 +37,7 @@ def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World
     assert DeltaTable(f"{world.tables}/contributions").to_pyarrow_dataset().count_rows() == 0
     with pytest.raises(TooManyRejected):
         world.run(overrides=strict)
-    caplog.clear()
+    caplog.set_level(logging.INFO, logger="dayfold")
     (done,) = world.run(overrides=["limits.max_rejected_fraction=1"])
     world.assert_all_counted()
     why = "NOT_JSON 2, BAD_TIME 1, TOMBSTONE 1"
