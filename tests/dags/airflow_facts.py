@@ -144,7 +144,7 @@ def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
     context = {"dag_run": SimpleNamespace(triggering_user_name=case["user"])} if case.get("user") else {}
     outcome = _outcome(lambda: task.execute(context))
     os.environ.update(before)
-    return outcome
+    return outcome | {"rendered": {name: repr(getattr(task, name)) for name in task.template_fields}}
 
 
 def finished_facts(pipelines: str) -> dict[str, Any]:

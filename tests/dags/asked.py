@@ -1,6 +1,7 @@
 """What the tests of the DAGs ask a process with a real Airflow, and the launcher that stands in for Spark's meanwhile."""
 
 import json
+import secrets
 import shutil
 import signal
 from collections.abc import Mapping
@@ -54,9 +55,15 @@ def connection(**fields: Any) -> str:
 LOCAL = connection(host="local[2]")
 
 
+CANARY = f"canary{secrets.token_hex(16)}"
+"""The Kafka password of the pipelines that are asked about, in their properties file and in the environment of `submit`."""
+
+
 def pipelines(folder: Path) -> Path:
     """The shipped pipeline and a second one, of which somebody wants to hear when it fails."""
     folder.mkdir()
+    (folder / "conf").mkdir()
+    (folder / "conf" / "kafka.properties").write_text(f"bootstrap.servers=127.0.0.1:1\nsasl.password={CANARY}\n")
     shutil.copy(PROJECT / "conf" / "pipelines" / "daily_voltage.yaml", folder)
     text = (folder / "daily_voltage.yaml").read_text()
     alerts = "alerts: {mail_to: [night@example.org], webhook_connection: alerts_webhook}\n"
@@ -85,7 +92,12 @@ def broken_pipelines(folder: Path) -> Path:
 def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
     def case(name: str, spark: str | None, code: str = "0", params: Mapping[str, Any] = NO_PARAMS) -> dict[str, Any]:
         return {
-            "environment": {"CODE": code, "NOTES": str(notes / name), "AIRFLOW_CONN_SPARK_DEFAULT": spark},
+            "environment": {
+                "CODE": code,
+                "NOTES": str(notes / name),
+                "AIRFLOW_CONN_SPARK_DEFAULT": spark,
+                "KAFKA_PASSWORD": CANARY,
+            },
             "params": params,
         }
 

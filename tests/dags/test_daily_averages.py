@@ -1,5 +1,6 @@
 """The DAG of a pipeline: its order, its parameters, and how its tasks end."""
 
+import json
 import signal
 import sys
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.submit import APPLICATION, PROJECT
-from tests.dags.asked import ACCEPTED, CODES, FAILED, NO_PARAMS, REFUSED, Facts
+from tests.dags.asked import ACCEPTED, CANARY, CODES, FAILED, NO_PARAMS, REFUSED, Facts
+from tests.hunt import files_with, is_in
 
 
 def test_it_runs_daily_one_run_at_a_time_and_for_an_hour_at_most(facts: Facts) -> None:
@@ -92,6 +94,16 @@ def test_the_job_gets_the_run_id_and_what_was_asked_at_trigger_time(facts: Facts
 
 @pytest.mark.group("AF")
 @pytest.mark.proves("F106", "F107")
+def test_no_argument_and_no_template_field_holds_the_password(facts: Facts, notes: Path) -> None:
+    """Neither by a name that Airflow would mask nor by any other: the properties file and the environment hold it, and it stays there."""
+    rendered = facts["submit"]["params"]["rendered"]
+    assert {"conf", "application_args", "env_vars"} <= rendered.keys()
+    assert "--accept-loss" in rendered["application_args"]
+    assert not is_in(CANARY, json.dumps(facts))
+    assert files_with(CANARY, notes) == set()
+    assert any("--conf" in note.read_text() for note in notes.iterdir())
+
+
 def test_the_job_gets_nothing_that_was_not_asked(notes: Path, facts: Facts) -> None:
     assert facts["submit"]["0"]["error"] is None
     assert job_arguments(notes / "0")[1:] == ["--run-id=manual__1"]

@@ -1,26 +1,29 @@
 """The whole job on a secured broker with least privilege, and a hunt for its password in everything a run leaves behind."""
 
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.broker import connect
+from spark_jobs.java_secrets import secrets_file
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
 from spark_jobs.status import read_status
 from tests import oracle
+from tests.hunt import command_lines, files_with, is_in, processes_with
 from tests.kafka.secured import Authority, secured_options
 from tests.kafka.secured_cluster import bindings_of
+from tests.submitted import KILLED
 from tests.world import World, make_world, reading
 
 NAME = "secured"
@@ -72,30 +75,84 @@ def world(secured: Secured, tmp_path: Path) -> Iterator[World]:
     world.end()
 
 
+DEBUG = """
+status = warn
+appender.file.type = File
+appender.file.name = file
+appender.file.fileName = {log}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{HH:mm:ss}} %p %c{{1}}: %m%n
+logger.kafka.name = org.apache.kafka
+logger.kafka.level = trace
+logger.source.name = org.apache.spark.sql.kafka010
+logger.source.level = trace
+rootLogger.level = info
+rootLogger.appenderRef.file.ref = file
+"""
+"""Kafka's clients and Spark's source say all that they can say."""
+
+
 @pytest.mark.group("SE")
-@pytest.mark.proves("C12", "F105", "F108", "F109")
+@pytest.mark.proves("C12", "F105", "F108", "F109", "F187")
 def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: World, secured: Secured, tmp_path: Path) -> None:
-    producer = Producer({"bootstrap.servers": secured.kafka.bootstrap, **secured.admin})
-    for partition in (0, 1):
-        producer.produce(f"{NAME}-in", reading("23/12/2006 16:52:00", "239.94"), partition=partition)
-    assert producer.flush(20) == 0
+    """A second secret, which is planted where Spark hides nothing, shows that the hunt sees into the places where it finds none."""
+    planted = f"planted{secrets.token_hex(16)}"
+    send_readings(secured)
     (tmp_path / "events").mkdir()
-    run = world.submit(conf={"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path / 'events'}"})
-    seen = set()
-    while (
-        run.process.poll() is None and not (tmp_path / "lake" / NAME / "contributions" / "_delta_log" / f"{1:020}.json").exists()
-    ):
+    (tmp_path / "debug.properties").write_text(DEBUG.format(log=tmp_path / "debug.log"))
+    events = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path / 'events'}"}
+    debug = {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={tmp_path / 'debug.properties'}"}
+    run = world.submit(conf={**events, **debug, "spark.dayfold.planted": planted})
+    seen: set[str] = set()
+    held: set[str] = set()
+    while run.process.poll() is None and not contributions_written(tmp_path):
         seen |= command_lines(run.pid)
+        held |= processes_with(secured.canary, run.pid)
     code, output = run.finish()
     assert code == 0, output
     averages = oracle.found_averages(world.tables)
     assert sorted(row[1] for row in averages.values()) == [1, 1]
     assert any("spark-submit" in line or "SparkSubmit" in line for line in seen)
-    assert secured.canary not in output + "".join(seen)
-    assert secured.canary not in repr(load_kafka_settings(tmp_path / "kafka.properties", {}))
-    assert files_with(secured.canary, tmp_path) == expected_holders(world, tmp_path)
-    assert any((tmp_path / "events").rglob("*"))
+    assert " TRACE " in (tmp_path / "debug.log").read_text()
+    assert held == set()
+    assert not is_in(secured.canary, output + "".join(seen) + repr(load_kafka_settings(tmp_path / "kafka.properties", {})))
+    assert files_with(secured.canary, tmp_path, [tmp_path / "kafka"]) == {tmp_path / "kafka.properties"}
+    assert is_in(planted, "".join(seen))
+    assert {file.parent for file in files_with(planted, tmp_path)} & {tmp_path / "events", *(tmp_path / "events").iterdir()}
+    assert left_in_memory(world) == []
     require_answers(world)
+
+
+@pytest.mark.thorough
+@pytest.mark.group("SE")
+@pytest.mark.proves("F187")
+def test_the_credentials_of_a_killed_run_are_gone_after_the_next_one(world: World, secured: Secured) -> None:
+    send_readings(secured)
+    code, output = world.submit(fault="before:records_commit:killgroup").finish()
+    assert code in KILLED, output
+    (left,) = left_in_memory(world)
+    assert is_in(secured.canary, left.read_bytes())
+    assert (left.stat().st_mode & 0o077, left.parent.stat().st_mode & 0o077) == (0, 0)
+    code, output = world.submit().finish()
+    assert code == 0, output
+    assert left_in_memory(world) == []
+
+
+def send_readings(secured: Secured) -> None:
+    producer = Producer({"bootstrap.servers": secured.kafka.bootstrap, **secured.admin})
+    for partition in (0, 1):
+        producer.produce(f"{NAME}-in", reading("23/12/2006 16:52:00", "239.94"), partition=partition)
+    assert producer.flush(20) == 0
+
+
+def contributions_written(folder: Path) -> bool:
+    return (folder / "lake" / NAME / "contributions" / "_delta_log" / f"{1:020}.json").exists()
+
+
+def left_in_memory(world: World) -> list[Path]:
+    """The Java client's copy of the credentials, where a run with a local master puts it."""
+    place = secrets_file(world.pipeline, "local[2]", os.environ)
+    return [place] if place.exists() else []
 
 
 def require_answers(world: World) -> None:
@@ -106,27 +163,3 @@ def require_answers(world: World) -> None:
     assert {one.verdict.cause for one in status.partitions} == {"ok"}
     assert status.retention.hours is not None
     assert look_ahead(world.pipeline, {}).count == 0
-
-
-def command_lines(pid: int) -> set[str]:
-    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)] if psutil.pid_exists(pid) else []
-    lines = set()
-    for process in processes:
-        try:
-            lines.add(" ".join(process.cmdline()))
-        except psutil.Error:
-            continue
-    return lines
-
-
-def files_with(text: str, folder: Path) -> set[Path]:
-    """Files below the folder that hold the text in plain bytes; the broker's own folder and settings are not ours."""
-    files = (path for path in folder.rglob("*") if path.is_file() and (folder / "kafka") not in path.parents)
-    return {path for path in files if text.encode() in path.read_bytes()}
-
-
-def expected_holders(world: World, folder: Path) -> set[Path]:
-    """The user's own properties file, and the Java client's copy of the credentials, readable by nobody else."""
-    copy = world.pipeline.state / f"{NAME}.kafka-secrets.properties"
-    assert copy.stat().st_mode & 0o077 == 0
-    return {folder / "kafka.properties", copy}
