@@ -12,9 +12,10 @@ from deltalake import DeltaTable
 
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
-from spark_jobs.lake import SCHEMAS, Lake
+from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake
 from spark_jobs.submit import PROJECT
 from spark_jobs.table_log import Action, TableLog
+from spark_jobs.table_rows import read_rows
 
 
 def find_tables(pipeline_file: str | Path) -> tuple[Pipeline, dict[str, str]]:
@@ -41,11 +42,11 @@ def version_of_batch(pipeline: Pipeline, name: str, batch: int) -> int:
     `DecisionNeeded` if Delta's log does not go back so far any more (its own default is 30 days).
     """
     lake = Lake(pipeline.lake, pipeline.name)
-    log = TableLog(lake.location(name))
+    log, last = TableLog(lake.location(name)), _last_number(lake, name, batch)
     later = [
         commit.version
         for commit, actions in log.newest_first(len(log.commits))
-        if any(number > batch for number in _batches(actions, lake.app(name)))
+        if any(number > last for number in _numbers(actions, lake.app(name)))
     ]
     if not later:
         return DeltaTable(lake.location(name)).version()
@@ -56,6 +57,15 @@ def version_of_batch(pipeline: Pipeline, name: str, batch: int) -> int:
     return min(later) - 1
 
 
-def _batches(actions: Iterable[Action], app: str) -> list[int]:
-    """The batch that a commit is of, if it is one of the pipeline's own."""
+def _last_number(lake: Lake, name: str, batch: int) -> int:
+    """Under which number the table's log knows the last commit that holds nothing of a later batch: a row's number for the checkpoints."""
+    if name != CHECKPOINTS:
+        return batch
+    rows = read_rows(lake.open(name), ["sequence", "batch"]).to_pylist()
+    later = [row["sequence"] for row in rows if row["batch"] > batch]
+    return min(later) - 1 if later else len(rows)
+
+
+def _numbers(actions: Iterable[Action], app: str) -> list[int]:
+    """What a commit is numbered with, if it is one of the pipeline's own."""
     return [action["txn"]["version"] for action in actions if action.get("txn", {}).get("appId") == app]

@@ -31,6 +31,10 @@ from spark_jobs.table_rows import read_batches
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_COUNTED = (
+    *("num_records", "null_count.rejected_because", "null_count.rounded_from"),
+    *(f"{bound}.{column}" for column in ("batch", "partition", "offset") for bound in ("min", "max")),
+)
 _FOR_AVERAGES = "batch bigint, partition int, date date, value decimal(18,6), rejected_because string"
 
 
@@ -153,11 +157,12 @@ def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
 
 
 def _is_counted(file: Mapping[str, Any]) -> bool:
-    """Whether every count is among the file's statistics."""
-    return all(file.get(f"null_count.{name}") is not None for name in ("rejected_because", "rounded_from"))
+    """Whether every count, and every bound that is told, is among the file's statistics."""
+    return all(file.get(name) is not None for name in _COUNTED)
 
 
 def _is_one(file: Mapping[str, Any], column: str) -> bool:
+    """Of a file that is counted."""
     return bool(file[f"min.{column}"] == file[f"max.{column}"])
 
 

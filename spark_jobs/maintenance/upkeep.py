@@ -8,9 +8,7 @@ checkpoint: the commits it sums up are only deleted once the disk has it.
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.fs as pa_fs
-from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.durability import sync_commits
@@ -20,6 +18,7 @@ from spark_jobs.lake import Lake, committing, maintained
 from spark_jobs.location import in_sql
 from spark_jobs.maintenance.retention import RETENTION, vacuum_hours
 from spark_jobs.table_log import LOG
+from spark_jobs.table_rows import count_rows
 
 SMALL_BYTES = 100 * 2**20
 """What delta-rs compacts to, unless the table's property `delta.targetFileSize` says otherwise: larger files stay as they are."""
@@ -40,23 +39,24 @@ class Size:
 
 
 def size_of(lake: Lake, name: str) -> Size:
-    """Taken from the table's log; no file is opened."""
-    files = pa.table(lake.open(name).get_add_actions(flatten=True))
+    """Taken from the table's log; no file is opened, unless its statistics do not say how many rows it has."""
+    table = lake.open(name)
+    files = pa.table(table.get_add_actions(flatten=True))
     sizes: list[int] = files["size_bytes"].to_pylist()
     log = _storage(lake, name).get_file_info(pa_fs.FileSelector(LOG))
     small = sum(size < SMALL_BYTES for size in sizes)
-    return Size(len(sizes), small, sum(sizes), pc.sum(files["num_records"]).as_py() or 0, len(log))
+    return Size(len(sizes), small, sum(sizes), count_rows(table), len(log))
 
 
 def compact(lake: Lake, name: str) -> None:
     """Put small files together; `LostRace` if another writer changed the table meanwhile, `TableDamaged` if rows went missing."""
     table = lake.open(name)
-    version, rows = table.version(), _rows(table)
+    version, rows = table.version(), count_rows(table)
     fault(f"before:compact_{name}")
     with committing(table):
         table.optimize.compact(commit_properties=maintained(lake))
     fault(f"after:compact_{name}")
-    found = _rows(lake.open(name))
+    found = count_rows(lake.open(name))
     if found < rows:
         told = f"it holds {found} rows after its files were put together, before it held {rows}"
         raise TableDamaged(name, told, back_to(lake, name, version))
@@ -65,10 +65,6 @@ def compact(lake: Lake, name: str) -> None:
 def back_to(lake: Lake, name: str, version: int) -> str:
     """How to take back what went wrong here: nothing that the version consisted of has been deleted yet."""
     return f"Take it back in Spark: RESTORE TABLE {in_sql(lake.location(name))} TO VERSION AS OF {version}."
-
-
-def _rows(table: DeltaTable) -> int:
-    return pc.sum(pa.table(table.get_add_actions(flatten=True))["num_records"]).as_py() or 0
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS,
 from spark_jobs.lock import hold_lock
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
+from spark_jobs.maintenance.upkeep import size_of
 from spark_jobs.record_files import batch_rows
 from spark_jobs.table_log import LOG, TableLog
 from tests.faults import points
 from tests.oracle import rows
-from tests.stored import SIZE, done_at, finish_batch, lake_of, plan_batch, stored_pipeline
+from tests.stored import SIZE, done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, stored_pipeline
 
 BATCHES = 6
 NOW = done_at(BATCHES)
@@ -410,6 +411,21 @@ def test_rows_that_go_missing_meanwhile_are_noticed_before_any_file_is_deleted(
     lake_of(pipeline).open(name).restore(version)
     maintain(pipeline, now=NOW)
     assert_whole(pipeline)
+
+
+@pytest.mark.proves("F152")
+@pytest.mark.parametrize("name", [CHECKPOINTS, CONTRIBUTIONS])
+def test_rows_that_go_missing_are_noticed_where_a_file_has_no_statistics(
+    keeping: Pipeline, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    lake = lake_of(keeping)
+    drop_newest_statistics(lake, name)
+    assert size_of(lake, name).rows == 2 * BATCHES
+    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
+    happening = {f"after:compact_{name}": lambda: damage(keeping, name, "batch = 2")}
+    told = f"it holds {2 * BATCHES - 2} rows after its files were put together, before it held {2 * BATCHES}"
+    with faults.calling(lambda passed: happening.get(passed, int)()), pytest.raises(TableDamaged, match=told):
+        maintain(keeping, now=NOW)
 
 
 @pytest.mark.proves("F55")

@@ -5,12 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
-from spark_jobs.lake import DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
+from spark_jobs.lake import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
 from spark_jobs.readers import find_tables, version_of_batch
 from spark_jobs.submit import PROJECT
 from spark_jobs.table_rows import read_rows
+from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"
 
@@ -79,6 +81,30 @@ def test_a_batch_that_was_set_twice_ends_with_the_second_time(pipeline: Pipeline
     set_average(pipeline, 1, 16)
     set_average(pipeline, 2, 17)
     assert version_of_batch(pipeline, DAILY_AVERAGES, 1) == 2
+
+
+@pytest.mark.group("DF")
+@pytest.mark.proves("F153")
+def test_the_checkpoints_of_a_batch_end_with_what_was_decided_after_it(tmp_path: Path) -> None:
+    pipeline = stored_pipeline(tmp_path, 2)
+    log, moment = CheckpointLog(lake_of(pipeline)), done_at(2)
+    log.append(Checkpoint(2, "LOSS", "run", moment, "topic id", (), details={"resume": {"0": 12}, "losses": []}))
+    plan_batch(pipeline, 3)
+    assert {batch: states_at(pipeline, batch) for batch in range(4)} == {
+        0: [],
+        1: ["PLANNED", "DONE"],
+        2: ["PLANNED", "DONE", "PLANNED", "DONE", "LOSS"],
+        3: ["PLANNED", "DONE", "PLANNED", "DONE", "LOSS", "PLANNED"],
+    }
+    lake_of(pipeline).open(CHECKPOINTS).optimize.compact()
+    assert states_at(pipeline, 2)[-1] == "LOSS"
+    assert states_at(pipeline, 3)[-1] == "PLANNED"
+
+
+def states_at(pipeline: Pipeline, batch: int) -> list[str]:
+    table = lake_of(pipeline).open(CHECKPOINTS)
+    table.load_as_version(version_of_batch(pipeline, CHECKPOINTS, batch))
+    return [row["state"] for row in read_rows(table).sort_by("sequence").to_pylist()]
 
 
 def test_a_log_that_does_not_go_back_so_far_is_told(pipeline: Pipeline) -> None:

@@ -1,5 +1,7 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -8,6 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 from spark_jobs.lake import RECORDS, SCHEMAS, Lake, LostRace
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
+from spark_jobs.table_log import LOG
 from tests.stored import drop_newest_statistics
 
 
@@ -70,6 +73,32 @@ def test_a_file_without_statistics_is_counted_row_by_row(lake: Lake) -> None:
         0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
         1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
     }
+
+
+@pytest.mark.proves("F152")
+@pytest.mark.parametrize("dropped", ["numRecords", "batch", "partition", "offset", "rejected_because", "rounded_from"])
+def test_a_file_with_some_of_its_statistics_is_counted_row_by_row(lake: Lake, dropped: str) -> None:
+    write_records(lake, pa.concat_tables([records(1, 0, range(5)), records(2, 1, range(5, 9), 1)]), records(2, 1, range(9, 11)))
+    drop_statistics_of(lake, dropped)
+    table = lake.open(RECORDS)
+    assert batch_totals(table, 1) == (5, 5)
+    assert batch_totals(table, 2) == (6, 5)
+    assert batch_rows(table, 2) == {1: PartitionRows(partition=1, read=6, accepted=5, rounded=2, first=5, last=10)}
+
+
+def drop_statistics_of(lake: Lake, what: str) -> None:
+    """Take one count or one column out of every file's statistics, as a writer that was told to leave it out."""
+    for commit in Path(lake.location(RECORDS), LOG).glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for one in actions:
+            if stats := json.loads(one.get("add", {}).get("stats", "{}")):
+                kept = {name: stats[name] for name in stats if name != what}
+                one["add"]["stats"] = json.dumps({name: _without(value, what) for name, value in kept.items()})
+        commit.write_text("".join(json.dumps(one) + "\n" for one in actions))
+
+
+def _without(value: Any, what: str) -> Any:
+    return {name: one for name, one in value.items() if name != what} if isinstance(value, dict) else value
 
 
 def test_a_batch_is_totalled_whether_or_not_others_share_its_files(lake: Lake) -> None:
