@@ -63,7 +63,7 @@ def says_instant(text: Column, time: TimePattern) -> Column:
 
 
 def is_plausible(event_time: Column, rules: ParsingRules) -> Column:
-    return event_time.between(_timestamp(rules.earliest), _timestamp(rules.latest))
+    return event_time.between(constant(rules.earliest), constant(rules.latest))
 
 
 def _times_read(rules: ParsingRules, formats: Sequence[TimePattern]) -> Mapping[str, Column]:
@@ -163,5 +163,6 @@ def _whole_micros(whole: Column, unit: EpochUnit) -> Column:
     return F.when(whole.between(-most, most), whole * 10 ** EPOCH_SHIFT[unit])
 
 
-def _timestamp(instant: datetime) -> Column:
+def constant(instant: datetime) -> Column:
+    """An instant as a column."""
     return F.timestamp_micros(F.lit((instant - _EPOCH) // timedelta(microseconds=1)))

@@ -78,6 +78,17 @@ def next_offset(message: Message) -> int:
     return int(message.offset() or 0) + 1
 
 
+def headers_of(message: Message) -> list[tuple[str, str | bytes | None]]:
+    """The record's headers; none where a name among them is not UTF-8, which ours always are.
+
+    To such a name the client answers once with a `SystemError`, and then with something that is no text (confluent-kafka 2.16).
+    """
+    try:
+        return list(message.headers() or [])  # type: ignore[arg-type]
+    except SystemError:
+        return []
+
+
 def _consumer(settings: KafkaSettings, request: Request, level: Level) -> Consumer:
     try:
         return Consumer({**settings.librdkafka(), **SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())

@@ -4,15 +4,18 @@ For telling since when records wait, whether or not a reader of batches sees the
 nothing else here does. Commits nothing and belongs to no group.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
 from spark_jobs.kafka_scan import GROUP, POLL_SECONDS
 from spark_jobs.kafka_settings import KafkaSettings
+
+log = logging.getLogger(__name__)
 
 _SETTINGS = {
     "group.id": GROUP,
@@ -29,12 +32,27 @@ _SETTINGS = {
 }
 _NOTHING_THERE = (KafkaError._PARTITION_EOF, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_TIME = -1
+"""What Kafka writes where a record has no timestamp."""
+
+
+def instant_of(milliseconds: int) -> datetime | None:
+    """The instant of a Kafka timestamp; None for one outside of the years 1 to 9999, and where there is none. A producer may send any number.
+
+    >>> instant_of(1_780_000_000_123).isoformat(), instant_of(1_780_000_000_123_000), instant_of(-1)
+    ('2026-05-28T20:26:40.123000+00:00', None, None)
+    """
+    try:
+        return None if milliseconds == NO_TIME else _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
 
 
 def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int], *, seconds: float) -> dict[int, datetime]:
     """Per partition when the first record at `starts[p]` or after it was written, be it aborted or of an open transaction.
 
-    A partition is left out if there is none, or if no answer came within `seconds`: knowing is worth a wait, but not a failure.
+    A partition is left out if there is none, if no answer came within `seconds`, or if its record's timestamp is no time, which is
+    logged: knowing is worth a wait, but not a failure.
     `ConfigurationError` without permission to read.
     """
     if not starts:
@@ -46,11 +64,25 @@ def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int],
         raise as_dayfold_error(error, settings, request) from error
     try:
         consumer.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
-        times = {message.partition() or 0: message.timestamp() for message in _firsts(consumer, len(starts), settings, seconds)}
+        found = {message.partition() or 0: _instant(message) for message in _firsts(consumer, len(starts), settings, seconds)}
     finally:
         consumer.close()
-    known = {number: ms for number, (kind, ms) in times.items() if kind != TIMESTAMP_NOT_AVAILABLE}
-    return {number: _EPOCH + timedelta(milliseconds=ms) for number, ms in known.items()}
+    return {number: instant for number, instant in found.items() if instant is not None}
+
+
+def _instant(message: Message) -> datetime | None:
+    _, milliseconds = message.timestamp()
+    instant = instant_of(milliseconds)
+    if instant is None:
+        log.warning(
+            "%s: the Kafka timestamp of partition %s, offset %s is %d, which is no time in milliseconds; since when that record waits, and when it "
+            "expires, is unknown",
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            milliseconds,
+        )
+    return instant
 
 
 def _firsts(consumer: Consumer, wanted: int, settings: KafkaSettings, seconds: float) -> Iterator[Message]:

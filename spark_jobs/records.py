@@ -10,12 +10,13 @@ Numbers never pass through a double: the JSON parser is shown each number as a s
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.config import ParsingRules
-from spark_jobs.event_times import is_plausible, plain_time, says_instant, with_event_time
+from spark_jobs.event_times import constant, is_plausible, plain_time, says_instant, with_event_time
 from spark_jobs.message_formats import (
     NOT_FINITE,
     PlainForm,
@@ -31,6 +32,8 @@ from spark_jobs.time_formats import NUMBER, TimePattern, time_formats
 _JSON_WHITESPACE = " \t\r\n"
 _STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(milliseconds=1)
+"""What Kafka's number for "no timestamp" would be as a time."""
 
 
 def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: str) -> DataFrame:
@@ -290,7 +293,7 @@ def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
     return _with(messages, reason=reason).select(
         F.col("partition").cast("int").alias("partition"),
         F.col("offset").cast("long").alias("offset"),
-        F.col("timestamp").alias("kafka_timestamp"),
+        _kafka_timestamp().alias("kafka_timestamp"),
         "key",
         *[F.when(accepted, F.col(name)).alias(name) for name in ("event_time", "date")],
         F.when(accepted, F.col("value").cast("decimal(18,6)")).alias("value"),
@@ -299,3 +302,10 @@ def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
         F.when(~accepted, F.col("raw")).alias("raw"),
         F.lit(batch).cast("long").alias("batch"),
     )
+
+
+def _kafka_timestamp() -> Column:
+    """Null where it is none, or outside of what readers know as a time: a producer may have sent any number."""
+    sent = F.col("timestamp")
+    readable = sent.between(constant(datetime.min.replace(tzinfo=UTC)), constant(datetime.max.replace(tzinfo=UTC)))
+    return F.when(readable & (sent != constant(_NO_TIME)), sent)

@@ -7,7 +7,6 @@ averaged. From then on the batch is these counts, whoever finishes it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,21 +21,19 @@ from spark_jobs.lake import RECORDS
 from spark_jobs.messages import holes_of
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
+from spark_jobs.reading import reading
 from spark_jobs.record_files import PartitionRows
 from spark_jobs.steps_records import (
     Taken,
     append_records,
-    messages_in,
     open_records,
-    records_in,
+    parsed,
     rows_outside,
     stored_rows,
     tally_of,
+    write_records,
 )
 from spark_jobs.table_health import anew_or_back
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,9 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     sums = _add_up(job, plan, topic)
     rejected = {number: one.read - one.accepted for number, one in sums.rows.items()}
     if job.lake.known_batch(table) < plan.batch:
-        append_records(job, plan, table, _rejected_in(job, plan) if any(rejected.values()) else None)
+        append_records(
+            job, plan, table, partial(write_records, job, plan, only_rejected=True) if any(rejected.values()) else None
+        )
     _require_rejected(job, plan, rejected)
     tally = tally_of(plan, sums.rows, _explain_gaps(job, plan, topic, sums))
     fault("before:counted_commit")
@@ -71,8 +70,8 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
 
 
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
-    require_still_there(plan, topic)
-    found = sums_of(records_in(job, plan)).toArrow()
+    require_still_there(job.broker, plan, topic)
+    found = reading(job, plan.ranges, lambda messages: sums_of(parsed(messages, plan)).toArrow())
     sums = Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(
@@ -80,10 +79,6 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
             f"{wording.counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not all in its range",
         )
     return sums
-
-
-def _rejected_in(job: Job, plan: Plan) -> "DataFrame":
-    return records_in(job, plan).where("rejected_because IS NOT NULL")
 
 
 def _rows_of(sums: pa.Table) -> dict[int, PartitionRows]:
@@ -130,7 +125,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
     incomplete = [one for one in plan.ranges if one.span > _read(sums, one.partition)]
     if not incomplete:
         return []
-    jumps = holes_of(messages_in(job, incomplete)).toArrow()
+    jumps = reading(job, incomplete, lambda messages: holes_of(messages).toArrow())
     holes = {one.partition: _holes(one, sums.rows.get(one.partition), jumps) for one in incomplete}
     for one in incomplete:
         empty = sum(hole.span for hole in holes[one.partition])

@@ -3,13 +3,13 @@
 A step looks before it writes and verifies rows after: neither a silent skip nor the absence of an error is trusted.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from deltalake.transaction import AddAction
 
 from spark_jobs import gaps
 from spark_jobs import lake as tables
@@ -18,12 +18,11 @@ from spark_jobs.batch_commit import commit_batch
 from spark_jobs.checkpoints import Counts, Tally
 from spark_jobs.errors import TableDamaged, TooManyRejected
 from spark_jobs.faults import fault
-from spark_jobs.java_secrets import secrets_file
 from spark_jobs.job import Job
 from spark_jobs.lake import RECORDS
-from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
+from spark_jobs.reading import reading
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
 from spark_jobs.rejected_hints import hint
@@ -52,8 +51,8 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     """
     table = open_records(job, plan)
     if job.lake.known_batch(table) < plan.batch:
-        require_still_there(plan, topic)
-        append_records(job, plan, table, records_in(job, plan))
+        require_still_there(job.broker, plan, topic)
+        append_records(job, plan, table, partial(write_records, job, plan))
     rows = stored_rows(job, plan)
     _require_rows_in_ranges(plan, rows)
     return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(_add_up, job, plan)
@@ -72,24 +71,25 @@ def open_records(job: Job, plan: Plan) -> DeltaTable:
     return table
 
 
-def messages_in(job: Job, ranges: Iterable[OffsetRange]) -> "DataFrame":
-    """Kafka's messages of these ranges, for Spark."""
-    spark = job.spark()
-    secrets = secrets_file(job.pipeline, spark.conf.get("spark.master") or "", os.environ)
-    java = job.kafka.java(secrets)
-    job.kafka.write_java_secrets(secrets)
-    return read_messages(spark, job.pipeline.input.topic, ranges, java)
+def write_records(job: Job, plan: Plan, *, only_rejected: bool = False) -> list[AddAction]:
+    """Write the batch's records, from Kafka, into files that are not yet part of the table."""
+
+    def write(messages: "DataFrame") -> list[AddAction]:
+        records = parsed(messages, plan)
+        return write_files(records.where("rejected_because IS NOT NULL") if only_rejected else records, job.lake, plan.batch)
+
+    return reading(job, plan.ranges, write)
 
 
-def records_in(job: Job, plan: Plan) -> "DataFrame":
-    """The batch's records, from Kafka."""
-    return records_of(messages_in(job, plan.ranges), rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
+def parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
+    """The records that these messages of the batch are."""
+    return records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
 
 
-def append_records(job: Job, plan: Plan, table: DeltaTable, frame: "DataFrame | None") -> None:
-    """Append these records as those of the batch, or note that there are none."""
+def append_records(job: Job, plan: Plan, table: DeltaTable, write: Callable[[], list[AddAction]] | None) -> None:
+    """Append the records that `write` writes as those of the batch, or note that there are none."""
     fault("before:records_files")
-    files = [] if frame is None else write_files(frame, job.lake, plan.batch)
+    files = [] if write is None else write()
     fault("before:records_commit")
     commit = partial(tables.add_files, files=files, app=job.lake.app(RECORDS), version=plan.batch)
     commit_batch(job.lake, table, plan.batch, commit, COMMIT_ATTEMPTS)

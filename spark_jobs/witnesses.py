@@ -16,6 +16,7 @@ from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import NotPermitted, Superseded, TransactionOpen, TryAgain
+from spark_jobs.kafka_scan import headers_of
 from spark_jobs.offsets import Plan, Topic
 from spark_jobs.proof import (
     Answer,
@@ -160,14 +161,14 @@ def _require_nothing_hidden(broker: Broker, plan: Plan, question: Question, topi
 
 def batch_of(message: Message, pipeline: str) -> int:
     """The batch that a record of the output topic is the publication of, 0 if it is none of the pipeline's."""
-    headers = dict(message.headers() or [])
+    headers = dict(headers_of(message))
     is_ours = headers.get("pipeline") == pipeline.encode() and not is_republished(headers.items())
     return _number(message, "batch") if is_ours else 0
 
 
 def _number(message: Message, header: str) -> int:
     """A header's number, 0 if it is none."""
-    text = dict(message.headers() or []).get(header) or b""
+    text = dict(headers_of(message)).get(header) or b""
     return int(text) if text.isdigit() and len(text) <= 18 else 0
 
 

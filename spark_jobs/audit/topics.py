@@ -17,6 +17,7 @@ from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import Day, Known, Published, Revision
 from spark_jobs.broker import Broker
 from spark_jobs.config import Pipeline
+from spark_jobs.kafka_scan import headers_of
 from spark_jobs.offsets import Topic
 from spark_jobs.publication import REPUBLISHED, proven_batch
 
@@ -66,7 +67,7 @@ def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> Outpu
 
 
 def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
-    headers = dict(message.headers() or [])
+    headers = dict(headers_of(message))
     if headers.get("pipeline") != pipeline.name.encode():
         output.foreign += 1
         return
@@ -79,7 +80,7 @@ def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
             output.republished.append((one, _text(headers[REPUBLISHED])))
         else:
             output.records.append(one)
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         output.unreadable.append(f"offset {message.offset()} of partition {message.partition()} cannot be understood ({error!r})")
 
 
