@@ -19,9 +19,16 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType, TopicDescription
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigResource,
+    ListOffsetsResultInfo,
+    OffsetSpec,
+    ResourceType,
+    TopicDescription,
+)
 
-from spark_jobs import kafka_rights, kafka_scan, kafka_times
+from spark_jobs import kafka_epochs, kafka_rights, kafka_scan, kafka_times
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -189,9 +196,12 @@ class Broker:
         numbers = [partition.id for partition in found.partitions]
         # In this order each number is at most the next one, however much is written or deleted meanwhile.
         lows = self._offsets(name, dict.fromkeys(numbers, EARLIEST), COMMITTED)
-        stables = self._offsets(name, dict.fromkeys(numbers, LATEST), COMMITTED)
+        stables = self._answers(name, dict.fromkeys(numbers, LATEST), COMMITTED)
         highs = self._offsets(name, dict.fromkeys(numbers, LATEST), UNCOMMITTED)
-        partitions = (Partition(number, lows[number], stables[number], highs[number]) for number in sorted(numbers))
+        partitions = (
+            Partition(number, lows[number], stables[number].offset, highs[number], _epoch(stables[number]))
+            for number in sorted(numbers)
+        )
         return Topic(name, str(found.topic_id), tuple(partitions))
 
     def stable_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -254,6 +264,10 @@ class Broker:
         """Per partition when the first record at the offset or after it was written; see `kafka_times.record_times`."""
         return kafka_times.record_times(self._connection.settings, topic, offsets, seconds=self._timeout_seconds)
 
+    def find_cut(self, topic: str, positions: Mapping[int, kafka_epochs.Position]) -> dict[int, int]:
+        """Partitions whose log is not the one any more that was read up to these positions; see `kafka_epochs.find_cut`."""
+        return kafka_epochs.find_cut(self._connection.settings, topic, positions, seconds=self._timeout_seconds)
+
     def scan(
         self,
         topic: str,
@@ -277,6 +291,9 @@ class Broker:
         return description
 
     def _offsets(self, topic: str, wanted: Mapping[int, OffsetSpec], level: IsolationLevel) -> dict[int, int]:
+        return {number: answer.offset for number, answer in self._answers(topic, wanted, level).items()}
+
+    def _answers(self, topic: str, wanted: Mapping[int, OffsetSpec], level: IsolationLevel) -> dict[int, ListOffsetsResultInfo]:
         if not wanted:
             return {}
         specs = {TopicPartition(topic, number): spec for number, spec in wanted.items()}
@@ -284,7 +301,13 @@ class Broker:
             lambda: self._admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds),
             Request("Describe", "topic", topic),
         )
-        return {number: answer.offset for number, answer in zip(wanted, found, strict=True)}
+        return dict(zip(wanted, found, strict=True))
 
     def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request) -> list[Any]:
         return self._connection.ask(question, request, self._timeout_seconds)
+
+
+def _epoch(answer: ListOffsetsResultInfo) -> int | None:
+    """The leader's epoch; brokers that are no Kafka may not say it."""
+    epoch = answer.leader_epoch
+    return None if epoch is None or epoch < 0 else int(epoch)

@@ -5,26 +5,25 @@ runs can never both believe to be the last. Progress is folded from the rows; ta
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
 from spark_jobs.definition import Definition, defined_by, from_details, to_details
-from spark_jobs.errors import Superseded
+from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
+from spark_jobs.row_order import State, disorders
 from spark_jobs.stored_plans import FORMAT, UNREADABLE, damaged_row, details_of, require_known, unusable_plan
 from spark_jobs.table_rows import read_rows
 
 NEWEST = 50
 """Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""
-
-State = Literal["PLANNED", "COUNTED", "DONE", "ABANDONED", "LOSS", "ADOPTED", "REDEFINED", "REPUBLISHED"]
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,13 @@ class Progress:
     """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records is.
 
     `definition` is what the batches that count so far follow, or what an operator decided since; None before the first of them.
+    `epochs` are those of the leaders of whom was read up to `ends`, where they are known.
     """
 
     last_batch: int = 0
     topic_id: str | None = None
     ends: Mapping[int, int] = field(default_factory=dict)
+    epochs: Mapping[int, int] = field(default_factory=dict)
     table_ids: Mapping[str, str] = field(default_factory=dict)
     revisions_after: int = 0
     unfinished: Plan | None = None
@@ -133,17 +134,20 @@ def after(progress: Progress, row: Checkpoint) -> Progress:
         case "DONE":
             plan = progress.unfinished
             definition = defined_by(plan) if plan and not plan.trouble else progress.definition
+            epochs = plan.epochs if plan else {}
             ends = {**progress.ends, **ends_of(row.ranges)}
-            return replace(progress, ends=ends, unfinished=None, counted=None, last_done=row, definition=definition)
+            done = replace(progress, ends=ends, epochs=epochs, unfinished=None, counted=None, last_done=row)
+            return replace(done, definition=definition)
         case "ABANDONED":
             starts = {one.partition: one.start for one in row.ranges}
             return replace(progress, ends={**progress.ends, **starts}, unfinished=None, counted=None)
         case "LOSS":
             resume = {int(number): offset for number, offset in row.details["resume"].items()}
-            return replace(progress, ends={**progress.ends, **resume})
+            known = {number: epoch for number, epoch in progress.epochs.items() if number not in resume}
+            return replace(progress, ends={**progress.ends, **resume}, epochs=known)
         case "ADOPTED":
             start = row.details.get("input_start") or row.details.get("start")
-            adopted = replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges))
+            adopted = replace(progress, topic_id=row.topic_id, ends=ends_of(row.ranges), epochs={})
             return replace(adopted, input_topic=row.details.get("input_topic"), input_start=start)
         case "REDEFINED":
             return replace(progress, definition=from_details(row.details, row.at))
@@ -179,6 +183,7 @@ def planned(plan: Plan, run_id: str, at: datetime) -> Checkpoint:
         "nonce": plan.nonce,
         "records": plan.keeps_records,
         "revisions_after": plan.revisions_after,
+        "epochs": {str(number): epoch for number, epoch in plan.epochs.items()},
     }
     return Checkpoint(plan.batch, "PLANNED", run_id, at, plan.topic_id, plan.ranges, details=details)
 
@@ -209,6 +214,7 @@ def _plan_of(row: Checkpoint) -> Plan:
         output_topic=definition.output_topic,
         input_start=row.details.get("input_start"),
         revisions_after=row.revisions_after,
+        epochs={int(number): epoch for number, epoch in row.details.get("epochs", {}).items()},
     )
 
 
@@ -228,11 +234,17 @@ class CheckpointLog:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._table: DeltaTable | None = lake.open(CHECKPOINTS) if lake.exists(CHECKPOINTS) else None
-        self._newest = _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else []
+        rows = _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else []
+        self._disorder = next(disorders((place, one.state, one.batch) for place, one in rows), None)
+        self._newest = since_last_finished(rows) or rows
 
     @property
     def progress(self) -> Progress:
-        """The fold of all rows so far."""
+        """The fold of all rows so far; `TableDamaged` if they stand in an order in which no run writes them."""
+        if self._disorder:
+            raise TableDamaged(
+                CHECKPOINTS, self._disorder, "Rows were lost or put there by somebody: bring back the newest copy of the table."
+            )
         return reduce(folded, (row for _, row in self._newest), Progress())
 
     @property
@@ -279,6 +291,14 @@ class CheckpointLog:
 
     def append(self, row: Checkpoint) -> None:
         """Append one row. `Superseded` if another run has appended since this log was read."""
+        self._append(row, lambda found: found == row)
+
+    def append_or_agree(self, row: Checkpoint) -> None:
+        """The same for a row that says nothing new if another run has appended it just before, and nothing else."""
+        self._append(row, lambda found: _same(found, row))
+
+    def _append(self, row: Checkpoint, is_ours: Callable[[Checkpoint], bool]) -> None:
+        """A store may refuse what it has taken already, or what nobody has written: so what is there decides, and not what it said."""
         if self._table is None:
             self.create()
         assert self._table is not None
@@ -286,20 +306,14 @@ class CheckpointLog:
         try:
             append_once(self._table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
         except LostRace as error:
-            raise self._superseded() from error
+            self._table = self._lake.open(CHECKPOINTS)
+            later = _rows(self._table, self.sequence)
+            if not later:
+                raise TryAgain(f"the row {row.state} of batch {row.batch} could not be committed ({error}); run again") from error
+            if len(later) > 1 or not is_ours(later[0][1]):
+                raise self._superseded() from error
+            row = later[0][1]
         self._take(sequence, row)
-
-    def append_or_agree(self, row: Checkpoint) -> None:
-        """The same for a row that says nothing new if another run has appended it just before, and nothing else."""
-        try:
-            self.append(row)
-        except Superseded:
-            table = self._lake.open(CHECKPOINTS)
-            later = _rows(table, self.sequence)
-            if len(later) != 1 or not _same(later[0][1], row):
-                raise
-            self._table = table
-            self._take(*later[0])
 
     def _take(self, sequence: int, row: Checkpoint) -> None:
         rows = [*self._newest, (sequence, row)]
@@ -321,7 +335,8 @@ def since_last_finished(rows: Rows) -> Rows:
 
 
 def _rows_to_fold(table: DeltaTable, known: int) -> Rows:
-    return since_last_finished(_rows(table, known - NEWEST)) or _rows(table)
+    newest = _rows(table, known - NEWEST)
+    return newest if since_last_finished(newest) else _rows(table)
 
 
 def _rows(table: DeltaTable, since: int = 0) -> Rows:

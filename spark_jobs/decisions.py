@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
-from spark_jobs.checkpoints import Checkpoint, State
+from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.definition import to_details
 from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
@@ -21,6 +21,7 @@ from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.record_files import delete_batch
 from spark_jobs.redefinition import changes_since, current_definition, redefinitions, require_same_definition
+from spark_jobs.row_order import State
 from spark_jobs.signature import signature
 from spark_jobs.table_health import is_averaged
 
@@ -67,7 +68,7 @@ def settle_topic(job: Job, topic: Topic) -> None:
         _append(job, "ADOPTED", progress.last_batch, topic.id, _empty_ranges(starts), details)
         return
     require_same_topic(progress, topic)
-    losses = losses_of(progress, topic)
+    losses = losses_of(job.broker, progress, topic)
     if losses and job.request.accept_loss:
         _record_losses(job, topic, losses)
     else:

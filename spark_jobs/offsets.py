@@ -5,7 +5,7 @@ Knows no Spark, no Kafka client, no file and no clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from spark_jobs.config import ParsingRules
@@ -32,12 +32,13 @@ class OffsetRange:
 
 @dataclass(frozen=True)
 class Partition:
-    """What the broker says of one partition: first offset, last stable offset, high watermark."""
+    """What the broker says of one partition: first offset, last stable offset, high watermark; `epoch` is its leader's, if that is known."""
 
     number: int
     low: int
     stable: int
     high: int
+    epoch: int | None = field(default=None, compare=False)
 
     @property
     def held_back(self) -> int:
@@ -58,14 +59,16 @@ class Topic:
         return tuple(partition.number for partition in self.partitions)
 
 
-LossCause = Literal["retention", "truncated"]
+LossCause = Literal["retention", "truncated", "replaced"]
 
 
 @dataclass(frozen=True)
 class Loss:
     """Stored progress that the log no longer matches; reading would go on at `resume`.
 
-    `retention`: offsets `[stored, resume)` were deleted unread. `truncated`: the log ends at `resume`, before `stored`.
+    `retention`: offsets `[stored, resume)` were deleted unread. `truncated`: the log ends at `resume`, before `stored`. `replaced`: it was
+    truncated to `resume` and has grown again since, so its records from there on were never read; where it is not known to where,
+    `resume` is `stored`.
     """
 
     partition: int
@@ -83,9 +86,24 @@ class Loss:
                 f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({counted(self.count, 'record')}) are gone; "
                 f"first available is {self.resume}"
             )
+        if self.cause == "truncated":
+            return (
+                f"partition {self.partition}: the log was truncated from {self.stored} to {self.resume} "
+                f"({counted(self.count, 'offset')} already counted no longer {'exists' if self.count == 1 else 'exist'})"
+            )
+        return f"partition {self.partition}: {self._replaced}"
+
+    @property
+    def _replaced(self) -> str:
+        if not self.count:
+            return (
+                f"it was read up to offset {self.stored}, but its log was put back from elsewhere since: the leader does not know which records "
+                f"stood there then, so those before offset {self.stored} may be others than were counted"
+            )
         return (
-            f"partition {self.partition}: the log was truncated from {self.stored} to {self.resume} "
-            f"({counted(self.count, 'offset')} already counted no longer {'exists' if self.count == 1 else 'exist'})"
+            f"it was read up to offset {self.stored}, but of the records that stood there then the log holds those before offset "
+            f"{self.resume} alone: it was truncated and has grown again; {counted(self.count, 'offset')} already counted may "
+            "hold other records, which were never read"
         )
 
 
@@ -102,6 +120,22 @@ def find_losses(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tup
         elif stored > partition.high:
             losses.append(Loss(partition.number, stored, partition.high, "truncated"))
     return tuple(losses)
+
+
+def positions_to_check(ends: Mapping[int, int], epochs: Mapping[int, int], topic: Topic) -> dict[int, tuple[int, int]]:
+    """Per partition whose leader has changed since it was read: the last offset up to which its log can be what was read, and the epoch
+    under which it was. A log loses its end only to another leader, or to the same one as a new leader.
+    """
+    return {
+        one.number: (min(ends[one.number], one.high), epochs[one.number])
+        for one in topic.partitions
+        if ends.get(one.number, 0) > one.low and one.number in epochs and one.epoch not in (None, epochs[one.number])
+    }
+
+
+def replaced(ends: Mapping[int, int], cut: Mapping[int, int]) -> tuple[Loss, ...]:
+    """The losses of partitions whose log was cut at these offsets and has grown again; a negative offset is not known."""
+    return tuple(Loss(number, ends[number], at if at >= 0 else ends[number], "replaced") for number, at in sorted(cut.items()))
 
 
 def lag_of(partition: Partition, starts: Mapping[int, int]) -> int:
@@ -160,6 +194,7 @@ class Plan:
     The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing in old plans.
     Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can have reached.
     `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
+    `epochs` are the leaders' at planning time, as far as they are known: no record of the ranges is of a later one.
     """
 
     batch: int
@@ -177,6 +212,7 @@ class Plan:
     input_start: str | None = None
     revisions_after: int = 0
     trouble: str | None = None
+    epochs: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def span(self) -> int:

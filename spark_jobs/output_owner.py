@@ -7,6 +7,7 @@ alone, so it costs the same however much there is.
 
 from spark_jobs.broker import Broker
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.kafka_scan import headers_of
 from spark_jobs.offsets import Plan, Topic
 
 NEWEST = 10
@@ -28,7 +29,7 @@ def other_owners(broker: Broker, pipeline: str, output: Topic) -> set[str]:
     """Other pipelines that the newest records of each partition name."""
     starts = {one.number: max(one.low, one.stable - NEWEST) for one in output.partitions}
     ends = {one.number: one.stable for one in output.partitions}
-    named = (dict(message.headers() or []).get("pipeline") for message in broker.scan(output.name, starts, ends))
+    named = (dict(headers_of(message)).get("pipeline") for message in broker.scan(output.name, starts, ends))
     owners = {one.decode(errors="replace") if isinstance(one, bytes) else one for one in named if one}
     return owners - {pipeline}
 

@@ -27,7 +27,17 @@ from spark_jobs.errors import (
 )
 from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
-from spark_jobs.offsets import Loss, OffsetRange, Plan, Topic, ends_of, find_losses, vanished_partitions
+from spark_jobs.offsets import (
+    Loss,
+    OffsetRange,
+    Plan,
+    Topic,
+    ends_of,
+    find_losses,
+    positions_to_check,
+    replaced,
+    vanished_partitions,
+)
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.proof import question_of
 from spark_jobs.publication import key_of, proven_batch
@@ -111,9 +121,14 @@ def require_same_topic(progress: Progress, topic: Topic) -> None:
         )
 
 
-def losses_of(progress: Progress, topic: Topic) -> tuple[Loss, ...]:
-    """What was lost since the last batch, nothing on a first run."""
-    return () if progress.is_first_run else find_losses(progress.ends, topic.partitions)
+def losses_of(broker: Broker, progress: Progress, topic: Topic) -> tuple[Loss, ...]:
+    """What was lost since the last batch, nothing on a first run. The topic is asked for more only where a leader has changed."""
+    if progress.is_first_run:
+        return ()
+    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, progress.epochs, topic)))
+    known = {loss.partition for loss in others}
+    missing = (loss for loss in find_losses(progress.ends, topic.partitions) if loss.partition not in known)
+    return tuple(sorted([*missing, *others], key=lambda loss: loss.partition))
 
 
 def require_no_losses(topic: Topic, losses: tuple[Loss, ...]) -> None:
@@ -122,7 +137,7 @@ def require_no_losses(topic: Topic, losses: tuple[Loss, ...]) -> None:
         raise OffsetsLost(topic.name, tuple(map(str, losses)))
 
 
-def require_still_there(plan: Plan, topic: Topic) -> None:
+def require_still_there(broker: Broker, plan: Plan, topic: Topic) -> None:
     """Raise what hinders reading an unfinished plan's ranges again."""
     if plan.topic_id != topic.id:
         settled_by = ("abandon", "adopt_topic")
@@ -138,8 +153,10 @@ def require_still_there(plan: Plan, topic: Topic) -> None:
         for one in plan.ranges
         if one.span and not partitions[one.partition].low <= one.start <= one.end <= partitions[one.partition].high
     )
-    if gone:
-        raise OffsetsLost(topic.name, gone, ("abandon", "accept_loss"))
+    ends = ends_of(one for one in plan.ranges if one.span)
+    others = () if gone else replaced(ends, broker.find_cut(topic.name, positions_to_check(ends, plan.epochs, topic)))
+    if gone or others:
+        raise OffsetsLost(topic.name, gone or tuple(map(str, others)), ("abandon", "accept_loss"))
 
 
 def require_tables_not_behind(
@@ -175,6 +192,7 @@ def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tu
         output_topic=topics.output.name,
         input_start=str(pipeline.input.start) if progress.is_first_run else progress.input_start,
         revisions_after=progress.revisions_after,
+        epochs={one.number: one.epoch for one in topics.input.partitions if one.epoch is not None},
     )
 
 
@@ -260,14 +278,14 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
         if not hindered:
             hindered += _raised(lambda: require_planned_output(broker, plan, topics.output.name))
             if not is_read(pipeline, progress):
-                hindered += _raised(lambda: require_still_there(plan, topic))
+                hindered += _raised(lambda: require_still_there(broker, plan, topic))
         yield from hindered
         if hindered:
             return
         yield from () if behind else _raised(lambda: _require_proof(broker, pipeline, progress))
     following = after_unfinished(progress)
     recreated = list(_raised(lambda: require_same_topic(following, topic)))
-    yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(following, topic)))
+    yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(broker, following, topic)))
     now = current_definition(pipeline, topics.output, datetime.now(UTC))
     unfinished = plan.batch if plan else None
     yield from _raised(lambda: require_same_definition(pipeline, following, now, unfinished=unfinished))
@@ -321,7 +339,8 @@ def after_unfinished(progress: Progress) -> Progress:
     plan = progress.unfinished
     if plan is None:
         return progress
-    return replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, unfinished=None, definition=defined_by(plan))
+    following = replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, epochs=plan.epochs, unfinished=None)
+    return replace(following, definition=defined_by(plan))
 
 
 def reading_from(pipeline: Pipeline, progress: Progress) -> Progress:

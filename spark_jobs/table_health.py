@@ -165,8 +165,8 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
 
 def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
     """Where tables and checkpoints contradict each other: a table gone, created anew, restored, or ahead of its plan."""
-    progress = checkpoints.progress
     yield from _restored_checkpoints(lake, checkpoints)
+    progress = checkpoints.progress
     for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES):
         if not progress.table_ids and not lake.exists(name):
             continue

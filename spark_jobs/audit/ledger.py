@@ -14,6 +14,7 @@ from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.definition import changes_output
 from spark_jobs.offsets import OffsetRange, ends_of
 from spark_jobs.redefinition import Redefinition, redefinitions
+from spark_jobs.row_order import State, disorder
 from spark_jobs.wording import counted
 
 WHERE = "table checkpoints"
@@ -113,11 +114,18 @@ def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_seque
         "REPUBLISHED": _republished,
     }
     rows = list(rows)
+    before: tuple[State | None, int] = (None, 0)
     for row in rows:
+        known = len(ledger.differences)
         try:
             steps[row.state](ledger, row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             ledger.complain(f"the {row.state} row of batch {row.batch} does not hold what such a row holds ({error!r})")
+        found = disorder(*before, row.state, row.batch)
+        # What a step has said of a row says more than that it cannot stand there.
+        if found and len(ledger.differences) == known:
+            ledger.complain(found)
+        before = (row.state, row.batch)
     _compare_definitions(ledger, rows)
     return ledger
 
@@ -244,7 +252,7 @@ def _loss(ledger: Ledger, row: Checkpoint) -> None:
             )
             ledger.complain(told, number)
         ledger.lost[number] = ledger.lost.get(number, 0) + int(one["count"])
-        if one["cause"] == "truncated":
+        if one["cause"] in ("truncated", "replaced"):
             _truncate(ledger, number, int(one["to"]))
     ledger.ends |= {int(number): int(offset) for number, offset in row.details["resume"].items()}
 

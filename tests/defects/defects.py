@@ -323,4 +323,33 @@ DEFECTS = (
         (("if progress.unfinished is not None:", "if progress.unfinished is progress:"),),
         ("tests/faults/test_republish.py", "-k", "waits_for_an_unfinished_batch"),
     ),
+    Defect(
+        "a log that has grown again is taken for the one that was read",
+        "spark_jobs/planning.py",
+        (
+            (
+                "    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, progress.epochs, topic)))\n",
+                "    others: tuple[Loss, ...] = ()\n",
+            ),
+        ),
+        ("tests/faults/test_replaced_log.py", "-k", "stops_until_the_loss_is_accepted"),
+    ),
+    Defect(
+        "rows of the checkpoints are believed in any order",
+        "spark_jobs/row_order.py",
+        (('if following in FOLLOWS[state] and number == batch + (following == "PLANNED"):', "if number >= 0:"),),
+        ("tests/unit/test_checkpoints.py", "-k", "order_in_which_no_run_writes_them"),
+    ),
+    Defect(
+        "a row that the store refused is somebody else's",
+        "spark_jobs/checkpoints.py",
+        (("            if len(later) > 1 or not is_ours(later[0][1]):\n", "            if later:\n"),),
+        ("tests/unit/test_checkpoints.py", "-k", "landed_although_it_was_refused"),
+    ),
+    Defect(
+        "a commit that the store refused is taken for done",
+        "spark_jobs/batch_commit.py",
+        (("            if lake.known_batch(table) >= batch:\n", "            if table.version() >= 0:\n"),),
+        ("tests/unit/test_batch_commit.py", "-k", "never_taken_for_done"),
+    ),
 )

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.errors import TryAgain
-from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once
+from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.table_log import TableLog
 from spark_jobs.table_rows import read_rows
 
@@ -73,4 +73,31 @@ def test_whoever_loses_every_race_is_told_to_try_again(lake: Lake, attempts: int
     with pytest.raises(TryAgain, match="the contributions of batch 1 could not be committed"):
         commit_batch(lake, lake.open(CONTRIBUTIONS), 1, lose, attempts)
     assert len(lost) == attempts
+    assert batches(lake) == []
+
+
+@pytest.mark.proves("F156")
+@pytest.mark.parametrize("lands", [True, False], ids=["refused after it landed", "refused and nothing landed"])
+def test_what_the_table_holds_decides_and_not_what_the_store_said(lake: Lake, lands: bool) -> None:
+    asked = []
+
+    def commit(table: DeltaTable) -> None:
+        asked.append(table.version())
+        if lands or len(asked) > 1:
+            append(table, lake, 1)
+        if len(asked) == 1:
+            raise LostRace("the store says that this commit exists")
+
+    commit_batch(lake, lake.open(CONTRIBUTIONS), 1, commit, attempts=2)
+    assert batches(lake) == [1]
+    assert len(asked) == (1 if lands else 2)
+
+
+@pytest.mark.proves("F156")
+def test_a_refused_commit_that_did_not_land_is_never_taken_for_done(lake: Lake) -> None:
+    def refuse(_table: DeltaTable) -> None:
+        raise LostRace("the store says that this commit exists")
+
+    with pytest.raises(TryAgain, match="the contributions of batch 1 could not be committed"):
+        commit_batch(lake, lake.open(CONTRIBUTIONS), 1, refuse)
     assert batches(lake) == []

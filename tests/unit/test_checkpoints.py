@@ -1,3 +1,4 @@
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,15 +17,17 @@ from spark_jobs.checkpoints import (
     CheckpointLog,
     Counts,
     Progress,
-    State,
     after,
     planned,
     since_last_finished,
 )
 from spark_jobs.config import ParsingRules
-from spark_jobs.errors import Superseded, TableDamaged
+from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.row_order import FOLLOWS, State, disorders
+from spark_jobs.submit import PROJECT
+from spark_jobs.table_log import TableLog
 from spark_jobs.table_rows import count_rows
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -113,6 +116,35 @@ def test_an_adopted_topic_begins_a_new_generation(lake: Lake) -> None:
         lake, planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW), row("DONE", 1, (0, 0, 5), (1, 0, 2)), adopted
     )
     assert (progress.topic_id, dict(progress.ends)) == ("topic-2", {0: 3})
+
+
+@pytest.mark.group("CC")
+@pytest.mark.proves("F156")
+def test_a_row_that_landed_although_it_was_refused_is_ours_and_the_run_goes_on(lake: Lake) -> None:
+    CheckpointLog(lake).create()
+    mine, landed = CheckpointLog(lake), CheckpointLog(lake)
+    row_of_mine = planned(plan(1, (0, 0, 5)), "mine", NOW)
+    landed.append(row_of_mine)
+    mine.append(row_of_mine)
+    mine.append(row("DONE", 1, (0, 0, 5)))
+    assert [one.state for one in CheckpointLog(lake).rows] == ["PLANNED", "DONE"]
+    with pytest.raises(Superseded):
+        landed.append(replace(row("DONE", 1, (0, 0, 5)), run_id="another"))
+
+
+@pytest.mark.group("CC")
+@pytest.mark.proves("F156")
+def test_a_row_that_was_refused_and_did_not_land_is_tried_again_and_nobody_else_is_blamed(lake: Lake) -> None:
+    CheckpointLog(lake).create()
+    log = CheckpointLog(lake)
+    for days in (1, 2, 3):
+        lake.open(CHECKPOINTS).alter.set_table_properties({"delta.logRetentionDuration": f"interval {days} days"})
+    lake.open(CHECKPOINTS).create_checkpoint()
+    for commit in TableLog(lake.location(CHECKPOINTS)).commits[:-1]:
+        Path(lake.location(CHECKPOINTS), commit.path).unlink()
+    with pytest.raises(TryAgain, match="the row PLANNED of batch 1 could not be committed"):
+        log.append(planned(plan(1, (0, 0, 5)), "mine", NOW))
+    assert CheckpointLog(lake).rows == []
 
 
 def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
@@ -242,3 +274,81 @@ def test_a_long_log_that_lost_its_oldest_rows_is_noticed_before_anything_is_plan
     lake.open(CHECKPOINTS).delete("sequence < 3")
     with pytest.raises(TableDamaged, match=r"row \d+ was written, but it holds \d+: it was restored"):
         table_health.require_whole(lake, CheckpointLog(lake))
+
+
+IMPOSSIBLE: dict[str, tuple[list[Checkpoint], str]] = {
+    "done without a plan": ([row("DONE", 7, (0, 0, 5))], "row 1: batch 7 cannot be DONE at the beginning"),
+    "one batch after another without plans": (
+        [
+            planned(plan(1, (0, 0, 5)), "run", NOW),
+            row("DONE", 1, (0, 0, 5)),
+            row("DONE", 3, (0, 5, 7)),
+            row("ABANDONED", 9, (0, 7, 8)),
+        ],
+        "row 3: batch 3 cannot be DONE after batch 1 was DONE",
+    ),
+    "a plan on a plan": (
+        [planned(plan(1, (0, 0, 5)), "run", NOW), planned(plan(2, (0, 5, 7)), "run", NOW), row("DONE", 2, (0, 5, 7))],
+        "row 2: batch 2 cannot be PLANNED after batch 1 was PLANNED",
+    ),
+    "a number left out": (
+        [planned(plan(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), planned(plan(3, (0, 5, 7)), "run", NOW)],
+        "row 3: batch 3 cannot be PLANNED after batch 1 was DONE",
+    ),
+    "done before it was planned": (
+        [
+            *[planned(plan(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), row("DONE", 2, (0, 5, 7))],
+            planned(plan(2, (0, 5, 7)), "run", NOW),
+        ],
+        "row 3: batch 2 cannot be DONE after batch 1 was DONE",
+    ),
+    "a loss inside a batch": (
+        [planned(plan(1, (0, 0, 5)), "run", NOW), row("LOSS", 1, (0, 0, 5), resume={"0": 5})],
+        "row 2: batch 1 cannot be LOSS after batch 1 was PLANNED",
+    ),
+}
+
+
+@pytest.mark.group("DF")
+@pytest.mark.proves("F154")
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_rows_in_an_order_in_which_no_run_writes_them_are_named_and_nothing_is_planned(lake: Lake, name: str) -> None:
+    rows, told = IMPOSSIBLE[name]
+    written = CheckpointLog(lake)
+    for one in rows:
+        written.append(one)
+    log = CheckpointLog(lake)
+    with pytest.raises(TableDamaged, match=re.escape(told)) as caught:
+        _ = log.progress
+    assert caught.value.exit_code == 65
+    assert log.rows == rows
+    with pytest.raises(TableDamaged, match=re.escape(told)):
+        table_health.require_whole(lake, log)
+
+
+@pytest.mark.parametrize("known", [{0: 3, 1: 3}, {0: 3}, {}])
+def test_the_epochs_that_a_plan_read_under_hold_until_the_topic_or_the_place_is_another(
+    lake: Lake, known: dict[int, int]
+) -> None:
+    first = replace(plan(1, (0, 0, 5), (1, 0, 2)), epochs=known)
+    progress = progress_of(lake, planned(first, "run", NOW))
+    assert (progress.unfinished, dict(progress.epochs)) == (first, {})
+    assert progress_of(lake, row("DONE", 1, (0, 0, 5), (1, 0, 2))).epochs == known
+    second = replace(plan(2, (0, 5, 9), (1, 2, 2)), epochs={0: 4, 1: 4})
+    assert progress_of(lake, planned(second, "run", NOW), row("ABANDONED", 2, (0, 5, 9), (1, 2, 2))).epochs == known
+    lost = progress_of(lake, row("LOSS", 2, (1, 2, 8), resume={"1": 8}))
+    assert lost.epochs == {number: epoch for number, epoch in known.items() if number != 1}
+    assert progress_of(lake, replace(row("ADOPTED", 2, (0, 3, 3)), topic_id="topic-2")).epochs == {}
+
+
+@given(st.lists(st.sampled_from(EVENTS)), st.integers(1, 20))
+def test_what_a_pipeline_writes_is_in_order_wherever_reading_begins(events: list[str], newest: int) -> None:
+    rows = history(["DONE", *events])[-newest:]
+    assert list(disorders((place, one.state, one.batch) for place, one in rows)) == []
+
+
+def test_the_page_on_the_design_shows_which_row_may_follow_which() -> None:
+    page = (PROJECT / "docs" / "design.md").read_text()
+    for state, following in FOLLOWS.items():
+        before = f"`{state}`" if state else "nothing"
+        assert f"| {before} | {', '.join(f'`{one}`' for one in following)} |\n" in page

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.audit.ledger import read_ledger
-from spark_jobs.checkpoints import Checkpoint, Progress, State, after, planned
+from spark_jobs.checkpoints import Checkpoint, Progress, after, planned
 from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
 from spark_jobs.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
 from spark_jobs.errors import DefinitionChanged
@@ -21,6 +21,7 @@ from spark_jobs.redefinition import (
     require_same_definition,
     start_note,
 )
+from spark_jobs.row_order import State
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OUTPUT = Topic("daily", "id-1", (Partition(0, 0, 0, 0),))

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.checkpoints import Checkpoint, State
+from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.offsets import OffsetRange
+from spark_jobs.row_order import State
 from spark_jobs.signature import OPERATOR, signature
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

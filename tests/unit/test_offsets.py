@@ -2,7 +2,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.offsets import Loss, OffsetRange, Partition, find_losses, plan_ranges, total_span, vanished_partitions
+from spark_jobs.offsets import (
+    Loss,
+    OffsetRange,
+    Partition,
+    Topic,
+    find_losses,
+    plan_ranges,
+    positions_to_check,
+    replaced,
+    total_span,
+    vanished_partitions,
+)
 
 
 def partition(number: int, low: int = 0, stable: int = 100, high: int = 100) -> Partition:
@@ -65,6 +76,35 @@ def test_a_stored_offset_between_stable_and_high_is_no_loss() -> None:
 
 def test_a_new_partition_whose_first_records_are_gone_is_a_loss() -> None:
     assert find_losses({}, [partition(1, low=5)]) == (Loss(1, 0, 5, "retention"),)
+
+
+@pytest.mark.parametrize(
+    ("ends", "epochs", "asked"),
+    [
+        ({0: 80}, {0: 5}, {}),
+        ({0: 80}, {0: 4}, {0: (80, 4)}),
+        ({0: 80}, {0: 9}, {0: (80, 9)}),
+        ({0: 120}, {0: 4}, {0: (100, 4)}),
+        ({0: 10}, {0: 4}, {}),
+        ({0: 80}, {}, {}),
+        ({}, {}, {}),
+    ],
+    ids=["same leader", "new leader", "older leader", "beyond the end", "nothing left of it", "not known", "new partition"],
+)
+def test_only_a_partition_whose_leader_changed_is_asked_whether_it_is_still_the_same(
+    ends: dict[int, int], epochs: dict[int, int], asked: dict[int, tuple[int, int]]
+) -> None:
+    topic = Topic("a", "id", (Partition(0, 10, 100, 100, 5),))
+    assert positions_to_check(ends, epochs, topic) == asked
+    assert positions_to_check(ends, epochs, Topic("a", "id", (Partition(0, 10, 100, 100, None),))) == {}
+
+
+def test_what_grew_again_is_read_from_where_the_old_records_end_and_from_the_stored_offset_where_nobody_knows() -> None:
+    known, unknown = replaced({0: 80, 1: 80}, {0: 60, 1: -1})
+    assert (known.stored, known.resume, known.count, known.cause) == (80, 60, 20, "replaced")
+    assert "the log holds those before offset 60 alone: it was truncated and has grown again, 20 offsets" in str(known)
+    assert (unknown.stored, unknown.resume, unknown.count) == (80, 80, 0)
+    assert "the leader does not know which records stood there then" in str(unknown)
 
 
 def test_a_lost_partition_does_not_touch_the_others() -> None:

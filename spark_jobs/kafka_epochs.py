@@ -1,0 +1,97 @@
+"""Whether a partition's log is still the one that was read: asked of its leader by leader epoch (KIP-320), without reading a record of it.
+
+Every leader's records carry its epoch, a number that only grows. A log that lost its end and grew again gives the offsets of old records to
+others, of a later epoch: the leader then says that the old epoch ended before the offset up to which it was read. Commits nothing and
+belongs to no group.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from spark_jobs.errors import TryAgain
+from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.kafka_scan import GROUP, POLL_SECONDS
+from spark_jobs.kafka_settings import KafkaSettings
+
+Position = tuple[int, int]
+"""Where reading goes on, and a leader epoch that no record before it is later than."""
+
+UNKNOWN = -1
+"""What the leader answers where it knows nothing of an epoch, nor of any before it."""
+
+_SETTINGS = {
+    "group.id": GROUP,
+    "isolation.level": "read_uncommitted",
+    "enable.auto.commit": "false",
+    "enable.partition.eof": "true",
+    # The client checks a position's epoch before it fetches from there, and says with this what it found.
+    "auto.offset.reset": "error",
+    "allow.auto.create.topics": "false",
+    "fetch.wait.max.ms": "100",
+    "fetch.message.max.bytes": "16384",
+    "queued.max.messages.kbytes": "4096",
+}
+_TRUNCATED = re.compile(r"broker end offset is (-?\d+)")
+
+
+def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Position], *, seconds: float) -> dict[int, int]:
+    """Partitions that hold other records before their position than were there under its epoch: per partition the offset from which on
+    they are others, `UNKNOWN` where the leader does not know.
+
+    Raises `TryAgain` if not all partitions have answered within `seconds`.
+    """
+    if not positions:
+        return {}
+    request = Request("Read", "topic", topic)
+    try:
+        consumer = Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
+    except KafkaException as error:
+        raise as_dayfold_error(error, settings, request) from error
+    try:
+        consumer.assign(
+            [TopicPartition(topic, number, offset, leader_epoch=epoch) for number, (offset, epoch) in positions.items()]
+        )
+        return dict(_cut(consumer, set(positions), settings, request, seconds))
+    finally:
+        consumer.close()
+
+
+def _cut(
+    consumer: Consumer, waiting: set[int], settings: KafkaSettings, request: Request, seconds: float
+) -> Iterator[tuple[int, int]]:
+    deadline = time.monotonic() + seconds
+    while waiting:
+        if time.monotonic() > deadline:
+            raise TryAgain(
+                f"{request.name}: partition {', '.join(map(str, sorted(waiting)))} did not answer within {seconds:.0f} s"
+            )
+        message = consumer.poll(POLL_SECONDS)
+        number = -1 if message is None else _partition(message)
+        if message is None or number not in waiting or not _is_answer(message, settings, request):
+            continue
+        waiting.discard(number)
+        consumer.pause([TopicPartition(request.name, number)])
+        found = _TRUNCATED.search(_text(message))
+        if found:
+            yield number, int(found[1])
+
+
+def _is_answer(message: Message, settings: KafkaSettings, request: Request) -> bool:
+    """Whether it says something about the position: a record, its end, or that there is no such place; other errors pass."""
+    error = message.error()
+    if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise as_dayfold_error(error, settings, request)
+    return error is None or error.code() in (KafkaError._PARTITION_EOF, KafkaError._AUTO_OFFSET_RESET)
+
+
+def _text(message: Message) -> str:
+    error = message.error()
+    return error.str() if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET else ""
+
+
+def _partition(message: Message) -> int:
+    number = message.partition()
+    return -1 if number is None else number

@@ -1,0 +1,78 @@
+"""A partition that lost its end and grew again: offsets that were counted hold other records, and nothing is out of range."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from spark_jobs.broker import connect
+from spark_jobs.errors import OffsetsLost
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.local.kafka_server import start_kafka
+from tests import oracle
+from tests.conftest import IMPATIENT
+from tests.faults.audited import audited
+from tests.faults.checkpoint_rows import states
+from tests.faults.input_shapes import some
+from tests.faults.test_status import status_of
+from tests.truncation import cut_log
+from tests.world import World, make_world
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.group("KO")
+
+COUNTED, LEFT = 6, 4
+
+
+@pytest.fixture
+def broker_folder(tmp_path: Path) -> Path:
+    return tmp_path / "kafka"
+
+
+@pytest.fixture
+def replaced(tmp_path: Path, broker_folder: Path, spark: "SparkSession") -> Iterator[World]:
+    """One batch of partitions 0 and 1; then the last two records of partition 0 are gone, and five others written."""
+    with start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True) as running:
+        world = make_world(tmp_path, running.bootstrap, lambda: spark, 2)
+        for day in range(1, COUNTED + 1):
+            world.send(0, *some(1, day))
+        world.send(1, *some(2))
+        world.run()
+    cut_log(broker_folder, world.pipeline.input.topic, 0, LEFT)
+    with start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True) as running:
+        assert running.bootstrap == world.bootstrap
+        for day in range(11, 16):
+            world.send(0, *some(1, day))
+        yield world
+
+
+@pytest.mark.proves("F155")
+def test_a_log_that_was_truncated_and_has_grown_again_stops_until_the_loss_is_accepted(replaced: World) -> None:
+    told = f"partition 0: it was read up to offset {COUNTED}, .* the log holds those before offset {LEFT} alone"
+    (problem,) = status_of(replaced).problems
+    with pytest.raises(OffsetsLost, match=told) as caught:
+        replaced.run()
+    assert str(caught.value) == str(problem)
+    assert caught.value.exit_code == 65
+    assert states(replaced) == ["PLANNED", "DONE"]
+    (done,) = replaced.run(accept_loss=True)
+    assert [(one.start, one.end) for one in done.ranges] == [(LEFT, LEFT + 5), (2, 2)]
+    assert states(replaced) == ["PLANNED", "DONE", "LOSS", "PLANNED", "DONE"]
+    days = {day.day: row[1] for (number, day), row in oracle.found_averages(replaced.tables).items() if number == 0}
+    assert days == dict.fromkeys([*range(1, COUNTED + 1), *range(11, 16)], 1), "each record that was ever seen counts once"
+    assert audited(replaced, deep=True).differences == ()
+    assert replaced.run() == []
+
+
+@pytest.mark.proves("F155")
+@pytest.mark.usefixtures("replaced")
+def test_a_leader_that_changed_is_no_loss(replaced: World) -> None:
+    """What was read stands on partition 1, whose leader is another one now as well."""
+    with connect(load_kafka_settings(replaced.pipeline.kafka, {})) as broker:
+        topic = broker.topic(replaced.pipeline.input.topic)
+        assert all(one.epoch for one in topic.partitions)
+        assert broker.find_cut(topic.name, {0: (LEFT, 0), 1: (2, 0)}) == {}
+        assert broker.find_cut(topic.name, {0: (LEFT + 1, 0), 1: (2, 0)}) == {0: LEFT}
