@@ -102,7 +102,7 @@ def test_only_a_partition_whose_leader_changed_is_asked_whether_it_is_still_the_
 def test_what_grew_again_is_read_from_where_the_old_records_end_and_from_the_stored_offset_where_nobody_knows() -> None:
     known, unknown = replaced({0: 80, 1: 80}, {0: 60, 1: -1})
     assert (known.stored, known.resume, known.count, known.cause) == (80, 60, 20, "replaced")
-    assert "the log holds those before offset 60 alone: it was truncated and has grown again, 20 offsets" in str(known)
+    assert "the log holds those before offset 60 alone: it was truncated and has grown again; 20 offsets" in str(known)
     assert (unknown.stored, unknown.resume, unknown.count) == (80, 80, 0)
     assert "the leader does not know which records stood there then" in str(unknown)
 
