@@ -78,8 +78,11 @@ class Secured:
             AclPermissionType.ANY,
         )
         asked = AclBindingFilter(*everything)  # type: ignore[arg-type]
-        for done in [*admin.delete_acls([asked]).values(), *(admin.create_acls(list(bindings)).values() if bindings else [])]:
-            done.result()
+        # One after the other: the broker may take two requests in another order.
+        for deleted in admin.delete_acls([asked]).values():
+            deleted.result()
+        for created in admin.create_acls(list(bindings)).values() if bindings else ():
+            created.result()
         wait_until(lambda: {*admin.describe_acls(asked).result()} == {*bindings}, f"the permissions of {user} to hold")
 
 

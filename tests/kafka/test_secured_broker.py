@@ -202,10 +202,17 @@ def test_a_missing_client_certificate_is_told(secured: Secured, login: Login) ->
     ("protocol", "is_plain", "spoken"),
     [
         ("PLAINTEXT", False, "speaks SASL_SSL on this port, but security.protocol is PLAINTEXT"),
-        ("SSL", False, "speaks SASL_SSL on this port, but security.protocol is SSL"),
-        ("SASL_PLAINTEXT", False, "speaks SASL_SSL on this port, but security.protocol is SASL_PLAINTEXT"),
+        pytest.param("SSL", False, "speaks SASL_SSL on this port, but security.protocol is SSL", marks=pytest.mark.thorough),
+        pytest.param(
+            "SASL_PLAINTEXT",
+            False,
+            "speaks SASL_SSL on this port, but security.protocol is SASL_PLAINTEXT",
+            marks=pytest.mark.thorough,
+        ),
         ("SSL", True, "speaks PLAINTEXT on this port, but security.protocol is SSL"),
-        ("SASL_SSL", True, "speaks PLAINTEXT on this port, but security.protocol is SASL_SSL"),
+        pytest.param(
+            "SASL_SSL", True, "speaks PLAINTEXT on this port, but security.protocol is SASL_SSL", marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_a_port_that_speaks_another_protocol_is_told_with_the_one_it_speaks(
