@@ -3,10 +3,11 @@
 from zoneinfo import available_timezones
 
 import pytest
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import DateTimeException
 from pyspark.sql import SparkSession
 
-from spark_jobs.java_zones import zone_trouble
+from spark_jobs.java_zones import read_zones
+from spark_jobs.local.java import find_java
 
 
 @pytest.mark.proves("F170")
@@ -18,6 +19,7 @@ def test_spark_takes_exactly_the_zones_that_are_let_through(spark: SparkSession)
     for name in names:
         try:
             jvm.org.apache.spark.sql.catalyst.util.DateTimeUtils.getZoneId(name)
-        except Py4JJavaError:
+        except DateTimeException:
             refused.add(name)
-    assert {name for name in names if zone_trouble(name)} == refused
+    zones = read_zones(find_java())
+    assert {name for name in names if zones.trouble(name)} == refused
