@@ -16,6 +16,7 @@ from spark_jobs import lake as tables
 from spark_jobs.averages import daily_averages_of
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, planned
 from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.definition import silent_bounds
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.table_log import LOG
@@ -66,7 +67,10 @@ def plan_batch(pipeline: Pipeline, batch: int) -> None:
     rules, nothing = pipeline.parsing_rules(done_at(batch)), {0: 0, 1: 0}
     log.append(
         planned(
-            Plan(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce-of-a-test"),
+            Plan(
+                *(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce-of-a-test"),
+                silent=silent_bounds(pipeline.input.time),
+            ),
             "run",
             done_at(batch),
         )
