@@ -150,19 +150,20 @@ def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
 def finished_facts(pipelines: str) -> dict[str, Any]:
     """What `finished_batches` makes of checkpoints that two runs wrote, asked for the second, and for one that wrote nothing."""
     # Not above: parsing is watched for importing these.
-    from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
+    from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts, planned
     from spark_jobs.lake import Lake
-    from spark_jobs.offsets import OffsetRange
+    from spark_jobs.offsets import OffsetRange, Plan
     from spark_jobs.orchestration.finished import rows_of_run, summary_of
     from spark_jobs.pipeline_files import load_pipeline_files
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))
     nothing = _outcome(lambda: rows_of_run(pipeline, "second"))
-    log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
+    log, at = CheckpointLog(Lake(pipeline.lake, pipeline.name)), datetime(2026, 1, 1, tzinfo=UTC)
     for batch, run_id in enumerate(["first", "second", "second"], start=1):
         ranges = (OffsetRange(0, 10 * batch, 10 * batch + 10), OffsetRange(1, 0, 0))
         counts = (Counts(0, 10, 9, 1, 0), Counts(1, 0, 0, 0, 0))
-        log.append(Checkpoint(batch, "DONE", run_id, datetime(2026, 1, 1, tzinfo=UTC), "id", ranges, counts))
+        log.append(planned(Plan(batch, "id", ranges, pipeline.parsing_rules(at), "output id", {}, {}, "nonce"), run_id, at))
+        log.append(Checkpoint(batch, "DONE", run_id, at, "id", ranges, counts))
     return {
         "nothing": nothing,
         "missing": _outcome(lambda: rows_of_run(pipeline, "third")),
