@@ -40,7 +40,7 @@ def test_spark_submit_by_hand_does_the_whole_job(world: World) -> None:
     world.send(1, reading("24/12/2006 16:52:00", "240"))
     first = spark_submit(world)
     assert first.returncode == 0, first.stdout
-    assert "3 records read, 1 rejected, 0 gaps, 0 rounded, 2 averages published" in first.stdout
+    assert "3 records read, 1 rejected (NOT_JSON 1), 0 gaps, 0 rounded, 2 averages published" in first.stdout
     world.assert_all_counted()
     second = spark_submit(world)
     assert second.returncode == 0, second.stdout
