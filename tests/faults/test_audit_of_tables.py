@@ -122,7 +122,7 @@ TAMPERED: dict[str, tuple[Tamper, str, str]] = {
     "a row of the log garbled": (
         update("checkpoints", "sequence = 1", details="'{'"),
         "table checkpoints",
-        "cannot be understood",
+        "does not hold what such a row holds",
     ),
     "a row of the log without its details": (
         update("checkpoints", "sequence = 1", details="'{}'"),

@@ -13,7 +13,7 @@ from tests.faults.forging import age_output
 from tests.faults.input_shapes import some
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.faults.test_status import status_of
 from tests.faults.topic_settings import alter_input
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 LONGEST = 2**63 - 1
 NOW_MS = 1_780_000_000_000

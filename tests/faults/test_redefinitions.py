@@ -24,7 +24,7 @@ from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 WATTS = "input.value.field=watts"
 

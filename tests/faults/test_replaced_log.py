@@ -22,7 +22,7 @@ from tests.world import World, make_world
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 COUNTED, LEFT = 6, 4
 

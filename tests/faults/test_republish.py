@@ -28,7 +28,7 @@ from tests.invariants import check_progress
 from tests.oracle import decided, found_averages, group_offsets, stored_batches
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 TRANSACTION = [
     *list(points.RUN)[list(points.RUN).index("after:begin_transaction") : list(points.RUN).index("after:send_offsets")]

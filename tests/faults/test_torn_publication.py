@@ -13,7 +13,7 @@ from tests.faults.input_shapes import some
 from tests.oracle import group_offsets
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 UNPUBLISHED, COMMITTED = "after:averages_commit", "after:commit_transaction"
 

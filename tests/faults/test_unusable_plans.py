@@ -14,7 +14,7 @@ from tests.faults.input_shapes import some
 from tests.faults.unusable import UNUSABLE, Alter, rules, tamper
 from tests.world import World
 
-pytestmark = pytest.mark.group("KO")
+pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 END_TO_END = ("a zone that Java does not know", "a rule of a newer version", "no JSON")
 """The others need no broker: tests/unit/test_stored_plans.py."""

@@ -25,7 +25,7 @@ ANSWER_SECONDS = 15.0
 TOPIC, GROUP, TRANSACTIONS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
 READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
 
-pytestmark = [pytest.mark.xdist_group("secured"), pytest.mark.group("SE")]
+pytestmark = [pytest.mark.xdist_group("secured"), pytest.mark.group("SE"), pytest.mark.thorough]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from spark_jobs.java_zones import read_zones
 from spark_jobs.local.java import find_java
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F170")
 def test_spark_takes_exactly_the_zones_that_are_let_through(spark: SparkSession) -> None:
     jvm = spark._jvm

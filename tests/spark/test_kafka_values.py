@@ -12,6 +12,7 @@ from tests.unit.test_kafka_settings import Folder
 SERVERS = "[::1]:9092,a_b.example.org.:1,[fe80::1%eth0]:65535, PLAINTEXT://one:9092,"
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F171")
 def test_the_java_client_takes_every_value_that_is_let_through(spark: SparkSession, tmp_path: Path) -> None:
     folder = Folder(tmp_path)

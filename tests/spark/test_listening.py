@@ -15,6 +15,7 @@ def listening(process: psutil.Process) -> set[str]:
     return {one.laddr.ip for member in family for one in member.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F192")
 def test_with_a_local_master_nothing_listens_beyond_loopback(spark: "SparkSession") -> None:
     spark.range(10).repartition(2).count()

@@ -19,6 +19,7 @@ EXPRESSIONS = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F195")
 @pytest.mark.parametrize("name", AWKWARD)
 def test_records_are_written_to_and_read_from_a_folder_of_any_name(name: str, tmp_path: Path, spark: "SparkSession") -> None:
