@@ -96,6 +96,8 @@ def scheduler(new_world: NewWorld, tmp_path: Path) -> Iterator[Scheduler]:
     environment = airflow.airflow_environment(tmp_path / "airflow")
     environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
     environment["DAYFOLD_PIPELINES"] = str(world.config.parent)
+    # What a user has chosen for the JVM is not chosen again, and here it is looked for.
+    environment.pop("JDK_JAVA_OPTIONS", None)
     airflow.migrate(environment)
     with statsd() as metrics, web_server() as lineage:
         transport = {"type": "http", "url": lineage.address, "endpoint": "api/v1/lineage"}
