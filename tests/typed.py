@@ -12,7 +12,9 @@ from spark_jobs.plain_tables import plain_console
 
 def type_in(*arguments: str, fault: str = "") -> "subprocess.CompletedProcess[str]":
     """Run `dayfold` with these arguments; with a `fault` it fails at that point."""
-    environment = {**os.environ, **({"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault} if fault else {})}
+    # A pipe is as wide as the program says, whatever terminal the tests were started in.
+    ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    environment = ours | ({"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": fault} if fault else {})
     command = [str(Path(sys.executable).parent / "dayfold"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

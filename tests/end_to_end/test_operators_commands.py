@@ -62,7 +62,7 @@ def test_a_loss_is_told_decided_and_listed(world: World) -> None:
 
 def test_losses_of_a_pipeline_that_never_ran_are_none(world: World) -> None:
     done = type_in("dayfold", "losses", str(world.config), "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"losses": []})
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"losses": [], "decisions": []})
 
 
 def test_hours_that_are_no_number_are_a_usage_error(world: World) -> None:

@@ -11,7 +11,8 @@ import pytest
 from _pytest.mark import ParameterSet
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs import planning, steps_records
+from spark_jobs import planning
+from spark_jobs import reading as source
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog, Counts, Tally, counted
 from spark_jobs.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
@@ -163,14 +164,14 @@ def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_aver
 
 def hide(patch: pytest.MonkeyPatch, where: str) -> None:
     """Show Spark only some of the messages, as a faulty reader would."""
-    patch.setattr(steps_records, "read_messages", lambda *asked: read_messages(*asked).where(where))
+    patch.setattr(source, "read_messages", lambda *asked: read_messages(*asked).where(where))
 
 
 @pytest.mark.proves("F79")
 def test_records_that_spark_was_shown_twice_stop_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.send(0, *some(5))
     with monkeypatch.context() as patch:
-        patch.setattr(steps_records, "read_messages", lambda *asked: read_messages(*asked).union(read_messages(*asked).limit(1)))
+        patch.setattr(source, "read_messages", lambda *asked: read_messages(*asked).union(read_messages(*asked).limit(1)))
         with pytest.raises(TryAgain, match="6 records at offsets 0 to 4 of partition 0, not all in its range"):
             world.run()
     world.run()

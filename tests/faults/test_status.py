@@ -222,7 +222,7 @@ def test_tables_of_an_older_copy_are_the_side_that_is_wrong(read: World, tmp_pat
     read.run()
     older = status_of(read, f"lake={tmp_path / 'copy'}")
     assert (older.partitions[0].verdict.cause, older.partitions[0].verdict.wrong) == ("restored", "tables")
-    assert "proves that batch 2 was published" in str(older.problems[0])
+    assert "shows averages of batch 2" in str(older.problems[0])
     with pytest.raises(DecisionNeeded, match="Bring back the newest"):
         read.run(overrides=[f"lake={tmp_path / 'copy'}"])
     assert verdicts(read) == [("ok", ""), ("ok", "")]

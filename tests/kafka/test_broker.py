@@ -313,9 +313,10 @@ def test_a_login_that_the_port_does_not_take_is_told(kafka: RunningKafka, new_se
     assert sentence == f"the Kafka broker {kafka.bootstrap} does not take logins by PLAIN, but none on this port"
 
 
-def test_a_port_without_tls_makes_the_reader_doubt_the_protocol(kafka: RunningKafka, new_settings: NewSettings) -> None:
-    sentence = connecting_fails(new_settings(kafka.bootstrap, "security.protocol=ssl"), BrokerUnreachable)
-    assert "the connection was closed at once; does security.protocol=SSL fit this port?" in sentence
+def test_a_port_without_tls_is_told_with_the_protocol_that_it_speaks(kafka: RunningKafka, new_settings: NewSettings) -> None:
+    settings = new_settings(kafka.bootstrap, "security.protocol=ssl")
+    sentence = connecting_fails(settings, ConfigurationError)
+    assert f"the Kafka broker {kafka.bootstrap} speaks PLAINTEXT on this port, but security.protocol is SSL in {settings.path}" in sentence
 
 
 def test_a_setting_that_librdkafka_does_not_take_is_told(kafka: RunningKafka, new_settings: NewSettings) -> None:
