@@ -316,7 +316,10 @@ def test_a_login_that_the_port_does_not_take_is_told(kafka: RunningKafka, new_se
 def test_a_port_without_tls_is_told_with_the_protocol_that_it_speaks(kafka: RunningKafka, new_settings: NewSettings) -> None:
     settings = new_settings(kafka.bootstrap, "security.protocol=ssl")
     sentence = connecting_fails(settings, ConfigurationError)
-    assert f"the Kafka broker {kafka.bootstrap} speaks PLAINTEXT on this port, but security.protocol is SSL in {settings.path}" in sentence
+    assert (
+        f"the Kafka broker {kafka.bootstrap} speaks PLAINTEXT on this port, but security.protocol is SSL in {settings.path}"
+        in sentence
+    )
 
 
 def test_a_setting_that_librdkafka_does_not_take_is_told(kafka: RunningKafka, new_settings: NewSettings) -> None:
