@@ -5,28 +5,25 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import RenderableType
 
-from spark_jobs import reports, tls_files
+from spark_jobs import broker_commands, reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
-from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.history import history_in
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
-from spark_jobs.local import kafka_server
 from spark_jobs.local.java import startable_environment
 from spark_jobs.log_lines import begin_log
 from spark_jobs.losses import decisions_in, losses_in
@@ -35,14 +32,13 @@ from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
-from spark_jobs.plain_tables import plain_console
 from spark_jobs.publication import REPUBLISHED
 from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
-from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
-from spark_jobs.wording import counted, printable_lines
+from spark_jobs.submit import Submission, job_arguments, submit_command
+from spark_jobs.wording import counted
 
 app = typer.Typer(
     name="dayfold",
@@ -51,21 +47,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-broker_app = typer.Typer(help="The embedded single-node Kafka for development, on loopback only.", no_args_is_help=True)
-app.add_typer(broker_app, name="broker")
-
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Pipeline file, for example conf/pipelines/daily_voltage.yaml.")]
-Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a setting; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Folder = Annotated[Path, typer.Option(help="Where the broker keeps its data.")]
+app.add_typer(broker_commands.app, name="broker")
 
 Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, help="Show at most so many, the newest.")]
 
-PIPE_WIDTH = 200
-
 SHOWN = 20
-
-BROKER_FOLDER = PROJECT / "data" / "kafka"
 
 
 @app.command("run")
@@ -84,7 +70,7 @@ def run_command(
     run_id: Annotated[str | None, typer.Option(help="Label of this run in the checkpoints.")] = None,
 ) -> None:
     """Read what is new, average it, publish it: builds the spark-submit command line and follows it."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     decided = {
         "--accept-loss": accept_loss,
         "--adopt-topic": adopt_topic,
@@ -96,10 +82,10 @@ def run_command(
     if found is not None and not found.has_work(pipeline):
         warn_of_settings(pipeline)
         if found.idle_setting:
-            _say(found.idle_setting)
-        _say("nothing new")
+            say(found.idle_setting)
+        say("nothing new")
         return
-    label = run_id or _by_hand()
+    label = run_id or by_hand()
     submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
     command = submit_command(job_arguments(config.resolve(), label, overrides, flags), submission)
     environment = startable_environment(os.environ)
@@ -110,14 +96,14 @@ def run_command(
 @app.command("plan")
 def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
     notes = [*notes_on(pipeline), *([found.idle_setting] if found.idle_setting else []), *found.notes]
-    _print({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
+    show({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
     for note in () if as_json else notes:
-        _say(note)
-    _require_none([str(problem) for problem in found.problems])
+        say(note)
+    require_none([str(problem) for problem in found.problems])
 
 
 @app.command("status")
@@ -130,16 +116,16 @@ def status_command(
     as_json: AsJson = False,
 ) -> None:
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     warn_of_settings(pipeline)
     kafka, now = load_kafka_settings(pipeline.kafka, os.environ), datetime.now(UTC)
     with connect(kafka) as broker:
         status = read_status(broker, pipeline, now=now)
     expiring = list(tls_files.expiring(kafka, now))
-    _print({**reports.status_report(status), "certificates": expiring}, reports.status_table(status), as_json)
+    show({**reports.status_report(status), "certificates": expiring}, reports.status_table(status), as_json)
     for note in () if as_json else (*reports.status_notes(status), *expiring):
-        _say(note)
-    _require_none([*map(str, status.problems), *(status.expiring_within(fail_under) if fail_under is not None else ())])
+        say(note)
+    require_none([*map(str, status.problems), *(status.expiring_within(fail_under) if fail_under is not None else ())])
 
 
 @app.command("audit")
@@ -152,33 +138,25 @@ def audit_command(
     as_json: AsJson = False,
 ) -> None:
     """Prove that every record counts exactly once: checkpoints, tables, output topic and group against one another. No Spark."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
         found = audit(broker, pipeline, deep=deep)
-    _print(audit_report(found), audit_table(found), as_json)
+    show(audit_report(found), audit_table(found), as_json)
     for sentence in () if as_json else audit_sentences(found):
-        _say(sentence)
+        say(sentence)
     if found.differences:
-        sys.exit(DecisionNeeded.exit_code)
-
-
-def _require_none(problems: list[str]) -> None:
-    """End with the exit code of what needs an operator, one sentence for each."""
-    for problem in problems:
-        _complain(problem)
-    if problems:
         sys.exit(DecisionNeeded.exit_code)
 
 
 @app.command("losses")
 def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """List what operators decided: losses accepted, topics and settings adopted, averages published again; when, by whom. No Spark, no broker."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     rows = CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows
     entries, decisions = losses_in(rows), decisions_in(rows)
-    _print(reports.losses_report(entries, decisions), partial(reports.losses_table, pipeline.name, entries), as_json)
+    show(reports.losses_report(entries, decisions), partial(reports.losses_table, pipeline.name, entries), as_json)
     if decisions and not as_json:
-        _print({}, reports.decisions_table(pipeline.name, decisions), as_json)
+        show({}, reports.decisions_table(pipeline.name, decisions), as_json)
 
 
 @app.command("republish")
@@ -192,22 +170,22 @@ def republish_command(
     as_json: AsJson = False,
 ) -> None:
     """Publish current averages again, with the same values and revisions, for a new output topic or readers that lost theirs. No Spark."""
-    pipeline = _load(config, overrides)
-    made = republish(pipeline, run_id or _by_hand(), parse_days(days) if days else None)
+    pipeline = load(config, overrides)
+    made = republish(pipeline, run_id or by_hand(), parse_days(days) if days else None)
     report = republication_report(made)
     if as_json:
         typer.echo(json.dumps(report, indent=2))
     else:
-        _say(f"{counted(made.count, 'average')} published again to {made.topic}, marked {REPUBLISHED}={report[REPUBLISHED]}")
+        say(f"{counted(made.count, 'average')} published again to {made.topic}, marked {REPUBLISHED}={report[REPUBLISHED]}")
 
 
 @app.command("history")
 def history_command(config: Config, overrides: Overrides = [], limit: Limit = SHOWN, as_json: AsJson = False) -> None:  # noqa: B006
     """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     batches = history_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
     newest = batches[::-1][:limit]
-    _print(history_report(newest), partial(history_table, pipeline.name, newest, len(batches)), as_json)
+    show(history_report(newest), partial(history_table, pipeline.name, newest, len(batches)), as_json)
 
 
 @app.command("rejected")
@@ -219,12 +197,12 @@ def rejected_command(
     as_json: AsJson = False,
 ) -> None:
     """List rejected messages, the newest first: where they stand, why, what was expected, how they begin. No Spark, no broker."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     lake = Lake(pipeline.lake, pipeline.name)
     found, messages = rejections_of(lake), rejected_messages(lake, limit, batch)
     rules = rules_of(CheckpointLog(lake).rows, {one.batch for one in messages})
     table = partial(rejected_table, pipeline.name, found, messages, rules)
-    _print(rejected_report(found, messages, rules), table, as_json)
+    show(rejected_report(found, messages, rules), table, as_json)
 
 
 @app.command("maintain")
@@ -235,9 +213,9 @@ def maintain_command(
     as_json: AsJson = False,
 ) -> None:
     """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     found = (preview if dry_run else maintain)(pipeline, now=datetime.now(UTC))
-    _print(maintenance_report(found), maintenance_table(found), as_json)
+    show(maintenance_report(found), maintenance_table(found), as_json)
 
 
 @app.command("acls")
@@ -249,26 +227,10 @@ def acls_command(
     ] = None,
 ) -> None:
     """Print the Kafka permissions that the pipeline needs, as command lines of kafka-acls.sh. No Spark, no broker."""
-    pipeline = _load(config, overrides)
+    pipeline = load(config, overrides)
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     for line in acl_lines(pipeline, kafka.servers, principal or kafka.principal):
         typer.echo(line)
-
-
-@broker_app.command("start")
-def broker_start(folder: Folder = BROKER_FOLDER, as_json: AsJson = False) -> None:
-    """Start the embedded Kafka, or find the one that runs already."""
-    running = kafka_server.start_broker(folder)
-    text = f"Kafka is running at {running.bootstrap} (process {running.pid}, data in {folder})"
-    if folder.resolve() != BROKER_FOLDER.resolve():
-        text += f"\nIt is not this project's; to use it, give the other commands --set kafka={kafka_server.client_file(folder)}"
-    _say(json.dumps({"bootstrap": running.bootstrap, "pid": running.pid}) if as_json else text)
-
-
-@broker_app.command("stop")
-def broker_stop(folder: Folder = BROKER_FOLDER) -> None:
-    """Stop the embedded Kafka; its data stays."""
-    _say("stopped" if kafka_server.stop_broker(folder) else "no broker is running")
 
 
 @app.command("demo")
@@ -289,32 +251,6 @@ def airflow_command(
     serving.serve_airflow(port=port)
 
 
-def _by_hand() -> str:
-    return f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
-
-
-def _load(config: Path, overrides: list[str]) -> Pipeline:
-    return load_pipeline(config, overrides=overrides, environment=os.environ)
-
-
-def _print(report: dict[str, Any], table: RenderableType | Callable[[int], RenderableType], as_json: bool) -> None:
-    """The report, or the table, which may depend on how many characters a line has room for."""
-    if as_json:
-        typer.echo(json.dumps(report, indent=2, default=str))
-    else:
-        # A pipe has no width to fit into; a line that is searched for must stay in one piece.
-        console = plain_console(None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH)
-        console.print(table(console.width) if callable(table) else table)
-
-
-def _say(text: str) -> None:
-    typer.echo(printable_lines(text))
-
-
-def _complain(text: object) -> None:
-    typer.echo(printable_lines(f"dayfold: {text}"), err=True)
-
-
 @contextmanager
 def _exit_codes() -> Iterator[None]:
     """Errors of the tree end in their sentence and their exit code, wrong arguments in 64, defects in their stack trace and 70."""
@@ -325,7 +261,7 @@ def _exit_codes() -> Iterator[None]:
         if ours is None:
             logging.exception("unexpected error")
             sys.exit(UNEXPECTED)
-        _complain(ours)
+        complain(ours)
         sys.exit(ours.exit_code)
     except SystemExit as ending:
         # What a command line parser conventionally ends with when the arguments are wrong.
