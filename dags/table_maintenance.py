@@ -9,11 +9,13 @@ The task `maintain` holds the pipeline's lock and, without Spark,
 
 Contributions, daily averages and checkpoints are never deleted. While a run is at work the task fails and is tried again, and a run
 that starts meanwhile does the same. What was done stands in the log as a table, and in the XCom `return_value`.
+
+Switching the DAG on starts nothing by itself before the next Sunday. Triggered with `dry_run` it changes nothing.
 """
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from airflow.sdk import DAG, get_current_context, task
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
-from spark_jobs.orchestration.maintaining import PARAMS, TASK, maintain_tables, page_of
+from spark_jobs.orchestration.maintaining import PARAMS, SCHEDULE, TASK, maintain_tables, page_of
 from spark_jobs.pipeline_files import load_pipeline_files, maintenance_name, pipelines_folder
 
 
@@ -32,9 +34,7 @@ def maintenance_dag(config: Path, pipeline: Pipeline) -> DAG:
         dag_id=maintenance_name(pipeline.name),
         description=f"Maintenance of the tables of {pipeline.name}",
         doc_md=page_of(__doc__, pipeline, config),
-        # Sunday at three in the morning: not when daily runs start.
-        schedule="0 3 * * 0",
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        schedule=SCHEDULE,
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=4),

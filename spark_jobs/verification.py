@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.drift import GroupOffset
 from spark_jobs.offsets import OffsetRange
+from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,15 @@ def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None)
             f"partition {one.partition}: the consumer group is at offset {group.offset} with {proof}, batch {one.batches[-1]} ended at "
             f"{one.end}: it was moved by hand, or somebody consumes with its name"
         )
+
+
+def outcome(one: PartitionRead, group: GroupOffset | None, disagreeing: int) -> str:
+    """One short line: what was read of a partition, and whether table and group say the same or how many places do not."""
+    batches = f"batch{'es' * (len(one.batches) > 1)} {_named(one.batches)}"
+    agrees = f"agrees with the table{'; the group has no offset' if group is None else ' and the group'}"
+    verdict = f"DISAGREES in {counted(disagreeing, 'place')}" if disagreeing else agrees
+    read = f"{counted(one.read, 'record')} read, {one.rejected:,} rejected, {counted(one.gaps, 'gap')}"
+    return f"partition {one.partition} of {batches}: {read}; {verdict}"
 
 
 def _named(batches: Sequence[int]) -> str:

@@ -55,7 +55,7 @@ def welcome(ground: Ground, running: RunningAirflow) -> Iterator[str]:
     yield f"\n{'open':<10} {running.api.address}"
     yield f"{'user':<10} {USER}"
     yield f"{'password':<10} {running.api.password}"
-    yield f"{'DAG':<10} {running.api.address}/dags/{ground.pipeline.name}, paused until you switch it on or trigger it"
+    yield f"{'DAG':<10} {running.api.address}/dags/{ground.pipeline.name}, paused: switch it on, and it runs at once, then daily"
     lake = Lake(ground.pipeline.lake, ground.pipeline.name)
     if not lake.exists(CHECKPOINTS):
         yield (

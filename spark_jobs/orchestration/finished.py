@@ -13,13 +13,18 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.config import Pipeline
 from spark_jobs.location import as_uri
 from spark_jobs.orchestration.failures import failures_of_tasks
+from spark_jobs.orchestration.freshness import figures, fresh_table
+from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_figures
-from spark_jobs.wording import printable
+from spark_jobs.wording import counted, printable
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 
 log = logging.getLogger("dayfold")
+
+SHOWN = 50
+"""Averages in the log and in the XCom: the first run may publish those of years, and XComs are kept in Airflow's database."""
 
 _COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
 
@@ -33,7 +38,8 @@ def averages_asset(pipeline: Pipeline) -> Asset:
 def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dict[str, Any]]:
     """The groups of partitions that `verify` is mapped over, each with its label.
 
-    What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset.
+    What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset; what it made of the
+    averages goes into the log and the XCom `averages`.
     """
     from spark_jobs.run_told import rejected_warning
     from spark_jobs.verification import groups_of, label_of, reads_of
@@ -50,8 +56,24 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     context["ti"].xcom_push("summary", summary)
     context["outlet_events"][averages].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
     send_figures(pipeline, done)
+    context["ti"].xcom_push("averages", show_averages(pipeline, [row.batch for row in done]))
     groups = groups_of(reads_of(done), pipeline.limits.max_verify_tasks)
     return [{"label": label_of(pipeline.input.topic, one), "partitions": one} for one in groups]
+
+
+def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
+    """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
+    from spark_jobs.fresh import fresh_averages
+    from spark_jobs.lake import DAILY_AVERAGES, Lake
+
+    lake = Lake(pipeline.lake, pipeline.name)
+    with failures_of_tasks():
+        found = fresh_averages(lake, batches)
+    log_table(fresh_table(pipeline, found, SHOWN))
+    shown = figures(found, SHOWN)
+    if shown["left_out"]:
+        log.info(f"and {counted(shown['left_out'], 'average')} of earlier days; all are in {lake.location(DAILY_AVERAGES)}")
+    return shown
 
 
 def done_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
+from spark_jobs.orchestration.markdown import as_code
 from spark_jobs.wording import counted, printable
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ log = logging.getLogger("dayfold")
 _FACTS = """
 ### This pipeline
 
-- waits for `{pipeline.name}.daily_averages`, which [{pipeline.name}](dags/{pipeline.name}) announces
-- reads `{pipeline.lake}/{pipeline.name}/`
-- has its settings in `{config}`
+- waits for {asset}, which [{name}](dags/{pipeline.name}) announces
+- reads {tables}
+- has its settings in {config}
 """
 
 
@@ -69,25 +70,44 @@ def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[in
 
 def report(events: int, found: "FreshAverages") -> dict[str, Any]:
     """Plain values for the XCom; `left_out` days are only counted."""
-    averages = found.newest(RETURNED)
-    counted = {"days": found.rows.num_rows, "changed_since": found.changed_since, "left_out": found.rows.num_rows - len(averages)}
-    return {"events": events, "batches": list(found.batches), **counted, "averages": averages}
+    return {"events": events, "batches": list(found.batches), **figures(found, RETURNED)}
 
 
-def fresh_table(pipeline: Pipeline, found: "FreshAverages") -> "Group":
+def figures(found: "FreshAverages", most: int) -> dict[str, Any]:
+    """The newest so many averages as plain values, and how many there are."""
+    averages = found.newest(most)
+    days = found.rows.num_rows
+    return {"days": days, "changed_since": found.changed_since, "left_out": days - len(averages), "averages": averages}
+
+
+def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) -> "Group":
     """The newest days for the log."""
     from spark_jobs.plain_tables import numbers, plain_table, texts
 
-    days, batches = found.rows.num_rows, f"batch{'es' * (len(found.batches) > 1)} {', '.join(map(str, found.batches))}"
-    shown = f", the newest {LOGGED} of them" if days > LOGGED else ""
+    days = found.rows.num_rows
+    shown = f", the newest {most} of them" if days > most else ""
     since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
-    title = f"{pipeline.name}: {batches} changed {counted(days, 'average')}{since}{shown}"
+    title = f"{pipeline.name}: {named(found.batches)} changed {counted(days, 'average')}{since}{shown}"
     average = f"average {pipeline.input.value.field}"
     names = ("date", "partition", "average", "value_count", "revision", "batch")
-    rows = ([str(row[name]) for name in names] for row in found.newest(LOGGED))
+    rows = ([str(row[name]) for name in names] for row in found.newest(most))
     return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
+
+
+def named(batches: Sequence[int]) -> str:
+    """
+    >>> named([3]), named([1, 3]), named(range(1, 101))
+    ('batch 3', 'batches 1, 3', 'batches 1 to 100')
+    """
+    if len(batches) == 1:
+        return f"batch {batches[0]}"
+    is_range = len(batches) > 2 and batches[-1] - batches[0] == len(batches) - 1
+    return f"batches {batches[0]} to {batches[-1]}" if is_range else f"batches {', '.join(map(str, batches))}"
 
 
 def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
-    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config)}"
+    tables = f"{pipeline.lake}/{pipeline.name}/"
+    facts = {"asset": f"{pipeline.name}.daily_averages", "name": pipeline.name, "tables": tables, "config": config}
+    shown = {name: as_code(text) for name, text in facts.items()}
+    return f"{story or ''}{_FACTS.format(pipeline=pipeline, **shown)}"

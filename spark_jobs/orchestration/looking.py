@@ -7,12 +7,13 @@ from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_lag_before
+from spark_jobs.orchestration.nothing_new import tell_why_nothing
 from spark_jobs.orchestration.params import require_decided, require_known
 from spark_jobs.orchestration.waking import require_fit
 
 
 def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
-    """Whether there is anything to do; the plan is in the log and in the XCom `plan`."""
+    """Whether there is anything to do; the plan is in the log and in the XCom `plan`, and why there is nothing in `nothing_new`."""
     from spark_jobs.outlook import look_ahead
     from spark_jobs.reports import plan_report, plan_table
 
@@ -25,4 +26,7 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
         context["ti"].xcom_push("plan", plan_report(found))
         send_lag_before(pipeline, found.count)
         require_decided(found.problems, context["params"])
-    return found.has_work(pipeline)
+        has_work = found.has_work(pipeline)
+        if not has_work:
+            context["ti"].xcom_push("nothing_new", tell_why_nothing(pipeline, context))
+    return has_work

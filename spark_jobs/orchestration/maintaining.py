@@ -1,23 +1,26 @@
 """The task `maintain`: maintenance of the tables in the worker's own process, its effect in the log and as the task's result."""
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Param
+from airflow.sdk import CronTriggerTimetable
 
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
+from spark_jobs.orchestration.markdown import as_code
+from spark_jobs.orchestration.params import switch
 
-PARAMS = {
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        description="Say in the log and in the XCom what maintenance would do, and do nothing.",
-    )
-}
+PARAMS = {"dry_run": switch("Dry run", "Say in the log and in the XCom what maintenance would do, and do nothing.")}
+
+SCHEDULE = CronTriggerTimetable("0 3 * * 0", timezone="UTC", run_immediately=timedelta(hours=1))
+"""Sunday at three in the morning: not when daily runs start.
+
+For a DAG without a start date. With one Airflow makes up for the Sunday before as soon as the DAG is switched on, which a trigger from the
+web page does as well: whoever asked for a dry run would get a real one beside it. The hour is how late a scheduler may be.
+"""
 
 TASK: dict[str, Any] = {"retries": 9, "execution_timeout": timedelta(hours=2)}
 """A run that holds the lock may take most of an hour: nine tries more, at most ten minutes apart, are more patient than that."""
@@ -25,15 +28,15 @@ TASK: dict[str, Any] = {"retries": 9, "execution_timeout": timedelta(hours=2)}
 _FACTS = """
 ### This pipeline
 
-- tables of [{pipeline.name}](dags/{pipeline.name}): `{pipeline.lake}/{pipeline.name}/`
+- tables of [{name}](dags/{pipeline.name}): {tables}
 - records are kept {kept}
 - unneeded files are kept {pipeline.maintenance.vacuum_after_hours} hours
-- settings: `{config}`
+- settings: {config}
 
 ### By hand
 
-`dayfold maintain {config}`, with `--dry-run` to see what it would do. Afterwards `dayfold audit {config}` proves that
-everything still agrees, and says up to which batch records were deleted.
+{command}, with `--dry-run` to see what it would do. Afterwards {proof} proves that everything still agrees, and says up to which
+batch records were deleted.
 """
 
 
@@ -52,4 +55,12 @@ def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     days = pipeline.maintenance.keep_records_days
     kept = "for ever" if days is None else f"{days} days after their batch was done (`maintenance.keep_records_days`)"
-    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config, kept=kept)}"
+    facts = {
+        "name": pipeline.name,
+        "tables": f"{pipeline.lake}/{pipeline.name}/",
+        "config": config,
+        "command": f"dayfold maintain {shlex.quote(str(config))}",
+        "proof": f"dayfold audit {shlex.quote(str(config))}",
+    }
+    shown = {name: as_code(text) for name, text in facts.items()}
+    return f"{story or ''}{_FACTS.format(pipeline=pipeline, kept=kept, **shown)}"

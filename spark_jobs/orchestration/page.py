@@ -1,22 +1,44 @@
 """What the page of a pipeline's DAG says, beside what all of them have in common."""
 
+import shlex
 from pathlib import Path
 
 from spark_jobs.config import Pipeline
+from spark_jobs.orchestration.markdown import as_code
 from spark_jobs.pipeline_files import fresh_name, maintenance_name
 
 _FACTS = """
 ### This pipeline
 
-- reads `{pipeline.input.topic}`
-- publishes to `{pipeline.output.topic}`, to the partition number a record was read from
-- keeps its tables in `{pipeline.lake}/{pipeline.name}/`
-- has its settings in `{config}`
+- reads {topic}, of each message the time in {time} and the value in {value}
+- publishes to {output}, to the partition number a record was read from
+- keeps its tables in {tables}
+- has its settings in {config}
 - beside it: [what a run made fresh](dags/{fresh}), [maintenance of its tables](dags/{maintenance}), [assets](assets)
+
+### When it runs
+
+{schedule}. While the DAG is paused nothing runs. Switched on, it makes up at once for the midnight it has missed: one run reads all that
+has arrived meanwhile.
+
+*Trigger* on a paused DAG also switches it on (*Unpause on trigger*), which makes two runs: the daily one and yours. The first of them
+reads everything. The other finds nothing new: its log of `new_records` and its XCom `nothing_new` name the run and the batch that have
+read it. Tasks that had nothing to do are skipped: Airflow shows them in pink, and the run is a success.
+
+### What a run shows
+
+| task | log and XCom |
+|---|---|
+| `new_records` | what there is to read (`plan`), or why there is nothing (`nothing_new`) |
+| `submit` | the Spark job, step by step |
+| `finished_batches` | the newest averages that the run changed (`averages`), what it read and rejected (`summary`) |
+| `verify` | in its first line, whether table and group agree with what was read of the partition; then the offsets |
+| `retention` | warnings, if there are any |
 
 ### Parameters
 
-*Trigger* asks for them, or `airflow dags trigger {pipeline.name} --conf '{{"max_records_per_batch": 1000000}}'`.
+*Trigger* asks for them, or on the command line: {trigger}. A run needs none of them. The decisions are for a run that follows one which has
+stopped with exit code 65 and said which of them goes on.
 
 ### Where it runs
 
@@ -41,5 +63,17 @@ Its log ends with the reason. The exit code of the job decides what happens next
 
 def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
-    fresh, maintenance = fresh_name(pipeline.name), maintenance_name(pipeline.name)
-    return f"{story or ''}{_FACTS.format(pipeline=pipeline, config=config, fresh=fresh, maintenance=maintenance)}"
+    facts = {
+        "topic": pipeline.input.topic,
+        "time": pipeline.input.time.field,
+        "value": pipeline.input.value.field,
+        "output": pipeline.output.topic,
+        "tables": f"{pipeline.lake}/{pipeline.name}/",
+        "config": config,
+        "trigger": f"airflow dags trigger {shlex.quote(pipeline.name)} --conf '{{\"max_records_per_batch\": 1000000}}'",
+    }
+    shown = {name: as_code(text) for name, text in facts.items()}
+    messages = pipeline.airflow.messages_connection
+    schedule = f"Daily at midnight UTC{f', and when messages arrive ({as_code(messages)})' if messages else ''}"
+    beside = {"fresh": fresh_name(pipeline.name), "maintenance": maintenance_name(pipeline.name)}
+    return f"{story or ''}{_FACTS.format(schedule=schedule, **beside, **shown)}"

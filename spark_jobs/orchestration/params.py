@@ -30,26 +30,35 @@ def _max_records(limits: Limits) -> Param:
     )
 
 
-_ACCEPT_LOSS = Param(
-    False,
-    type="boolean",
-    title="Accept lost records",
-    description="Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
+def switch(title: str, description: str, section: str | None = None) -> Param:
+    """A parameter that is off unless somebody turns it on; null is off, too.
+
+    The form marks a field as required (an asterisk) unless its type allows null, and a switch that is off is no field that lacks a value.
+    """
+    place: dict[str, Any] = {} if section is None else {"section": section}
+    return Param(False, type=["null", "boolean"], title=title, description=description, **place)
+
+
+DECISIONS = "Decisions: only for a run after one that stopped and asked for it"
+"""A section of the form, which is closed at first: whoever just wants a run has nothing to fill in there."""
+
+_ACCEPT_LOSS = switch(
+    "Accept lost records",
+    "Record in the checkpoints that unread records are gone from the topic, and go on with the first one that is there.",
+    DECISIONS,
 )
 
-_ADOPT_TOPIC = Param(
-    False,
-    type="boolean",
-    title="Adopt a topic created anew",
-    description="Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
+_ADOPT_TOPIC = switch(
+    "Adopt a topic created anew",
+    "Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
+    DECISIONS,
 )
 
-_ADOPT_DEFINITION = Param(
-    False,
-    type="boolean",
-    title="Adopt changed settings",
-    description="Record in the checkpoints that batches from now on follow the changed settings of fields, formats, plausible times or the "
-    "output topic, beside those so far.",
+_ADOPT_DEFINITION = switch(
+    "Adopt changed settings",
+    "Record in the checkpoints that batches from now on follow the changed settings of fields, formats, plausible times or the output "
+    "topic, beside those so far.",
+    DECISIONS,
 )
 
 ARGUMENTS = [

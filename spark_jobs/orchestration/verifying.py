@@ -22,18 +22,23 @@ log = logging.getLogger("dayfold")
 
 
 def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]) -> dict[str, Any]:
-    """Per partition what the run read and where the consumer group stands; fails with a sentence for each that disagrees."""
-    from spark_jobs.verification import disagreements, reads_of
+    """Per partition what the run read and where the consumer group stands; fails with a sentence for each that disagrees.
+
+    The log begins with the outcome of each partition.
+    """
+    from spark_jobs.verification import disagreements, outcome, reads_of
 
     with failures_of_tasks():
         done = done_of_run(pipeline, run_id)
         stored = stored_counts(pipeline, [row.batch for row in done], partitions)
         group = committed_offsets(pipeline, partitions)
     reads = {number: one for number, one in reads_of(done).items() if number in partitions}
+    found = {number: list(disagreements(one, stored[number], group.get(number))) for number, one in reads.items()}
+    for number, one in reads.items():
+        log.log(logging.ERROR if found[number] else logging.INFO, outcome(one, group.get(number), len(found[number])))
     for one in reads.values():
         tell(one, group.get(one.partition))
-    wrong = [said for number, one in reads.items() for said in disagreements(one, stored[number], group.get(number))]
-    if wrong:
+    if wrong := [said for several in found.values() for said in several]:
         way_on = f"The batch was published all the same; `dayfold audit` of {pipeline.name} proves which place is wrong."
         raise AirflowFailException("\n".join([*wrong, way_on]))
     return {str(number): report(one, group.get(number)) for number, one in reads.items()}
@@ -66,11 +71,10 @@ def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[
 
 
 def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
-    """One line of the log for a partition, and a warning if its group offset is gone."""
-    batches = f"batch {one.batches[0]}" if len(one.batches) == 1 else f"batches {one.batches[0]} to {one.batches[-1]}"
+    """Where a partition stands, and a warning for each thing that is not wrong and not as it should be."""
     log.info(
-        f"partition {one.partition}: {batches}, offsets {one.start} to {one.end}, {counted(one.read, 'record')} read, "
-        f"{one.accepted:,} accepted, {one.rejected:,} rejected, {counted(one.gaps, 'gap')}; the group is at {'-' if group is None else group.offset}"
+        f"partition {one.partition}: offsets {one.start} to {one.end}, {one.accepted:,} accepted, {one.kept:,} of them in the table "
+        f"records; the group is at {'-' if group is None else group.offset}"
     )
     if one.rejected:
         log.warning(
@@ -79,7 +83,7 @@ def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
     if group is None:
         log.warning(
             f"partition {one.partition}: the consumer group has no offset, it expired or was deleted; the checkpoint's {one.end} is "
-            "right, the next batch writes the group anew"
+            "right, the next batch writes the group again"
         )
 
 

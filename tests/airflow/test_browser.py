@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.local.airflow_server import choose_port, running_airflow
 from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.orchestration.params import DECISIONS
 from spark_jobs.submit import PROJECT
 from tests.airflow.browser import Browser, running_browser
 from tests.airflow.rest import RUN_SECONDS, RemoteDag
@@ -88,10 +90,17 @@ def test_the_page_of_the_dag_tells_what_it_is_and_leads_on(seen: Seen) -> None:
     assert browser.errors() == []
 
 
-def test_the_form_has_titles_descriptions_and_defaults(seen: Seen) -> None:
+@pytest.mark.group("AF")
+@pytest.mark.proves("F205")
+def test_the_form_has_titles_descriptions_and_defaults_and_marks_nothing_as_required(seen: Seen) -> None:
     browser = seen.browser
     open_form(browser)
+    assert "Accept lost records" not in browser.find("[data-testid=config-form]").text
+    browser.shoot("form_at_first")
+    browser.click("[data-testid=config-form] button", DECISIONS)
+    browser.find("[data-testid=config-form]", "Adopt changed settings")
     form = browser.find("[data-testid=config-form]").text
+    assert "*" not in form
     titles = ("Most records per batch", "Accept lost records", "Adopt a topic created anew", "Adopt changed settings")
     places = [form.index(words) for words in titles]
     assert places == sorted(places)
@@ -148,13 +157,46 @@ def look_at_verified(browser: Browser, run_id: str) -> None:
         browser.find("[data-testid=table-list]", label)
     browser.shoot("verify", 1024)
     browser.click("[data-testid=table-list] a", labels[2])
-    browser.find("body", f"partition 2: batches 1 to 2, offsets 0 to {PER_PARTITION}, {PER_PARTITION} records read")
+    browser.find(
+        "body",
+        f"partition 2 of batches 1 to 2: {PER_PARTITION} records read, 0 rejected, 0 gaps; agrees with the table and the group",
+    )
     browser.shoot("verify_log")
+    browser.open(f"{page_of_run(NAME, run_id)}/tasks/finished_batches")
+    browser.find("body", f"{NAME}: batches 1, 2 changed {PARTITIONS * DAYS} averages")
+    browser.shoot("averages_log")
+
+
+@pytest.mark.group("AF")
+@pytest.mark.proves("F204")
+def test_a_run_that_finds_nothing_names_the_run_that_has_read_everything(seen: Seen) -> None:
+    browser, dag = seen.browser, seen.dag
+    (reader,) = dag.runs("manual")
+    run_id = dag.trigger()
+    assert dag.wait(run_id) == "success"
+    browser.open(f"{page_of_run(NAME, run_id)}/tasks/new_records")
+    browser.find("body", f"nothing has arrived in {NAME}-in since it was read to its end (run {reader} of admin")
+    browser.shoot("nothing_new_log")
+    browser.open(f"{page_of_run(NAME, run_id)}/tasks/new_records/xcom")
+    browser.find("body", "nothing_new")
+    browser.shoot("nothing_new_xcom")
+    (first,) = dag.runs("scheduled")
+    assert "no run before this one has finished a batch" in dag.xcom(first, "new_records", "nothing_new")["reason"]
+
+
+def test_a_dry_run_of_maintenance_on_a_paused_dag_stays_its_only_run(seen: Seen) -> None:
+    maintenance = RemoteDag(seen.dag.api, f"{NAME}_maintenance")
+    maintenance.unpause()
+    run_id = maintenance.trigger(dry_run=True)
+    assert maintenance.wait(run_id) == "success"
+    assert maintenance.xcom(run_id, "maintain")["dry_run"] is True
+    assert maintenance.runs("scheduled") == []
+    assert maintenance.next_run_after() > datetime.now(UTC)
 
 
 def test_the_asset_tells_batch_run_and_offsets_and_has_started_the_dag_that_waits_for_it(seen: Seen) -> None:
     browser, dag = seen.browser, seen.dag
-    (run_id,) = dag.runs("manual")
+    run_id = min(dag.runs("manual"))
     fresh = RemoteDag(dag.api, FRESH)
     wait_until(lambda: bool(fresh.runs("asset_triggered")), "the DAG that waits for the asset", RUN_SECONDS)
     (started,) = fresh.runs("asset_triggered")

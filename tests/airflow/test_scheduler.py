@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spark_jobs.local.airflow_api import Refused
+from tests import oracle
 from tests.airflow.rest import RemoteDag
 from tests.airflow.stage import PER_PARTITION, Stage, all_succeeded, done, send
 from tests.faults.test_status import set_group
@@ -44,6 +45,8 @@ def test_unpausing_after_months_starts_one_run_and_it_reads_everything(unpaused:
     assert done(world)[:1] == [(1, unpaused.run_id)]
     assert dag.runs("scheduled") == [unpaused.run_id]
     assert dag.next_run_after() > datetime.now(UTC)
+    shown = dag.xcom(unpaused.run_id, "finished_batches", "averages")
+    assert len(shown["averages"]) == shown["days"] == len(oracle.rows(f"{world.tables}/daily_averages"))
     world.assert_all_counted()
 
 
@@ -57,12 +60,13 @@ def test_a_finished_run_that_is_cleared_reads_nothing_again_and_stays_green(unpa
     assert dag.wait(unpaused.run_id) == "success"
     assert dag.states(unpaused.run_id)["submit"] == "skipped"
     assert dag.tasks(unpaused.run_id)["new_records"]["try_number"] == 2
+    assert "since this very run has read it to its end" in dag.log(unpaused.run_id, "new_records", try_number=2)
     assert done(world) == before
     world.assert_all_counted()
 
 
 @pytest.mark.group("AF")
-@pytest.mark.proves("F66")
+@pytest.mark.proves("F66", "F204")
 def test_of_two_triggers_at_once_one_reads_everything_and_the_other_is_skipped(unpaused: Unpaused) -> None:
     dag, world = unpaused.dag, unpaused.world
     before = len(done(world))
@@ -74,6 +78,13 @@ def test_of_two_triggers_at_once_one_reads_everything_and_the_other_is_skipped(u
     assert len(found) == 1
     (skipped,) = set(run_ids) - {run_id for _, run_id in found}
     assert dag.states(skipped) == SKIPPED
+    ((batch, reader),) = found
+    told = dag.xcom(skipped, "new_records", "nothing_new")
+    assert [(one["run_id"], one["last"]) for one in told["read_by"]] == [(reader, batch)]
+    assert told["reason"].startswith(
+        f"what was new in {world.pipeline.input.topic} when this run was due has been read by another run"
+    )
+    assert told["reason"] in dag.log(skipped, "new_records")
     world.assert_all_counted()
 
 

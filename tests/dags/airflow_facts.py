@@ -86,7 +86,7 @@ def dag_facts(dag: DAG) -> dict[str, Any]:
         "owner": dag.owner,
         "tags": sorted(dag.tags),
         "schedule": str(dag.schedule),
-        "start_date": str(dag.start_date),
+        "start_date": None if dag.start_date is None else str(dag.start_date),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "timeout_seconds": _seconds(dag.dagrun_timeout),
@@ -188,7 +188,7 @@ def decision_facts() -> dict[str, dict[str, Any]]:
     unread = OffsetsLost("topic", ("partition 0: batch 2 was to read",), ("abandon", "accept_loss"))
     restored = DecisionNeeded("the tables were restored from an older copy")
 
-    def outcome(*problems: DecisionNeeded, **params: bool) -> dict[str, Any]:
+    def outcome(*problems: DecisionNeeded, **params: bool | None) -> dict[str, Any]:
         def decide() -> None:
             with failures_of_tasks():
                 require_decided(problems, {"accept_loss": False, "adopt_topic": False, **params})
@@ -198,6 +198,7 @@ def decision_facts() -> dict[str, dict[str, Any]]:
     everything = {"accept_loss": True, "adopt_topic": True}
     return {
         "loss": outcome(lost),
+        "loss, and every switch is null": outcome(lost, accept_loss=None, adopt_topic=None),
         "accepted loss": outcome(lost, accept_loss=True),
         "loss, but a topic was adopted": outcome(lost, adopt_topic=True),
         "topic": outcome(recreated),
@@ -247,6 +248,7 @@ def main() -> None:
     good, broken = asked["good"], asked["broken"]
     measured = parsing(good)
     # Not above: it imports what parsing is watched for.
+    from tests.dags.telling_facts import telling_facts
     from tests.dags.waking_facts import waking_facts
 
     dag = parse(good).dags["daily_voltage"]
@@ -261,6 +263,7 @@ def main() -> None:
         "decisions": decision_facts(),
         "unknown params": unknown_param_facts(),
         "waking": waking_facts(asked["woken"]),
+        "telling": telling_facts(Path(asked["stored"])),
     }
     print(json.dumps(facts))
 

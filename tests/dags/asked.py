@@ -18,6 +18,7 @@ NO_PARAMS: Mapping[str, Any] = {
     "adopt_topic": False,
     "adopt_definition": False,
 }
+SWITCHES = ("accept_loss", "adopt_topic", "adopt_definition")
 TRIED_AGAIN, FAILED = "AirflowException", "AirflowFailException"
 REFUSED = [
     ("max_records_per_batch", "many"),
@@ -25,11 +26,12 @@ REFUSED = [
     ("max_records_per_batch", 1.5),
     ("accept_loss", "yes"),
     ("adopt_topic", 1),
+    ("adopt_definition", 0),
 ]
 ACCEPTED = [
     ("max_records_per_batch", 5),
     ("max_records_per_batch", None),
-    *((name, True) for name in ("accept_loss", "adopt_topic", "adopt_definition")),
+    *((name, value) for name in SWITCHES for value in (True, False, None)),
 ]
 CODES = {"0": None, "1": FAILED, "64": FAILED, "65": FAILED, "70": FAILED, "75": TRIED_AGAIN, "76": FAILED, "78": FAILED} | {
     "137": TRIED_AGAIN,
@@ -109,6 +111,7 @@ def submit_cases(notes: Path) -> dict[str, dict[str, Any]]:
             params={"max_records_per_batch": 7, "accept_loss": True, "adopt_topic": True, "adopt_definition": True},
         )
         | {"user": "anna"},
+        "null": case("null", LOCAL, params=dict.fromkeys(NO_PARAMS)),
         "yarn": case("yarn", connection(host="yarn")),
         "no connection": case("no connection", None),
         "no master": case("no master", connection()),

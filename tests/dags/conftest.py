@@ -30,6 +30,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory, notes: Path) -> Facts:
     asked = {
         "good": str(pipelines(folder / "good")),
         "woken": str(woken_pipelines(folder / "woken")),
+        "stored": str(folder / "stored"),
         "broken": str(broken_pipelines(folder / "broken")),
         "params": REFUSED + ACCEPTED,
         "submit": submit_cases(notes),

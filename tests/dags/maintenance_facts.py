@@ -7,10 +7,14 @@ import json
 import logging
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG, timezone
+from airflow.serialization.encoders import coerce_to_core_timetable
+from airflow.timetables.base import TimeRestriction
 
 from spark_jobs.config import load_pipeline
 from spark_jobs.lock import hold_lock
@@ -51,6 +55,16 @@ def task_facts(config: Path) -> dict[str, Any]:
     }
 
 
+def first_run(dag: DAG) -> datetime:
+    """When the scheduler starts the first run of a DAG that is switched on now."""
+    always = TimeRestriction(
+        earliest=None if dag.start_date is None else timezone.coerce_datetime(dag.start_date), latest=None, catchup=dag.catchup
+    )
+    found = coerce_to_core_timetable(dag.timetable).next_dagrun_info(last_automated_data_interval=None, restriction=always)
+    assert found
+    return found.run_after
+
+
 def damage(lake: str) -> None:
     # Not above: parsing is watched for importing this.
     from deltalake import DeltaTable
@@ -69,7 +83,8 @@ def main() -> None:
         "errors": list(bag.import_errors.values()),
         "heavy": heavy,
         "dag": dag_facts(dag),
-        "params": param_facts(dag, [("dry_run", "perhaps"), ("dry_run", 1), ("dry_run", True)]),
+        "params": param_facts(dag, [("dry_run", value) for value in ("perhaps", 1, True, None)]),
+        "first run": first_run(dag).isoformat(),
         "task": task_facts(Path(sys.argv[1]) / "p.yaml"),
     }
     print(json.dumps(facts))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.orchestration.params import DECISIONS
 from spark_jobs.submit import APPLICATION, PROJECT
-from tests.dags.asked import ACCEPTED, CANARY, CODES, FAILED, NO_PARAMS, REFUSED, Facts
+from tests.dags.asked import ACCEPTED, CANARY, CODES, FAILED, NO_PARAMS, REFUSED, SWITCHES, Facts
 from tests.hunt import files_with, is_in
 
 
@@ -71,6 +72,22 @@ def test_parameters_are_described_and_refused_when_they_make_no_sense(facts: Fac
     params = facts["good"]["dags"]["daily_voltage"]["params"]
     assert {name: param["value"] for name, param in params.items()} == NO_PARAMS
     assert all(param["description"] for param in params.values())
+
+
+@pytest.mark.group("AF")
+@pytest.mark.proves("F205")
+def test_the_form_marks_no_field_as_required_and_keeps_decisions_in_a_section_of_their_own(facts: Facts) -> None:
+    """The form asks for every field whose type does not allow null."""
+    params = facts["good"]["dags"]["daily_voltage"]["params"]
+    assert [name for name, param in params.items() if "null" not in param["schema"]["type"]] == []
+    sections = {name: param["schema"].get("section") for name, param in params.items()}
+    assert sections == {"max_records_per_batch": None} | dict.fromkeys(SWITCHES, DECISIONS)
+
+
+def test_a_switch_that_is_null_is_off(facts: Facts, notes: Path) -> None:
+    assert facts["submit"]["null"]["error"] is None
+    assert job_arguments(notes / "null")[1:] == ["--run-id=manual__1"]
+    assert facts["decisions"]["loss, and every switch is null"]["error"] == FAILED
 
 
 @pytest.mark.group("AF")
