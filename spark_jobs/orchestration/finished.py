@@ -72,7 +72,9 @@ def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     log_table(fresh_table(pipeline, found, SHOWN))
     shown = figures(found, SHOWN)
     if shown["left_out"]:
-        log.info(f"and {counted(shown['left_out'], 'average')} of earlier days; all are in {lake.location(DAILY_AVERAGES)}")
+        log.info(
+            f"and {counted(shown['left_out'], 'average')} more, none of a later day; all are in {lake.location(DAILY_AVERAGES)}"
+        )
     return shown
 
 
