@@ -93,8 +93,10 @@ cluster: setup ## A Spark master and a worker on loopback, until Ctrl-C: docs/do
 secrets: ## Random passwords and keys for docker-compose.yml into .env; NEW=1 makes all of them anew
 	@NEW=$(NEW) sh scripts/make_secrets.sh .env
 
-clean: ## Stop the embedded Kafka and remove everything made here
+# What is in .gitignore, so that nothing stays behind: a test compares the two. These names are removed wherever they are.
+ANYWHERE := __pycache__ .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log '*.egg-info' .ipynb_checkpoints
+
+clean: ## Stop the embedded Kafka and remove everything made here, except .env: the volumes of the containers need its passwords
 	-@test ! -x $(BIN)/dayfold || $(BIN)/dayfold broker stop
-	@find . \( -path ./$(VENV) -o -path ./.flink \) -prune -o -type d -name __pycache__ -print0 | xargs -0 rm -rf
-	@rm -rf $(VENV) .flink jars data reports airflow spark-warehouse metastore_db derby.log
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .flink jars data reports airflow
+	@find . -name .git -prune -o \( -false $(foreach name,$(ANYWHERE),-o -name $(name)) \) -prune -exec rm -rf {} +

@@ -14,6 +14,14 @@ fail() {
     exit 78
 }
 
+seconds_since() {
+    echo $(($(date +%s) - $1))
+}
+
+megabytes() {
+    du -sm "$1" | cut -f1
+}
+
 is_suitable() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
 }
@@ -40,7 +48,9 @@ need_venv_module() {
     package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
     if command -v apt-get >/dev/null && root=$(root_prefix); then
         echo "installing $package with apt-get"
-        $root apt-get update -q >/dev/null 2>&1 && $root apt-get install -q -y "$package" >/dev/null 2>&1 && return
+        begun=$(date +%s)
+        $root apt-get update -q >/dev/null 2>&1 && $root apt-get install -q -y "$package" >/dev/null 2>&1 &&
+            echo "$package: 1 package in $(seconds_since "$begun") s" && return
     fi
     fail "$python cannot make a virtual environment: install $package (Debian and Ubuntu: apt-get install $package)."
 }
@@ -62,8 +72,10 @@ if [ -z "$uv" ]; then
     else
         "$python" -m venv --clear "$venv"
     fi
+    begun=$(date +%s)
     "$venv/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv==$uv_version"
     uv=$venv/bin/uv
+    echo "uv $uv_version: 1 package, $(megabytes "$uv") MB in $(seconds_since "$begun") s"
 fi
 quiet=
 if [ ! -t 2 ]; then
@@ -74,4 +86,7 @@ fi
 is_suitable "$venv/bin/python" || export UV_PYTHON="$python"
 # The extra `lineage` slows every task of Airflow, so only the dev group brings it in, for the tests.
 # Compiled now and not at each start: where nothing may write beside the packages, as in containers, Python never keeps what it compiled.
+begun=$(date +%s)
 "$uv" sync $quiet --frozen --all-extras --no-extra lineage --compile-bytecode
+count=$(find "$venv"/lib/python3.*/site-packages -maxdepth 1 -name '*.dist-info' | wc -l)
+echo "Python packages: $count, on disk $(megabytes "$venv") MB, in $(seconds_since "$begun") s"

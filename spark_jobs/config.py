@@ -29,6 +29,7 @@ from spark_jobs.setting_types import (
     TimeFormats,
     TimeZone,
     Topic,
+    Unit,
 )
 from spark_jobs.small_files import home_expanded, read_small_text
 from spark_jobs.strict_yaml import Value, YamlProblem, parse_yaml
@@ -81,6 +82,7 @@ class ValueSettings(Section):
     field: str = Field(min_length=1)
     type: str = "decimal(18,6)"
     excess_digits: Literal["round", "reject"] = "round"
+    unit: Unit = Field(None, description="shown beside values, and nothing else")
 
     @model_validator(mode="after")
     def _fits_the_tables(self) -> Self:
@@ -292,7 +294,5 @@ def _nearest(location: tuple[str | int, ...]) -> str:
 
 
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:
-    lake = parse_location(pipeline.lake, folder)
-    return pipeline.model_copy(
-        update={"kafka": folder / home_expanded(pipeline.kafka), "state": folder / home_expanded(pipeline.state), "lake": lake}
-    )
+    files = {"kafka": folder / home_expanded(pipeline.kafka), "state": folder / home_expanded(pipeline.state)}
+    return pipeline.model_copy(update={**files, "lake": parse_location(pipeline.lake, folder)})

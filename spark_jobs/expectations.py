@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from spark_jobs.config import ParsingRules
 from spark_jobs.message_formats import Rejection
+from spark_jobs.wording import counted
 
 
 def expected(reason: str, rules: ParsingRules) -> str:
@@ -38,8 +39,8 @@ def expected(reason: str, rules: ParsingRules) -> str:
         Rejection.NONEXISTENT_TIME: f"{time} that the clocks of {rules.timezone} show",
         Rejection.NOT_FINITE: f"{value} as a finite number",
         Rejection.BAD_NUMBER: f"{value} as a JSON number, or one in quotes",
-        Rejection.NUMBER_OUT_OF_RANGE: f"{value} with at most {whole} digits before the point",
-        Rejection.EXCESS_DIGITS: f"{value} with at most {rules.scale} digits after the point",
+        Rejection.NUMBER_OUT_OF_RANGE: f"{value} with at most {counted(whole, 'digit')} before the point",
+        Rejection.EXCESS_DIGITS: f"{value} with at most {counted(rules.scale, 'digit')} after the point",
     }
     return {str(one): phrase for one, phrase in phrases.items()}.get(reason, "-")
 

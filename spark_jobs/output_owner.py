@@ -9,6 +9,7 @@ from spark_jobs.broker import Broker
 from spark_jobs.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.kafka_scan import headers_of
 from spark_jobs.offsets import Plan, Topic
+from spark_jobs.wording import counted
 
 NEWEST = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""
@@ -43,6 +44,6 @@ def require_planned_output(broker: Broker, plan: Plan, output: str) -> None:
     except ConfigurationError as error:
         raise DecisionNeeded(
             f"batch {plan.batch} was planned to be published to {plan.output_topic}, before output.topic was changed to {output}, and is "
-            f"finished there first; but: {error}. Create {plan.output_topic} again with {len(plan.ranges)} partitions and run again. A "
+            f"finished there first; but: {error}. Create {plan.output_topic} again with {counted(len(plan.ranges), 'partition')} and run again. A "
             "batch that was not averaged yet can be given up instead, by hand with --abandon."
         ) from error

@@ -14,6 +14,7 @@ from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.offsets import Plan
 from spark_jobs.publication import proof_text, proven_batch
+from spark_jobs.wording import counted
 
 Key = tuple[int, bytes]
 """An average on the output topic: its partition and its record's key."""
@@ -121,9 +122,9 @@ def _of_the_group(group: Group, output: Output, *, hidden: bool) -> Verdict:
 def contradiction(plan: Plan, question: Question, group: Group, output: Output) -> DecisionNeeded:
     """Group and output topic say different things: both sides, partition by partition, and the ways on."""
     seen, expected = len(output.seen.keys() & question.expected), len(question.expected)
-    count = f"{seen} of its {expected} averages"
+    count = f"{seen:,} of its {counted(expected, 'average')}"
     if output.holds_more_than(question.expected):
-        count = f"{output.seen.total()} averages, planned were {expected}"
+        count = f"{counted(output.seen.total(), 'average')}, planned: {expected:,}"
     return DecisionNeeded(
         f"batch {plan.batch} was published in part, by somebody else or twice: {question.output_topic} shows {count}"
         f"{_by_partition(question.expected, output)}, and the group {question.pipeline} {_told(group)}. Nothing was published "

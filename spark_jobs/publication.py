@@ -25,6 +25,7 @@ from spark_jobs.faults import fault
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.offsets import OffsetRange
+from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -226,15 +227,15 @@ class Publisher:
         return TryAgain(f"whether the publication was committed is not known; run again, it looks first ({found})")
 
     def _undelivered(self, topic: str, count: int) -> DayfoldError:
+        missing = f"not delivered: {count - self._delivered:,} of {counted(count, 'average')}"
         for error in [*self._failures, *self._why_purged()]:
             found = self._explained(error, topic)
             if isinstance(found, Superseded):
                 return found
             if isinstance(found, ConfigurationError):
-                missing = f"{count - self._delivered} of {count} averages were not delivered"
                 return ConfigurationError(f"{missing}: {found}")
         reasons = ", ".join(sorted({error.str() for error in self._failures})) or "no answer in time"
-        return TryAgain(f"{topic}: {count - self._delivered} of {count} averages were not delivered ({reasons}); run again")
+        return TryAgain(f"{topic}: {missing} ({reasons}); run again")
 
     def _why_purged(self) -> list[KafkaError]:
         """What the transaction failed of, where records were dropped for it: the next call of the transaction says it, and does nothing."""

@@ -14,6 +14,7 @@ from spark_jobs.uris import login_in
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
+LONGEST_UNIT = 20
 _INSTANTS = "an ISO date or time, for example 2024-01-01 or 2024-01-01T06:30:00+01:00; without a zone it is UTC"
 _HOST_ZONES = re.compile("localtime|posixrules|Factory|(?:right|posix)/.*")
 """Files beside the zones that are another time on every host, or count leap seconds, or are no zone; Java knows none of them."""
@@ -104,6 +105,12 @@ def _like(pattern: str, expected: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _short_and_printable(text: str | None) -> str | None:
+    if text is not None and not (0 < len(text) <= LONGEST_UNIT and text.isprintable()):
+        raise ValueError(f"expected 1 to {LONGEST_UNIT} characters that can be seen")
+    return text
+
+
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Start = Annotated[Literal["earliest", "latest"] | datetime, BeforeValidator(_start)]
 TableRoot = Annotated[str, Field(min_length=1), AfterValidator(_without_login)]
@@ -120,4 +127,5 @@ TimeFormats = Annotated[str | tuple[str, ...], BeforeValidator(_known_formats)]
 StoredFormats = Annotated[str | tuple[str, ...], BeforeValidator(one_or_several)]
 MailAddress = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
 Connection = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
+Unit = Annotated[str | None, AfterValidator(_short_and_printable)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]

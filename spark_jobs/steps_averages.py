@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
+from spark_jobs import wording
 from spark_jobs.averages import daily_averages_of
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.errors import Superseded, TableDamaged, TryAgain
@@ -47,7 +48,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[],
     if counted != accepted:
         raise TableDamaged(
             CONTRIBUTIONS,
-            f"batch {plan.batch} counts {counted} readings, but {accepted} records of it were accepted",
+            f"batch {plan.batch} counts {wording.counted(counted, 'reading')}, its accepted records are {accepted:,}",
             way_back(job.lake, CONTRIBUTIONS),
         )
     return found

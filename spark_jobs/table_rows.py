@@ -19,6 +19,7 @@ from deltalake.fs import DeltaStorageHandler
 from spark_jobs.errors import TableDamaged
 from spark_jobs.lake import Lake
 from spark_jobs.outages import innermost_cause
+from spark_jobs.wording import counted
 
 Condition = tuple[str, str, Any]
 """A column, one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` and `not in`, and what it is compared with."""
@@ -107,5 +108,5 @@ def require_files(lake: Lake, name: str, table: DeltaTable, since_batch: int) ->
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
     for one in storage.get_file_info(list(sizes)):
         if one.size != sizes[one.path]:
-            found = "is missing" if one.size is None else f"has {one.size} of {sizes[one.path]} bytes"
+            found = "is missing" if one.size is None else f"has {one.size:,} of {counted(sizes[one.path], 'byte')}"
             raise TableDamaged(name, f"its file {one.path} {found}", "Bring the file back from a copy.")

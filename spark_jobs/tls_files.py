@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 
 from spark_jobs import tls_check
 from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def _expiring(what: str, certificate: x509.Certificate, now: datetime) -> Iterat
     left = certificate.not_valid_after_utc - now
     if left < timedelta(days=WARN_DAYS):
         until = certificate.not_valid_after_utc.isoformat(sep=" ", timespec="minutes").replace("+00:00", " UTC")
-        days = f"in {left.days} days" if left > timedelta() else "already"
+        days = f"in {counted(left.days, 'day')}" if left > timedelta() else "already"
         yield f"{what} expires {days} ({until}); nothing can be read or published after that: have it renewed"
 
 

@@ -57,3 +57,21 @@ def plural(noun: str) -> str:
     ('offsets', 'batches')
     """
     return f"{noun}es" if noun.endswith(("ch", "s")) else f"{noun}s"
+
+
+def headed(name: str, unit: str | None) -> str:
+    """What stands at an axis or over a column of values.
+
+    >>> headed("voltage", "V"), headed("voltage", None)
+    ('voltage (V)', 'voltage')
+    """
+    return f"{name} ({unit})" if unit else name
+
+
+def measured(number: object, unit: str | None) -> str:
+    """A value in words.
+
+    >>> measured("240.84", "V"), measured("240.84", None)
+    ('240.84 V', '240.84')
+    """
+    return f"{number} {unit}" if unit else f"{number}"

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Context, Decimal
 from typing import Any
 
+from spark_jobs import wording
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
@@ -114,7 +115,7 @@ def _contributions_of(batch: Batch, counted: Mapping[tuple[int, int], int]) -> I
         found = counted.get((batch.number, number), 0)
         accepted = batch.counts[number].accepted if number in batch.counts else 0
         if found != accepted:
-            told = f"batch {batch.number}, partition {number} counts {found} readings, its checkpoint says that {accepted} were accepted"
+            told = f"batch {batch.number}, partition {number} counts {wording.counted(found, 'reading')}, accepted by its checkpoint: {accepted:,}"
             yield difference(CONTRIBUTIONS, told, partition=number)
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,32 @@ def test_dag(dag_id: str, environment: Mapping[str, str], log: Path, conf: Mappi
         )
     _, run_id, state = run
     return DagRunResult(run_id, state, seconds, _tasks(dag_id, run_id, environment))
+
+
+def kill_dag(dag_id: str, environment: Mapping[str, str], log: Path) -> float:
+    """Run the DAG once in an environment in which it kills its whole process group; the seconds until then. `TryAgain` if it was not killed."""
+    before = _newest_run(dag_id, environment)
+    started = time.monotonic()
+    code = _run(["dags", "test", dag_id], environment, log)
+    seconds = time.monotonic() - started
+    run = _newest_run(dag_id, environment)
+    if code != -signal.SIGKILL or run is None or run == before:
+        raise TryAgain(
+            f"`airflow dags test {dag_id}` was to be killed but ended with {code}; {log} ends with:\n{_last_lines(log)}"
+        )
+    _note_death(dag_id, run[1], environment)
+    return seconds
+
+
+def _note_death(dag_id: str, run_id: str, environment: Mapping[str, str]) -> None:
+    """What a scheduler does when a run's heartbeat stays away. Nobody else would, and a run that seems to go on lets no other one begin."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
+    with closing(sqlite3.connect(Path(environment["AIRFLOW_HOME"]) / _DATABASE)) as connection, connection:
+        for table, living in (("task_instance", ("running", "queued", "scheduled")), ("dag_run", ("running", "queued"))):
+            connection.execute(
+                f"UPDATE {table} SET state = 'failed', end_date = ? WHERE dag_id = ? AND run_id = ? AND state IN ({', '.join('?' * len(living))})",
+                (now, dag_id, run_id, *living),
+            )
 
 
 def _run(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> int:

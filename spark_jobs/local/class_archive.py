@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -51,7 +52,10 @@ def _bring_up_to_date(java: Path, folder: Path, wanted: dict[str, Any]) -> None:
     # A folder and so a lock of its own: the broker looks after the jars meanwhile.
     with exclusively(folder):
         if not is_made_for(wanted, folder):
+            begun = time.monotonic()
             _replace(java, folder, wanted)
+            megabytes = (folder / ARCHIVE).stat().st_size / 1e6
+            print(f"class archive: {megabytes:,.0f} MB in {time.monotonic() - begun:.0f} s", flush=True)
 
 
 def facts(java: Path) -> dict[str, Any]:

@@ -5,18 +5,23 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import TryAgain
-from spark_jobs.lake import Lake
-from spark_jobs.local.airflow import DagRunResult, airflow_environment, test_dag
-from spark_jobs.local.demo_report import Step
+from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.local.airflow import DagRunResult, airflow_environment, kill_dag, test_dag
+from spark_jobs.local.demo_steps import Step
 from spark_jobs.pipeline_files import FOLDER_VARIABLE
+from spark_jobs.table_rows import read_rows
+from spark_jobs.wording import counted
 
 SPARK_TASK = "submit"
 FAILED_LINES = 15
+DEATH = {"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": "before:commit_transaction:killgroup"}
+"""The worst moment: all is stored, the averages are sent, and nothing of them is committed. SIGKILL for Airflow, the JVM and the job at once."""
 _TASK = re.compile(r"starting task_id=(\w+)")
 _JOB = re.compile(r"\] \d\d:\d\d:\d\d (?P<line>.+?) \[airflow\.task\.hooks")
 _NOISE = re.compile(r"^\S+Z \[\w+ *\] |\s+\[[\w.]+\]( [\w-]+=.*)?$")
@@ -62,6 +67,20 @@ def run_dag(airflow: Scheduler, number: int) -> DagRunResult:
     return result
 
 
+def kill_run(airflow: Scheduler, number: int, name: str) -> Step:
+    """Run the DAG and kill it in the middle of its batch; what it left behind, which another run is to go on with."""
+    log = airflow.log(number)
+    log.unlink(missing_ok=True)
+    seconds = kill_dag(airflow.pipeline.name, {**airflow.environment, **DEATH}, log)
+    lake = Lake(airflow.pipeline.lake, airflow.pipeline.name)
+    plan = CheckpointLog(lake).progress.unfinished
+    if plan is None:
+        raise TryAgain(f"DAG run {number} was killed before its batch was planned; see {log}")
+    stored = read_rows(lake.open(RECORDS), ["batch"], [("batch", "=", plan.batch)]).num_rows
+    facts = f"killed with SIGKILL while it published batch {plan.batch}"
+    return Step("killed", name, now(), seconds, stored, facts, plan.batch)
+
+
 def news_of(log: Path) -> Callable[[], str]:
     """What a run that writes to `log` is at: its task, and what the job said last."""
 
@@ -86,16 +105,38 @@ def _tail(log: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def dag_step(name: str, result: DagRunResult, pipeline: Pipeline) -> Step:
-    """What a run amounts to, by Airflow's times and the DONE rows it wrote."""
+def dag_step(name: str, result: DagRunResult, pipeline: Pipeline, resumed: Step | None = None) -> Step:
+    """What a run amounts to, by Airflow's times and the DONE rows it wrote; records that a killed run had stored are not its own."""
     read = sum(counts.read for row in done_rows(pipeline) if row.run_id == result.run_id for counts in row.counts)
     seconds: dict[str, float] = defaultdict(float)
     for one in result.tasks:
         if one.state == "success" and one.seconds is not None:
             # A mapped task's instances run one after the other here, and all of them are one line of the story.
             seconds[one.task_id] += one.seconds
-    tasks = [f"{name} {spent:.1f}" for name, spent in seconds.items()]
-    return Step(name, result.seconds, read, ", ".join(tasks if started_spark(result) else [*tasks, "no Spark started"]))
+    tasks = "seconds: " + ", ".join(f"{task} {spent:.1f}" for task, spent in seconds.items())
+    if not started_spark(result):
+        return Step("idle", name, now(), result.seconds, read, f"no Spark started; {tasks}")
+    if resumed is None:
+        return Step("averaged", name, now(), result.seconds, read, tasks)
+    facts = f"resumed batch {resumed.batch}; {tasks}"
+    return Step("resumed", name, now(), result.seconds, read - resumed.records, facts, resumed.batch)
+
+
+def step_news(step: Step) -> str:
+    """What the line of a finished run says."""
+    match step.kind:
+        case "idle":
+            return "no Spark started"
+        case "killed":
+            return f"{step.facts}; {counted(step.records, 'record')} stored"
+        case "resumed":
+            return f"resumed batch {step.batch}; {counted(step.records, 'record')} read again"
+    return counted(step.records, "record")
+
+
+def now() -> str:
+    """As the steps of the demo are dated."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def started_spark(result: DagRunResult) -> bool:

@@ -5,7 +5,8 @@ besides the demo's own stand behind them in each partition; they are told apart 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,11 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
+from spark_jobs.offsets import total_span
+from spark_jobs.publication import is_republished
 from spark_jobs.table_rows import read_rows
+from spark_jobs.wording import counted
 
 SHOWN = 10
 _SIX_PLACES = Decimal("0.000001")
@@ -49,6 +54,17 @@ Totals = Mapping[date, Total]
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A batch that one run planned and another one finished, and how many records both agree on."""
+
+    batch: int
+    records: int
+
+    def __str__(self) -> str:
+        return f"batch {self.batch} was killed in the middle and resumed: the same {counted(self.records, 'record')}, none twice"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What was found equal. `further` records are in the topic besides the demo's; `totals` are those of `daily_averages`."""
 
@@ -57,37 +73,66 @@ class Verdict:
     published: int
     further: int
     totals: Totals
+    resumed: Resumed | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What was compared, for people."""
         besides = f" (records besides the demo's, counted in: {self.further:,})" if self.further else ""
         return (
-            f"{self.days:,} of {self.days:,} days equal the CSV in sum, count, min and max{besides}",
-            f"{self.records:,} records are stored, each (partition, offset) once",
-            f"{self.published:,} published averages are the newest of their day and equal the table",
+            f"{self.days:,} of {counted(self.days, 'day')} equal the CSV in sum, count, min and max{besides}",
+            f"{counted(self.records, 'record')} stored, each (partition, offset) once",
+            f"{counted(self.published, 'published average')}, each once, the newest of its day and equal to the table",
+            *([str(self.resumed)] if self.resumed else []),
         )
 
 
-def check(broker: Broker, pipeline: Pipeline, readings: Readings) -> Verdict:
-    """Compare tables and output topic with the CSV; `DecisionNeeded` with every kind of difference if there is any."""
+def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | None = None) -> Verdict:
+    """Compare tables and output topic with the CSV; `DecisionNeeded` with every kind of difference if there is any.
+
+    `killed` is a batch that a killed run left unfinished: what it was planned to read is compared with what the next one made of it.
+    """
     lake = Lake(pipeline.lake, pipeline.name)
-    columns = ["partition", "offset", "date", "value", "rejected_because"]
-    records = read_rows(lake.open(RECORDS), columns)
+    records = read_rows(lake.open(RECORDS), ["partition", "offset", "date", "value", "rejected_because", "batch"])
     averages = read_rows(lake.open(DAILY_AVERAGES))
     topic = broker.topic(pipeline.input.topic)
     own, further = _split(records, rows_per_partition(readings.days, len(topic.partitions)))
-    expected = csv_totals(readings)
-    totals = _totals_of_averages(averages)
+    expected, totals = csv_totals(readings), _totals_of_averages(averages)
+    published = _published_records(broker, pipeline.output.topic)
+    rows = CheckpointLog(lake).rows if killed else []
     differences = [
         *_unequal("records", expected, _totals(own["date"], own["value"])),
         *_unequal("daily_averages", _sum(expected, _accepted(further)), totals),
         *_not_once(records, {one.number: one.stable for one in topic.partitions}),
-        *_unlike_published(averages, _newest_published(broker, pipeline.output.topic), pipeline.input.value.field),
+        *_published_twice(published),
+        *_unlike_published(averages, _newest(published), pipeline.input.value.field),
+        *unlike_planned(killed, rows, records),
     ]
     if differences:
         raise DecisionNeeded("\n".join(["the pipeline's result is not what the CSV says:", *differences]))
-    return Verdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals)
+    resumed = Resumed(killed, total_span(_row(rows, killed, "PLANNED").ranges)) if killed else None
+    return Verdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals, resumed)
+
+
+def _row(rows: Iterable[Checkpoint], batch: int, state: str) -> Checkpoint:
+    return next(row for row in rows if row.batch == batch and row.state == state)
+
+
+def unlike_planned(killed: int | None, rows: Iterable[Checkpoint], records: pa.Table) -> Iterator[str]:
+    """A batch that was killed and resumed holds each offset of its plan; another run than the one that planned it has finished it."""
+    if killed is None:
+        return
+    plan, done = (_row(rows, killed, state) for state in ("PLANNED", "DONE"))
+    held = pc.value_counts(records.filter(pc.equal(records["batch"], killed))["partition"]).to_pylist()
+    found = Counter({row["values"]: row["counts"] for row in held})
+    for one in plan.ranges:
+        if found[one.partition] != one.span:
+            yield (
+                f"batch {killed}: of partition {one.partition} {counted(one.span, 'offset')} were planned, "
+                f"the table records holds {counted(found[one.partition], 'record')}"
+            )
+    if plan.run_id == done.run_id:
+        yield f"batch {killed}: the run that planned it was killed, yet it is said to have finished it ({done.run_id})"
 
 
 def csv_totals(readings: Readings) -> Totals:
@@ -133,7 +178,7 @@ def _sum(first: Totals, second: Totals) -> Totals:
 def _unequal(table: str, expected: Totals, found: Totals) -> Iterator[str]:
     days = sorted(day for day in expected.keys() | found.keys() if expected.get(day) != found.get(day))
     if days:
-        yield f"{table}: {len(days):,} of {len(expected):,} days differ"
+        yield f"{table}: {len(days):,} of {counted(len(expected), 'day')} differ"
     for day in days[:SHOWN]:
         yield f"  {day}: expected {expected.get(day, 'nothing')}; found {found.get(day, 'nothing')}"
 
@@ -149,12 +194,30 @@ def _not_once(records: pa.Table, ends: Mapping[int, int]) -> Iterator[str]:
             yield f"records: partition {number} holds count, distinct, first, last offset {found.get(number)} instead of {wanted}"
 
 
-def _newest_published(broker: Broker, topic: str) -> dict[tuple[int, str], Any]:
-    """The last visible record of each (partition, key)."""
+def _published_records(broker: Broker, topic: str) -> list[Any]:
+    """The visible records, in the order of each partition."""
     partitions = broker.topic(topic).partitions
     starts = {one.number: one.low for one in partitions}
     ends = {one.number: one.stable for one in partitions}
-    return {(message.partition() or 0, (message.key() or b"").decode()): message for message in broker.scan(topic, starts, ends)}
+    return list(broker.scan(topic, starts, ends))
+
+
+def _newest(published: Iterable[Any]) -> dict[tuple[int, str], Any]:
+    """The last record of each (partition, key)."""
+    return {_place(message): message for message in published}
+
+
+def _place(message: Any) -> tuple[int, str]:
+    return message.partition(), message.key().decode()
+
+
+def _published_twice(published: Iterable[Any]) -> Iterator[str]:
+    """Somebody may have asked for a republication, whose records say so."""
+    own = [one for one in published if not is_republished(one.headers())]
+    seen = Counter((*_place(one), dict(one.headers())["batch"].decode()) for one in own)
+    twice = sorted(place for place, times in seen.items() if times > 1)
+    if twice:
+        yield f"output topic: {len(twice):,} of {len(seen):,} (partition, day, batch) stand there more than once: {twice[:SHOWN]}"
 
 
 def _unlike_published(averages: pa.Table, newest: dict[tuple[int, str], Any], field: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from html import escape
 from pathlib import Path
 
@@ -13,9 +12,10 @@ from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.local.demo_check import Totals, Verdict
 from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo_plot import sum_of as sum_of_days
+from spark_jobs.local.demo_steps import Step
 from spark_jobs.plain_tables import Column, plain_table
 from spark_jobs.status import Status
-from spark_jobs.wording import printable
+from spark_jobs.wording import counted, headed, measured, printable
 
 NEWEST = 7
 PARTS = ("records", "contributions", "averages", "publish")
@@ -49,16 +49,6 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One part of the demo: how long it took, how many records it dealt with, and what else is known of it."""
-
-    name: str
-    seconds: float
-    records: int
-    facts: str = ""
-
-
-@dataclass(frozen=True)
 class Hint:
     """Something to try next: what it shows, and the command."""
 
@@ -68,11 +58,10 @@ class Hint:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is shown. `places` are lines such as where the tables are."""
+    """Everything that is shown. `newest` are the days that the second load brought; `places` are lines such as where the tables are."""
 
     title: str
-    caption: str
-    source: str
+    captions: Captions
     verdict: Verdict
     sheets: tuple[Sheet, ...]
     places: Mapping[str, str]
@@ -80,10 +69,10 @@ class Report:
 
 
 def step_sheet(steps: Sequence[Step]) -> Sheet:
-    """One row per step, with its pace."""
-    rows = [(one.name, f"{one.seconds:,.1f}", f"{one.records:,}", _pace(one), one.facts) for one in steps]
-    columns = ("step", "seconds", "records", "records/s", "seconds of its tasks")
-    return Sheet("What was done now", columns, rows, frozenset({"step", "seconds of its tasks"}))
+    """One row per step, of this start or an earlier one, with its pace."""
+    rows = [(one.name, one.at, f"{one.seconds:,.1f}", f"{one.records:,}", _pace(one), one.facts) for one in steps]
+    columns = ("step", "done at (UTC)", "seconds", "records", "records/s", "what is known of it")
+    return Sheet("What was done", columns, rows, frozenset({"step", "what is known of it"}))
 
 
 def _pace(step: Step) -> str:
@@ -106,14 +95,14 @@ def batch_sheet(done: Iterable[Checkpoint]) -> Sheet:
     return Sheet("Batches in the checkpoint table", columns, rows, frozenset({"seconds of its steps"}))
 
 
-def newest_sheet(totals: Totals) -> Sheet:
+def newest_sheet(totals: Totals, unit: str | None) -> Sheet:
     """The newest daily averages over all partitions: sum divided by count, never an average of averages."""
     newest = sorted(totals, reverse=True)[:NEWEST]
     rows = [
         (day.isoformat(), f"{one.average:.6f}", f"{one.count:,}", f"{one.min:.2f}", f"{one.max:.2f}")
         for day, one in ((day, totals[day]) for day in newest)
     ]
-    columns = ("day", "average (V)", "readings", "lowest (V)", "highest (V)")
+    columns = ("day", headed("average", unit), "readings", headed("lowest", unit), headed("highest", unit))
     return Sheet("The newest daily averages", columns, rows, frozenset({"day"}))
 
 
@@ -134,12 +123,11 @@ def on_terminal(sheet: Sheet) -> Group:
     return plain_table(sheet.title, columns, sheet.rows)
 
 
-def save_page(folder: Path, report: Report, newest: int) -> tuple[Path, Path]:
-    """Draw the plot and write the page; where the picture and the page are. `newest` days of the plot are marked."""
-    captions = Captions(report.caption, f"Readings: {report.source}", newest)
+def save_page(folder: Path, report: Report) -> tuple[Path, Path]:
+    """Draw the plot and write the page; where the picture and the page are."""
     light, dark, page = folder / "daily_voltage.png", folder / "daily_voltage_dark.png", folder / "daily_voltage.html"
-    save_plot(light, report.verdict.totals, captions, LIGHT)
-    save_plot(dark, report.verdict.totals, captions, DARK)
+    save_plot(light, report.verdict.totals, report.captions, LIGHT)
+    save_plot(dark, report.verdict.totals, report.captions, DARK)
     beside = page.with_suffix(".part")
     beside.write_text(_html(report, light.read_bytes(), dark.read_bytes()), encoding="utf-8")
     beside.replace(page)
@@ -147,12 +135,12 @@ def save_page(folder: Path, report: Report, newest: int) -> tuple[Path, Path]:
 
 
 def _html(report: Report, light: bytes, dark: bytes) -> str:
-    total = sum_of_days(list(report.verdict.totals.values()))
-    span = max(report.verdict.totals) - min(report.verdict.totals) + timedelta(days=1)
+    totals = report.verdict.totals
+    total = sum_of_days(list(totals.values()))
     parts = [
         f"<h1>{escape(report.title)}</h1>",
-        f'<p class="soft">{total.count:,} readings of {span.days:,} days, {min(report.verdict.totals)} to {max(report.verdict.totals)}, '
-        f"{total.average:.2f} V on average</p>",
+        f'<p class="soft">{counted(total.count, "reading")} of {counted(len(totals), "day")}, {min(totals)} to {max(totals)}, '
+        f"{escape(measured(f'{total.average:.2f}', report.captions.unit))} on average</p>",
         f'<ul class="proof">{"".join(f"<li>{_plain(one)}</li>" for one in report.verdict.sentences)}</ul>',
         _picture(light, dark),
         *map(html_table, report.sheets),
@@ -162,7 +150,7 @@ def _html(report: Report, light: bytes, dark: bytes) -> str:
         ),
         "<h2>Things to try next</h2>",
         *(f"<p>{escape(hint.what)}</p><pre><code>{escape(hint.command)}</code></pre>" for hint in report.hints),
-        f'<p class="soft">Readings: {escape(report.source)}</p>',
+        f'<p class="soft">{escape(report.captions.source)}</p>',
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(report.title)}</title>'
     return (
@@ -174,7 +162,7 @@ def _html(report: Report, light: bytes, dark: bytes) -> str:
 
 def _picture(light: bytes, dark: bytes) -> str:
     day, night = (f"data:image/png;base64,{base64.b64encode(image).decode()}" for image in (light, dark))
-    what = "Average voltage of each day over time, with the lowest and highest reading of the day"
+    what = "Average of each day over time, with the lowest and highest reading of the day; below it the last days in large"
     return f'<picture><source srcset="{night}" media="(prefers-color-scheme: dark)"><img src="{day}" alt="{what}"></picture>'
 
 

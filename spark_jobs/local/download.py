@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.wording import counted
 
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 MAVEN_VARIABLE = "DAYFOLD_MAVEN"
@@ -49,7 +50,24 @@ def maven_repository() -> str:
 
 
 def download_all(files: list[Wanted], source: str) -> None:
-    """Bring every file to its place, or raise the first error; `source` is what the progress line says."""
+    """Bring every file to its place and say how much that was, or raise the first error; `source` is what the progress line says."""
+    begun = time.monotonic()
+    _download_all(files, source)
+    size = sum(one.target.stat().st_size for one in files)
+    print(f"jars: {fetched(len(files), size, time.monotonic() - begun)}", flush=True)
+
+
+def fetched(count: int, size: int, seconds: float) -> str:
+    """What a download amounts to.
+
+    >>> fetched(34, 120_400_000, 8.2), fetched(1, 4_210_000, 0.4)
+    ('34 files, 120 MB in 8 s', '1 file, 4.2 MB in 0 s')
+    """
+    megabytes = size / 1e6
+    return f"{counted(count, 'file')}, {megabytes:,.{0 if megabytes >= 10 else 1}f} MB in {seconds:.0f} s"
+
+
+def _download_all(files: list[Wanted], source: str) -> None:
     stopped = threading.Event()
     with _progress(len(files), source) as (on_bytes, on_file), ThreadPoolExecutor(_PARALLEL) as pool:
 
@@ -106,7 +124,7 @@ def _download(url: str, path: Path, on_bytes: OnBytes) -> str:
             on_bytes(len(chunk))
         announced = int(response.headers.get("Content-Length", received))
     if received < announced:
-        raise ConnectionError(f"the connection ended after {received} of {announced} bytes")
+        raise ConnectionError(f"the connection ended after {received:,} of {counted(announced, 'byte')}")
     return digest.hexdigest()
 
 
@@ -128,10 +146,10 @@ def _explained(wanted: Wanted, error: Exception) -> DayfoldError:
 
 @contextmanager
 def _progress(count: int, source: str) -> Iterator[tuple[OnBytes, Callable[[], None]]]:
-    """A bar on a terminal, one line in a log; yields what to call for bytes received and for a finished jar."""
+    """A bar on a terminal, one line in a log; yields what to call for bytes received and for a finished file."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        console.print(f"fetching {count} jars from {source}", highlight=False, soft_wrap=True)
+        console.print(f"fetching {counted(count, 'jar')} from {source}", highlight=False, soft_wrap=True)
     columns = (
         TextColumn("fetching jars"),
         BarColumn(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.local.kafka_server import RunningKafka, client_file, create_topics, find_broker, start_broker, stop_broker
 from spark_jobs.local.screen import Screen
+from spark_jobs.wording import counted
 
 PARTITIONS = 4
 
@@ -44,5 +45,5 @@ def prepare_ground(project: Path, kafka: RunningKafka, screen: Screen) -> Ground
     settings = {"DAYFOLD__KAFKA": str(clients)}
     pipeline = load_pipeline(config, environment=settings)
     create_topics(kafka.bootstrap, {pipeline.input.topic: PARTITIONS, pipeline.output.topic: PARTITIONS})
-    screen.done("topics", f"{pipeline.input.topic} and {pipeline.output.topic}, {PARTITIONS} partitions each")
+    screen.done("topics", f"{pipeline.input.topic} and {pipeline.output.topic}, {counted(PARTITIONS, 'partition')} each")
     return Ground(pipeline, config, clients, settings)

@@ -8,12 +8,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.spark_environment import JVM_VARIABLES, foreign, jvm_options, options_beside, without_jvm_options
 from spark_jobs.submit import java_options, submitted_environment
+from spark_jobs.wording import counted
 
 PREFERRED, OLDEST = (17, 21), 17
 PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")
@@ -131,11 +133,26 @@ def install_java() -> Path:
     if shutil.which("apt-get") is None or prefix is None:
         return find_java()
     print(f"no Java found: installing {' or '.join(PACKAGES)} with apt-get", flush=True)
-    apt_get = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
+    begun = time.monotonic()
+    apt_get = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
     _run([*apt_get, "update"])
     package = next((package for package in PACKAGES if _is_on_offer(package)), PACKAGES[0])
-    _run([*apt_get, "install", "-y", "--no-install-recommends", package])
+    said = _run([*apt_get, "install", "-y", "--no-install-recommends", package])
+    print(f"Java: {installed(said, time.monotonic() - begun)}", flush=True)
     return find_java()
+
+
+def installed(said: str, seconds: float) -> str:
+    """What an installation amounts to, by what apt-get said of it.
+
+    >>> installed("0 upgraded, 12 newly installed, 0 to remove and 3 not upgraded.\\nNeed to get 44.1 MB of archives.", 20.2)
+    '12 packages, 44.1 MB in 20 s'
+    >>> installed("0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.\\nNeed to get 0 B/44.1 MB of archives.", 3.0)
+    '1 package, 0 B in 3 s'
+    """
+    count, size = re.search(r"(\d+) newly installed", said), re.search(r"Need to get ([\d.,]+ \w+)", said)
+    parts = [*([counted(int(count[1]), "package")] if count else []), *([size[1]] if size else [])]
+    return f"{', '.join(parts)} in {seconds:.0f} s".strip()
 
 
 def _root_prefix() -> list[str] | None:
@@ -150,10 +167,12 @@ def _is_on_offer(package: str) -> bool:
     return subprocess.run(["apt-cache", "show", package], capture_output=True, check=False).returncode == 0
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+def _run(command: list[str]) -> str:
+    """What the command printed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = " ".join(done.stderr.strip().splitlines()[-1:])
         raise ConfigurationError(
             f"{' '.join(command)} ended with {done.returncode}: {last}; install a Java 17 or 21, then run again"
         )
+    return done.stdout

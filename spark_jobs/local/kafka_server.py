@@ -24,6 +24,7 @@ from spark_jobs.local.exclusive import exclusively
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.jars import fetch_jars
 from spark_jobs.spark_environment import java_environment
+from spark_jobs.wording import counted
 
 DEFAULT_PORT = 19092
 READY_SECONDS = 60.0
@@ -244,7 +245,7 @@ def _is_writable(admin: AdminClient, name: str, count: int) -> bool:
         return False
     if len(topic.partitions) != count:
         raise ConfigurationError(
-            f"topic {name} has {len(topic.partitions)} partitions, not {count}; delete it or choose another name"
+            f"topic {name} has {counted(len(topic.partitions), 'partition')}, not {count}; delete it or choose another name"
         )
     return all(partition.leader != -1 for partition in topic.partitions.values())
 

@@ -18,6 +18,7 @@ from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import find_csv, missing_rows, read_readings
 from spark_jobs.pipeline_files import DEFAULT_FOLDER
+from spark_jobs.wording import counted
 
 CONFIG = DEFAULT_FOLDER / "daily_voltage.yaml"
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     except DayfoldError as error:
         print(f"dayfold: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{sent:,} readings sent to {topic}")
+    print(f"{counted(sent, 'reading')} sent to {topic}")
     return 0
 
 

@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from spark_jobs.errors import TryAgain
 from spark_jobs.kafka_errors import LibrdkafkaLog
 from spark_jobs.local.readings import Missing, Readings
+from spark_jobs.wording import counted
 
 STALLED_SECONDS = 60.0
 REPORT_EVERY = 5_000
@@ -91,5 +92,5 @@ class _Sending:
         if self.failures or stalled:
             cause = self.failures[0].str() if self.failures else f"nothing was stored for {STALLED_SECONDS:.0f} s"
             raise TryAgain(
-                f"{len(producer):,} readings could not be stored in {self.topic} ({cause}); the next start goes on there"
+                f"not stored in {self.topic}: {counted(len(producer), 'reading')} ({cause}); the next start goes on there"
             )

@@ -26,7 +26,8 @@ OPTIONS = (
     "--ServerApp.ip=127.0.0.1",
     f"--ServerApp.root_dir={PROJECT}",
     "--LabApp.default_url=/lab/tree/notebooks/01_daily_averages.ipynb",
-    # Neither update checks, nor news, nor the list of extensions on a package index.
+    # Neither update checks, nor news, nor the list of extensions on a package index; and nobody is asked whether he wants news.
+    f"--LabApp.app_settings_dir={PROJECT / 'conf' / 'jupyter'}",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.news_url=None",
     "--LabApp.extension_manager=readonly",

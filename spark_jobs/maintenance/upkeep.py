@@ -19,6 +19,7 @@ from spark_jobs.location import in_sql
 from spark_jobs.maintenance.retention import RETENTION, vacuum_hours
 from spark_jobs.table_log import LOG
 from spark_jobs.table_rows import count_rows
+from spark_jobs.wording import counted
 
 SMALL_BYTES = 100 * 2**20
 """What delta-rs compacts to, unless the table's property `delta.targetFileSize` says otherwise: larger files stay as they are."""
@@ -58,7 +59,7 @@ def compact(lake: Lake, name: str) -> None:
     fault(f"after:compact_{name}")
     found = count_rows(lake.open(name))
     if found < rows:
-        told = f"it holds {found} rows after its files were put together, before it held {rows}"
+        told = f"it holds {counted(found, 'row')} after its files were put together, before it held {rows:,}"
         raise TableDamaged(name, told, back_to(lake, name, version))
 
 

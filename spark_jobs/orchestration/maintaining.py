@@ -12,6 +12,7 @@ from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.markdown import as_code
 from spark_jobs.orchestration.params import switch
+from spark_jobs.wording import counted
 
 PARAMS = {"dry_run": switch("Dry run", "Say in the log and in the XCom what maintenance would do, and do nothing.")}
 
@@ -54,7 +55,7 @@ def maintain_tables(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     days = pipeline.maintenance.keep_records_days
-    kept = "for ever" if days is None else f"{days} days after their batch was done (`maintenance.keep_records_days`)"
+    kept = "for ever" if days is None else f"{counted(days, 'day')} after their batch was done (`maintenance.keep_records_days`)"
     facts = {
         "name": pipeline.name,
         "tables": f"{pipeline.lake}/{pipeline.name}/",

@@ -1,16 +1,18 @@
 """The demo in small: the first 22 days of the readings on a broker of its own, through a real Airflow and a real Spark.
 
-The first start is interrupted in the middle of its Spark job, as a Ctrl-C in the terminal does; the second one goes on, the third
-finds everything done.
+The first start is interrupted in the middle of its Spark job, as a Ctrl-C in the terminal does; the second one goes on, with the kill
+that every demo shows once; the third finds everything done.
 """
 
 import io
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -110,13 +112,38 @@ def test_ctrl_c_leaves_nothing_running(interrupted: tuple[int, list[psutil.Proce
 def test_an_interrupted_demo_goes_on_where_it_was(first: Started) -> None:
     outcome, said = first
     assert "✓ load the history         all there from before" in said
-    assert [step.name for step in outcome.steps] == [
-        "DAG run 1: history",
-        "load the last 2 days",
-        "DAG run 2: last 2 days",
-        "DAG run 3: nothing new",
+    assert [(step.kind, step.name, step.records) for step in outcome.steps] == [
+        ("load", "load the history", RECORDS - LATER),
+        ("killed", "DAG run 1: history", RECORDS - LATER),
+        ("resumed", "DAG run 2: history again", 0),
+        ("load", "load the last 2 days", LATER),
+        ("averaged", "DAG run 3: last 2 days", LATER),
+        ("idle", "DAG run 4: nothing new", 0),
     ]
-    assert [step.records for step in outcome.steps] == [RECORDS - LATER, LATER, LATER, 0]
+
+
+def test_the_first_run_is_killed_in_its_transaction_and_the_next_one_resumes_its_batch(project: Path, first: Started) -> None:
+    outcome, said = first
+    assert f"killed with SIGKILL while it published batch 1; {RECORDS - LATER:,} records stored" in said
+    assert "✓ DAG run 2: history again resumed batch 1; 0 records read again" in said
+    tick = f"batch 1 was killed in the middle and resumed: the same {RECORDS - LATER:,} records, none twice"
+    assert f"✓ check                    {tick}" in said
+    assert f"<li>{tick}</li>" in outcome.page.read_text()
+    rows = [row for row in oracle.rows(str(project / "data" / "lake" / "daily_voltage" / "checkpoints")) if row["batch"] == 1]
+    assert [row["state"] for row in rows] == ["PLANNED", "DONE"]
+    assert rows[0]["run_id"] != rows[1]["run_id"]
+
+
+def test_airflow_holds_the_killed_run_for_failed_and_lets_others_begin(project: Path, first: Started) -> None:
+    assert first
+    with closing(sqlite3.connect(project / "data" / "airflow" / "airflow.db")) as database:
+        states = [state for (state,) in database.execute("SELECT state FROM dag_run ORDER BY id")]
+        tasks = dict(
+            database.execute("SELECT task_id, state FROM task_instance WHERE run_id IN (SELECT run_id FROM dag_run WHERE id = 2)")
+        )
+    # The one that Ctrl-C ended is the first.
+    assert states[1:] == ["failed", "success", "success", "success"]
+    assert tasks["submit"] == "failed"
 
 
 def test_every_day_equals_the_csv(first: Started) -> None:
@@ -136,7 +163,7 @@ def test_the_tables_hold_each_message_of_the_topic_once(project: Path, first: St
 def test_the_picture_is_a_plot_of_a_sensible_size(first: Started) -> None:
     picture = image.imread(first[0].picture)
     height, width, _ = picture.shape
-    assert (width, height) == (1800, 780)
+    assert (width, height) == (1800, 1230)
     assert len({tuple(pixel) for pixel in picture[::7, ::7].reshape(-1, picture.shape[2])}) > 20, "the picture is nearly empty"
 
 
@@ -144,7 +171,8 @@ def test_the_page_holds_the_tables_and_the_picture(first: Started) -> None:
     page = first[0].page.read_text()
     for text in (
         "22 of 22 days equal the CSV",
-        "DAG run 2: last 2 days",
+        "DAG run 3: last 2 days",
+        "average (V)",
         "Batches in the checkpoint table",
         "The newest daily averages",
         "<td>2007-01-06</td>",
@@ -159,9 +187,18 @@ def test_the_page_holds_the_tables_and_the_picture(first: Started) -> None:
 
 def test_a_second_demo_loads_nothing_and_starts_no_spark(second: Started) -> None:
     outcome, said = second
-    assert [(step.name, step.records) for step in outcome.steps] == [("DAG run 1: nothing new", 0)]
+    assert (outcome.steps[-1].kind, outcome.steps[-1].name) == ("idle", "DAG run 4: nothing new")
     assert said.count("all there from before") == 2
     assert outcome.verdict.records == RECORDS
+
+
+def test_the_page_of_a_second_demo_keeps_the_times_of_the_first(first: Started, second: Started) -> None:
+    assert second[0].steps[:-1] == first[0].steps[:-1]
+    page = second[0].page.read_text()
+    for step in first[0].steps[:-1]:
+        assert f"<td>{step.name}</td>" in page
+        assert f">{step.at}<" in page
+    assert str(second[0].verdict.resumed) in page
 
 
 def test_the_first_and_the_last_hint_work_as_they_stand(project: Path, second: Started) -> None:

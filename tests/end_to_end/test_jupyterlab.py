@@ -61,3 +61,13 @@ def test_it_listens_on_loopback_and_shows_nothing_without_its_token(lab: dict[st
     assert status == 200
     assert {"01_daily_averages.ipynb", "02_without_spark.ipynb"} <= {one["name"] for one in json.loads(listing)["content"]}
     assert "JupyterLab" in ask(lab, f"lab/tree/notebooks/01_daily_averages.ipynb?token={lab['token']}")[1]
+
+
+def test_it_neither_looks_for_news_and_updates_nor_asks_whether_it_may(lab: dict[str, Any]) -> None:
+    token = {"Authorization": f"token {lab['token']}"}
+    status, settings = ask(lab, "lab/api/settings/@jupyterlab/apputils-extension:notification", **token)
+    assert status == 200
+    defaults = {name: one["default"] for name, one in json.loads(settings)["schema"]["properties"].items()}
+    assert (defaults["fetchNews"], defaults["checkForUpdates"]) == ("false", False)
+    assert json.loads(ask(lab, "lab/api/news", **token)[1]) == {"news": []}
+    assert json.loads(ask(lab, "lab/api/update", **token)[1]) == {"notification": None}

@@ -79,6 +79,7 @@ UNCHANGED = (
     "state=elsewhere",
     "kafka=other.properties",
     "input.start=latest",
+    "input.value.unit=mV",
     "maintenance.keep_records_days=9",
     "alerts.mail_to=[ops@example.org]",
     "airflow.messages_connection=kafka",

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,12 +108,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/*")}
 
 
-def test_missing_jars_are_fetched_into_the_folder_of_their_group(repository: Repository, lock: Path, folder: Path) -> None:
+def test_missing_jars_are_fetched_into_the_folder_of_their_group(
+    repository: Repository, lock: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(lock, repository.jar("org.example:one:1.0", ONE), repository.jar("org.example.deep:two:2.0", TWO))
     fetch_jars(lock, folder)
     assert contents(folder) == {"spark/one-1.0.jar": ONE, "spark/two-2.0.jar": TWO}
     assert sorted(repository.asked) == ["/maven/org/example/deep/two/2.0/two-2.0.jar", "/maven/org/example/one/1.0/one-1.0.jar"]
     assert jar_paths("spark", lock, folder) == (folder / "spark/one-1.0.jar", folder / "spark/two-2.0.jar")
+    assert re.fullmatch(r"jars: 2 files, 0\.0 MB in \d s\n", capsys.readouterr().out)
+    fetch_jars(lock, folder)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_verified_jar_is_neither_fetched_nor_read_again(repository: Repository, lock: Path, folder: Path) -> None:
@@ -168,7 +174,7 @@ def test_a_download_that_always_breaks_off_leaves_nothing_and_names_jar_and_url(
     jar = repository.jar("org.example:one:1.0", ONE)
     write(lock, jar)
     repository.cut[jar.url("/maven")] = 100
-    with pytest.raises(TryAgain, match=r"org\.example:one:1\.0: http://.*/one-1\.0\.jar .*ended after 5000 of 10000 bytes"):
+    with pytest.raises(TryAgain, match=r"org\.example:one:1\.0: http://.*/one-1\.0\.jar .*ended after 5,000 of 10,000 bytes"):
         fetch_jars(lock, folder)
     assert contents(folder) == {}
 
