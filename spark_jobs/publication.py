@@ -227,7 +227,7 @@ class Publisher:
         return TryAgain(f"whether the publication was committed is not known; run again, it looks first ({found})")
 
     def _undelivered(self, topic: str, count: int) -> DayfoldError:
-        missing = f"not delivered: {count - self._delivered:,} of {counted(count, 'average')}"
+        missing = f"{count - self._delivered:,} of {counted(count, 'average')} not delivered"
         for error in [*self._failures, *self._why_purged()]:
             found = self._explained(error, topic)
             if isinstance(found, Superseded):

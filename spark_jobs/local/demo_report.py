@@ -40,12 +40,13 @@ pre { background: var(--code); padding: .7rem .9rem; border-radius: .4rem; white
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table to look at. Columns named in `texts` hold text, the others numbers."""
+    """A table to look at. Columns named in `texts` hold text, the others numbers; a terminal has no room for those named in `wide`."""
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     texts: frozenset[str] = frozenset()
+    wide: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def step_sheet(steps: Sequence[Step]) -> Sheet:
     """One row per step, of this start or an earlier one, with its pace."""
     rows = [(one.name, one.at, f"{one.seconds:,.1f}", f"{one.records:,}", _pace(one), one.facts) for one in steps]
     columns = ("step", "done at (UTC)", "seconds", "records", "records/s", "what is known of it")
-    return Sheet("What was done", columns, rows, frozenset({"step", "what is known of it"}))
+    return Sheet("What was done", columns, rows, frozenset({"step", "what is known of it"}), frozenset({"done at (UTC)"}))
 
 
 def _pace(step: Step) -> str:
@@ -119,8 +120,10 @@ def offset_sheet(status: Status) -> Sheet:
 
 def on_terminal(sheet: Sheet) -> Group:
     """The sheet for a terminal."""
-    columns = [Column(name, is_text=name in sheet.texts, whole=name not in sheet.texts) for name in sheet.columns]
-    return plain_table(sheet.title, columns, sheet.rows)
+    shown = [number for number, name in enumerate(sheet.columns) if name not in sheet.wide]
+    names = [sheet.columns[number] for number in shown]
+    columns = [Column(name, is_text=name in sheet.texts, whole=name not in sheet.texts) for name in names]
+    return plain_table(sheet.title, columns, [[row[number] for number in shown] for row in sheet.rows])
 
 
 def save_page(folder: Path, report: Report) -> tuple[Path, Path]:

@@ -74,7 +74,7 @@ def test_files_are_looked_at_from_a_batch_on(lake: Lake) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[:-9])
     require_files(lake, CONTRIBUTIONS, lake.open(CONTRIBUTIONS), 3)
-    with pytest.raises(TableDamaged, match=f"has {len(whole) - 9} of {len(whole)} bytes"):
+    with pytest.raises(TableDamaged, match=f"has {len(whole) - 9:,} of {len(whole):,} bytes"):
         require_files(lake, CONTRIBUTIONS, lake.open(CONTRIBUTIONS), 2)
     file.unlink()
     with pytest.raises(TableDamaged, match="is missing"):
