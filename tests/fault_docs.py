@@ -16,31 +16,35 @@ UNRUN = "only thorough cases, which the recorded run left out"
 
 HEAD = """# Failure modes, and the tests that prove them harmless
 
-Made by `make faults-docs` from the last recorded run of `make faults` ([its summary](faults.md)); do not edit. The words are those of
-[design.md](design.md). A test stands here if it carries the row's name as a mark; its last result is the number of its cases that
-passed.
+This page lists what is known to go wrong in such a pipeline, what Dayfold does about it, and the tests that show it. Do not edit it:
+`make faults-docs` makes it from the last recorded run of `make faults` ([its summary](faults.md)). [design.md](design.md) explains the
+words. A row names the tests that carry its name as a mark. The last column is how many of their cases passed in that run.
 
 ## Invariants
 
-What every case compares with an oracle in plain Python that knows the messages sent:
+Every case compares these with an oracle in plain Python that knows the messages sent:
 
-| | after any number of runs, kills and retries, once one run has ended normally |
+| invariant | after any number of runs, kills and retries, once one run has ended normally |
 |---|---|
-| I1 completeness | every visible record between the first start and the last end is in `records` once (with `records: off`: every rejected one, and all are counted once) |
-| I2 no invention | nothing else is |
+| I1 completeness | every visible record between the first start and the last end is in `records` once (with `records: off`: every rejected record is, and all records are counted once) |
+| I2 no invention | nothing else is in `records` |
 | I3 aggregates | `contributions` and `daily_averages` are the exact sums, compared with `=` |
-| I4 publication | a read_committed reader sees the averages of each batch once, with their values after it, batches in order |
-| I5 progress | batches without holes; stored ends and the group's offsets are the planned ends |
+| I4 publication | a read_committed reader sees the averages of each batch once, with their values after that batch, and batches in order |
+| I5 progress | batch numbers have no holes; stored ends and the group's offsets are the planned ends |
 | I6 co-partitioning | an average is in the partition that its records were read from |
 | I7 isolation | no reader ever sees half a batch of one table or topic, and all readers see the same |
 | I8 honesty | exit 0 means a DONE row or nothing to do, and every lost offset is a row |
 
 ## How to repeat
 
-`make faults` runs everything; the recorded run had {cases} cases. `make test` runs one case of each kind: every kill point in process with one shape of batch, real
-kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the others differ from these only in
-seed, shape or place. Each failure prints its seed and the command that repeats it. `make soak MINUTES=10` runs batches with a random
-fault in every second one. `make defects` breaks the program on purpose, one rule at a time, and wants a test to notice.
+Each failure prints its seed and the command that repeats it.
+
+| command | runs |
+|---|---|
+| `make faults` | everything; the recorded run had {cases} cases |
+| `make test` | one case of each kind: every kill point in process with one shape of batch, real kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the other cases differ only in seed, shape or place |
+| `make soak MINUTES=10` | batches, with a random fault in every second one |
+| `make defects` | a program that is broken on purpose, one rule at a time, and expects a test to notice |
 """
 
 
