@@ -68,7 +68,7 @@ def test_both_panels_mark_the_days_of_the_second_load_whatever_was_sent_after_th
     above, below = draw(totals(*range(100), 5000), CAPTIONS, LIGHT).axes
     for axes in (above, below):
         (marked,) = [one for one in axes.collections if "second load" in str(one.get_label())]
-        assert [y for _, y in marked.get_offsets()] == [98, 99]
+        assert np.asarray(marked.get_offsets())[:, 1].tolist() == [98, 99]
         assert axes.get_ylabel() == "price ($)"
     assert line_of(below)[1] == [*range(70, 100)]
 
