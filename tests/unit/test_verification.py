@@ -7,7 +7,7 @@ import pytest
 from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.drift import GroupOffset
 from spark_jobs.offsets import OffsetRange
-from spark_jobs.verification import PartitionRead, disagreements, groups_of, label_of, reads_of
+from spark_jobs.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
 
 ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2, kept=15)
 STORED = Counts(3, read=18, accepted=15, rejected=3, gaps=0)
@@ -89,3 +89,13 @@ def test_a_thousand_partitions_make_twenty_groups_of_fifty() -> None:
     groups = groups_of(range(1000), 20)
     assert [label_of("t", groups[0]), label_of("t", groups[-1])] == ["t, partitions 0 to 49", "t, partitions 950 to 999"]
     assert len(groups) == 20
+
+
+@pytest.mark.proves("F206")
+def test_the_outcome_of_a_partition_is_one_short_line() -> None:
+    read = "partition 3 of batches 4 to 5: 18 records read, 3 rejected, 2 gaps"
+    assert outcome(ONE, AGREES, 0) == f"{read}; agrees with the table and the group"
+    assert outcome(ONE, None, 0) == f"{read}; agrees with the table; the group has no offset"
+    assert outcome(ONE, AGREES, 1) == f"{read}; DISAGREES in 1 place"
+    single = PartitionRead(0, (3,), start=0, end=1442, read=1442, accepted=1441, rejected=1, kept=1441)
+    assert outcome(single, AGREES, 2) == "partition 0 of batch 3: 1,442 records read, 1 rejected, 0 gaps; DISAGREES in 2 places"
