@@ -87,6 +87,7 @@ def submit_job(pipeline: Pipeline, config: Path) -> SubmitJob:
     return SubmitJob(
         pipeline=pipeline,
         task_id="submit",
+        doc_md="The Spark job. Its log has a line for each step of each batch; where it fails, the reason is the last one.",
         conn_id=CONNECTION,
         application=str(APPLICATION),
         properties_file=str(PROPERTIES),
