@@ -15,6 +15,7 @@ from spark_jobs.orchestration.params import DECISIONS
 from spark_jobs.submit import PROJECT
 from tests.airflow.browser import Browser, running_browser
 from tests.airflow.rest import RUN_SECONDS, RemoteDag
+from tests.dags.asked import SWITCHES
 from tests.submitted import wait_until
 from tests.world import World, make_world, reading
 
@@ -95,18 +96,18 @@ def test_the_page_of_the_dag_tells_what_it_is_and_leads_on(seen: Seen) -> None:
 def test_the_form_has_titles_descriptions_and_defaults_and_marks_nothing_as_required(seen: Seen) -> None:
     browser = seen.browser
     open_form(browser)
-    assert "Accept lost records" not in browser.find("[data-testid=config-form]").text
+    first = browser.find("[data-testid=config-form]").text
+    assert "Most records per batch" in first
+    assert "Empty: 20,000,000, as the pipeline file has it in limits.max_records_per_batch." in first
+    assert "Accept lost records" not in first, "decisions are closed at first"
+    assert browser.find(FIELD).get_attribute("value") == ""
     browser.shoot("form_at_first")
     browser.click("[data-testid=config-form] button", DECISIONS)
-    browser.find("[data-testid=config-form]", "Adopt changed settings")
-    form = browser.find("[data-testid=config-form]").text
-    assert "*" not in form
-    titles = ("Most records per batch", "Accept lost records", "Adopt a topic created anew", "Adopt changed settings")
-    places = [form.index(words) for words in titles]
+    decisions = browser.find("[data-testid=config-form]", "Adopt changed settings").text
+    places = [decisions.index(words) for words in ("Accept lost records", "Adopt a topic created anew", "Adopt changed settings")]
     assert places == sorted(places)
-    assert "Empty: 20,000,000, as the pipeline file has it in limits.max_records_per_batch." in form
-    assert browser.find(FIELD).get_attribute("value") == ""
-    for switch in ("accept_loss", "adopt_topic", "adopt_definition"):
+    assert "*" not in first + decisions
+    for switch in SWITCHES:
         assert not browser.driver.find_element("name", f"element_{switch}").is_selected()
     browser.shoot("form", 1024, 600)
 
