@@ -28,7 +28,7 @@ demo: setup ## The whole pipeline on real readings: embedded Kafka, Airflow, Spa
 airflow: setup ## A whole Airflow with its web UI on this machine, until Ctrl-C: make airflow PORT=8080
 	@$(BIN)/dayfold airflow $(if $(PORT),--port $(PORT))
 
-test: lint types ## All checks and all tests, on a Kafka of their own
+test: lint types ## Lint, types and the tests that CI runs, on a Kafka of their own; the longest cases are in test-long and faults
 	@$(BIN)/pytest -n $(or $(WORKERS),2) --dist loadgroup
 
 test-long: setup browser ## What `make test` leaves out: a whole Airflow and its pages, the commands of the containers, a Spark cluster, notebooks
@@ -40,7 +40,7 @@ browser: ## Chromium and its driver for the tests of Airflow's pages: whatever i
 faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
 
-faults-again: setup ## Only the cases that failed in the last `make faults`, told in its summary
+faults-again: setup ## Only the cases that failed in the last `make faults`; the summary names them
 	@$(BIN)/pytest --faults -q --last-failed --last-failed-no-failures none
 
 faults-docs: setup ## Take the results of the last `make faults` into docs/
@@ -55,7 +55,7 @@ defects: setup ## Break the program on purpose, one rule at a time; each time a 
 notebooks: setup ## JupyterLab on the tables: on loopback only, and with a token
 	@$(BIN)/python -m spark_jobs.local.notebooks
 
-notebooks-refresh: demo ## Execute the notebooks on the demo's tables and store their outputs anew
+notebooks-refresh: demo ## Execute the notebooks on the demo's tables and store their outputs again
 	@$(BIN)/python -m spark_jobs.local.notebooks refresh
 
 lint: setup ## Rules and formatting of the code, changing nothing
@@ -90,7 +90,7 @@ bench-audit: setup ## Time `dayfold audit` on a lake of two million records
 cluster: setup ## A Spark master and a worker on loopback, until Ctrl-C: docs/docker.md
 	@$(BIN)/python -m spark_jobs.local.spark_cluster
 
-secrets: ## Random passwords and keys for docker-compose.yml into .env; NEW=1 makes all of them anew
+secrets: ## Random passwords and keys for docker-compose.yml into .env; NEW=1 makes all of them again
 	@NEW=$(NEW) sh scripts/make_secrets.sh .env
 
 # What is in .gitignore, so that nothing stays behind: a test compares the two. These names are removed wherever they are.
