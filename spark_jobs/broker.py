@@ -28,7 +28,7 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from spark_jobs import kafka_epochs, kafka_rights, kafka_scan, kafka_times
+from spark_jobs import kafka_epochs, kafka_rights, kafka_scan, kafka_times, kafka_topics
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -251,6 +251,15 @@ class Broker:
         except ConfigurationError:
             found = {}
         return {key: found[key].value if key in found else None for key in keys}
+
+    def create_topic(self, name: str, partitions: int, replicas: int | None, config: Mapping[str, str]) -> bool:
+        """Create a topic; False if there was one of that name. See `kafka_topics.create_topic`."""
+        topic = kafka_topics.new_topic(name, partitions, replicas, config)
+        return kafka_topics.create_topic(self._admin, self._connection.settings, topic, self._timeout_seconds)
+
+    def replicas(self, name: str) -> int:
+        """How many copies of each partition there are to be."""
+        return min(len(partition.replicas) for partition in self._describe(name).partitions)
 
     def topic_rights(self, topics: Sequence[str]) -> dict[str, kafka_rights.Rights]:
         """What we may do with each topic; see `kafka_rights.topic_rights`."""

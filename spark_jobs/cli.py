@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_jobs import broker_commands, reports, tls_files
+from spark_jobs import begin_commands, broker_commands, reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
@@ -35,6 +35,7 @@ from spark_jobs.permissions import acl_lines
 from spark_jobs.publication import REPUBLISHED
 from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
+from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
 from spark_jobs.submit import Submission, job_arguments, submit_command
@@ -48,6 +49,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(broker_commands.app, name="broker")
+app.add_typer(begin_commands.topic_app, name="topic")
+app.command("init")(begin_commands.init_command)
 
 Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, help="Show at most so many, the newest.")]
 
@@ -94,14 +97,26 @@ def run_command(
 
 
 @app.command("plan")
-def plan_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
+def plan_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=1, max=LARGEST_SAMPLE, help="Read so many messages; say what becomes of each."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
     pipeline = load(config, overrides)
     warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
+    taken = sample_next(pipeline, os.environ, found, sample) if sample else None
     notes = [*notes_on(pipeline), *([found.idle_setting] if found.idle_setting else []), *found.notes]
-    show({**reports.plan_report(found), "notes": notes}, reports.plan_table(pipeline.name, found), as_json)
-    for note in () if as_json else notes:
+    report = {**reports.plan_report(found), "notes": [*notes, *(sample_notes(taken) if taken else ())]}
+    show({**report, **({"sample": sample_report(taken)} if taken else {})}, reports.plan_table(pipeline.name, found), as_json)
+    if taken and not as_json:
+        show({}, partial(sample_table, pipeline.name, taken), as_json)
+    for note in () if as_json else report["notes"]:
         say(note)
     require_none([str(problem) for problem in found.problems])
 
@@ -225,11 +240,12 @@ def acls_command(
     principal: Annotated[
         str | None, typer.Option(metavar="User:NAME", help="Whom the permissions are for; that of the Kafka properties file.")
     ] = None,
+    create: Annotated[bool, typer.Option("--create", help="With that for `dayfold topic create`.")] = False,
 ) -> None:
     """Print the Kafka permissions that the pipeline needs, as command lines of kafka-acls.sh. No Spark, no broker."""
     pipeline = load(config, overrides)
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
-    for line in acl_lines(pipeline, kafka.servers, principal or kafka.principal):
+    for line in acl_lines(pipeline, kafka.servers, principal or kafka.principal, creating=create):
         typer.echo(line)
 
 

@@ -70,6 +70,14 @@ class ConfigurationError(DayfoldError):
     exit_code = 78
 
 
+class TopicMissing(ConfigurationError):
+    """There is no such topic; `what` says so without a way on."""
+
+    def __init__(self, message: str, what: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
 class NotPermitted(ConfigurationError):
     """The principal lacks a permission; what it would have allowed may be done without."""
 

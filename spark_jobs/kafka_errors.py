@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import port_check, tls_check, tls_files
-from spark_jobs.errors import ConfigurationError, DayfoldError, NotPermitted, Superseded, TransactionOpen, TryAgain
+from spark_jobs.errors import ConfigurationError, DayfoldError, NotPermitted, Superseded, TopicMissing, TransactionOpen, TryAgain
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 
@@ -105,7 +105,8 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if code in _DENIED:
         return _denied(_DENIED[code], settings, request)
     if code in _NO_TOPIC:
-        return ConfigurationError(f"{request.name} is no topic of {settings.servers}; create it or correct the name")
+        what = f"{request.name} is no topic of {settings.servers}"
+        return TopicMissing(f"{what}; create it or correct the name", what)
     if code == KafkaError.TOPIC_EXCEPTION:
         return ConfigurationError(
             f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"

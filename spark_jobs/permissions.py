@@ -29,15 +29,15 @@ class Grant:
         return self.operations + self.optional
 
 
-def grants_of(pipeline: Pipeline) -> tuple[Grant, ...]:
-    """All that a pipeline needs.
+def grants_of(pipeline: Pipeline, *, creating: bool = False) -> tuple[Grant, ...]:
+    """All that a pipeline needs; `creating` its output topic as well, which no run does.
 
     Reading the output is for the proof of what was published, in a run and in the audit. Describing the input's settings tells when
     unread records expire.
     """
     return (
         Grant(TOPIC, pipeline.input.topic, ("Read", "Describe"), ("DescribeConfigs",)),
-        Grant(TOPIC, pipeline.output.topic, ("Read", "Write", "Describe")),
+        Grant(TOPIC, pipeline.output.topic, ("Read", "Write", "Describe"), ("Create",) if creating else ()),
         Grant(GROUP, pipeline.name, ("Read", "Describe")),
         Grant(TRANSACTIONAL_ID, pipeline.name, ("Write", "Describe")),
     )
@@ -62,9 +62,9 @@ def is_restricted(allowed: Iterable[frozenset[str] | None]) -> bool:
     return any(found is not None and UNRESTRICTED not in found for found in allowed)
 
 
-def acl_lines(pipeline: Pipeline, servers: str, principal: str) -> Iterator[str]:
+def acl_lines(pipeline: Pipeline, servers: str, principal: str, *, creating: bool = False) -> Iterator[str]:
     """The grants as command lines of Kafka's own tool, each for exactly one resource."""
-    for grant in grants_of(pipeline):
+    for grant in grants_of(pipeline, creating=creating):
         operations = [part for one in grant.all_operations for part in ("--operation", one)]
         option = f"--{grant.resource.replace(' ', '-')}"
         tool = ("kafka-acls.sh", "--bootstrap-server", servers, "--command-config", "admin.properties", "--add")

@@ -37,12 +37,17 @@ def load_pipeline_files(folder: Path, environment: Mapping[str, str]) -> Pipelin
     for path in files:
         try:
             pipeline = load_pipeline(path, environment=environment)
-            _require_unused(pipeline.name, path, usable)
-            _require_own_output(pipeline, path, usable)
+            require_alone(pipeline, path, usable)
             usable[path] = pipeline
         except ConfigurationError as error:
             problems.append(str(error))
     return PipelineFiles(usable, tuple(problems))
+
+
+def require_alone(pipeline: Pipeline, path: Path, usable: Mapping[Path, Pipeline]) -> None:
+    """Raise `ConfigurationError` unless the pipeline has a name and an output topic that no other one of the folder has."""
+    _require_unused(pipeline.name, path, usable)
+    _require_own_output(pipeline, path, usable)
 
 
 def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> None:

@@ -18,7 +18,6 @@ from spark_jobs.config import Pipeline
 from spark_jobs.definition import defined_by, silent_bounds
 from spark_jobs.errors import (
     AnotherTopic,
-    ConfigurationError,
     DecisionNeeded,
     OffsetsLost,
     TopicRecreated,
@@ -39,12 +38,12 @@ from spark_jobs.offsets import (
     vanished_partitions,
 )
 from spark_jobs.output_owner import require_own_output, require_planned_output
+from spark_jobs.output_topic import find_output_topic, require_same_partitions
 from spark_jobs.proof import question_of
 from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.table_rows import read_rows
 from spark_jobs.witnesses import find_remaining, require_output_not_ahead
-from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +65,8 @@ class Topics:
 
 def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
     """Both topics; `ConfigurationError` unless they have the same partitions."""
-    topics = Topics(broker.topic(pipeline.input.topic), broker.topic(pipeline.output.topic))
-    if topics.input.numbers != topics.output.numbers:
-        raise ConfigurationError(
-            f"{pipeline.input.topic} has {counted(len(topics.input.numbers), 'partition')} and {pipeline.output.topic} has "
-            f"{len(topics.output.numbers):,}; each average goes to the partition number it was read from, so give both the same number"
-        )
+    topics = Topics(broker.topic(pipeline.input.topic), find_output_topic(broker, pipeline))
+    require_same_partitions(topics.input, topics.output)
     return topics
 
 

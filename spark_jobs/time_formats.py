@@ -134,6 +134,16 @@ def time_pattern(pattern: str) -> TimePattern:
         raise ValueError(f"time format {pattern!r} {error}; {SUPPORTED}") from None
 
 
+def named_parts(pattern: str) -> str:
+    """The regex of a pattern of letters, with each part as a group of its name, as Python writes them."""
+    parts: dict[str, str] = {}
+    regex = ""
+    for token in _tokens(pattern):
+        digits = _token_regex(token, parts)
+        regex += f"(?P<{_PARTS[token['letters']][0]}>{digits})" if token["letters"] else digits
+    return regex
+
+
 def unread_offset(pattern: str) -> tuple[str, str] | None:
     """The text at a pattern's end that is an offset to people and nothing but text to the pattern, and the letters that would read it.
 

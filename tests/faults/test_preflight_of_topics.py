@@ -29,7 +29,9 @@ def test_topics_with_different_partition_counts_are_refused(new_world: NewWorld)
 def test_a_missing_output_topic_is_named(new_world: NewWorld) -> None:
     world = new_world(output={"topic": "never-created"})
     world.send(0, *some(1))
-    with pytest.raises(ConfigurationError, match="never-created"):
+    with pytest.raises(
+        ConfigurationError, match=r"never-created is no topic of .*: `dayfold topic create CONFIG` creates it with the"
+    ):
         world.run()
     assert "never-created" not in world.admin.list_topics(timeout=20).topics
 

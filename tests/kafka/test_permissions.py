@@ -16,6 +16,7 @@ from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.outlook import look_ahead
+from spark_jobs.output_topic import create_output_topic
 from spark_jobs.permissions import acl_lines
 from spark_jobs.publication import OutputRecord, Publisher
 from tests.kafka.secured_cluster import Secured, bindings_of, without
@@ -146,3 +147,19 @@ def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
     assert f"User:job has no permission for {missing} {name} at" in sentence
     with connect(settings) as broker:
         assert len({(one.stable, one.low) for one in broker.topic(pipeline.input.topic).partitions}) == 2
+
+
+@pytest.mark.proves("F207")
+def test_the_output_topic_is_created_by_whom_may_create_it(job: Job) -> None:
+    pipeline = job.world.pipeline
+    topic, kafka = pipeline.output.topic, load_kafka_settings(pipeline.kafka, {})
+    job.secured.admin.delete_topics([topic])[topic].result(20)
+    with connect(kafka) as broker:
+        assert refusal(lambda: create_output_topic(broker, pipeline)).startswith(
+            f"User:job has no permission for Create on topic {topic}"
+        )
+        job.secured.allow_only("job", bindings_of(acl_lines(pipeline, kafka.servers, "User:job", creating=True)))
+        assert create_output_topic(broker, pipeline).report == {
+            **{"topic": topic, "created": True, "partitions": 2, "replication": 1},
+            "settings": {"cleanup.policy": None, "retention.ms": None},
+        }

@@ -1,0 +1,95 @@
+"""The commands that a newcomer begins with: a pipeline file from a topic's messages, and the output topic. How is known elsewhere."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spark_jobs.broker import connect
+from spark_jobs.command_line import AsJson, Config, Overrides, load, say
+from spark_jobs.first_pipeline import Wanted, Written, write_pipeline
+from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.output_topic import COMPACTED, create_output_topic, creation_sentence
+from spark_jobs.sample import counts_text
+
+topic_app = typer.Typer(help="The topic that a pipeline publishes to.", no_args_is_help=True)
+
+
+@topic_app.callback()
+def topic_commands() -> None:
+    """The topic that a pipeline publishes to."""
+
+
+@topic_app.command("create")
+def topic_create(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    replication: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", min=1, max=32767, help="Copies of each partition; the broker's default if not given."),
+    ] = None,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact", help="Keep the newest average of each day and partition, whatever the broker's default deletes."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create the pipeline's output topic with as many partitions as the input topic; one that is there and fits stays. No Spark."""
+    pipeline = load(config, overrides)
+    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+        made = create_output_topic(broker, pipeline, replicas=replication, config=COMPACTED if compact else None)
+    if as_json:
+        typer.echo(json.dumps(made.report, indent=2))
+        return
+    say(creation_sentence(made, pipeline.input.topic))
+    if not made.created and replication not in (None, made.replicas):
+        say(f"its replication is {made.replicas} and not {replication}; kafka-reassign-partitions.sh changes that")
+    if not made.created and compact and made.settings["cleanup.policy"] != "compact":
+        say("it is not compacted; kafka-configs.sh --alter changes that")
+
+
+def init_command(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="The topic whose messages are to be averaged.")],
+    kafka: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Kafka properties file; conf/kafka.properties if not given.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file to write; conf/pipelines/NAME.yaml if not given.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the pipeline; made of the topic's if not given.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="TOPIC", help="The output topic; TOPIC-daily-averages if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a topic's messages and write a pipeline file that reads them, with the reasons in it. No Spark."""
+    written = write_pipeline(Wanted(topic, kafka, to, name, output), os.environ)
+    if as_json:
+        typer.echo(json.dumps(_report(written), indent=2))
+        return
+    settings, path = written.pipeline.input, written.path
+    say(
+        f"wrote {path}: the average of {settings.value.field} per day of {settings.time.field}, for {written.pipeline.output.topic}"
+    )
+    say(f"of {counts_text(written.looked_at, written.accepted, written.rejected)}")
+    say(f"next: look at the file, then\ndayfold topic create {path}\ndayfold plan {path} --sample 20\ndayfold run {path}")
+
+
+def _report(written: Written) -> dict[str, object]:
+    time, value = written.pipeline.input.time, written.pipeline.input.value
+    return {
+        "file": str(written.path),
+        "name": written.pipeline.name,
+        "time": {"field": time.field, "format": time.format, "timezone": time.timezone},
+        "value": {"field": value.field, "type": value.type},
+        "output": written.pipeline.output.topic,
+        "messages": written.looked_at,
+        "accepted": written.accepted,
+        "rejected": dict(written.rejected),
+    }

@@ -1,0 +1,99 @@
+"""The output topic, found or made: as many partitions as the input topic, all else as the cluster and the operator want it.
+
+`dayfold topic create` makes it; no run does, for a topic made by the way would be one of a misspelt name. Knows no tables.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spark_jobs.broker import Broker
+from spark_jobs.config import Pipeline
+from spark_jobs.errors import ConfigurationError, TopicMissing, TryAgain
+from spark_jobs.offsets import Topic
+from spark_jobs.output_owner import require_own_output
+from spark_jobs.wording import counted
+
+READY_SECONDS, PAUSE_SECONDS = 20.0, 0.1
+SETTINGS = ("cleanup.policy", "retention.ms")
+COMPACTED = {"cleanup.policy": "compact"}
+
+
+@dataclass(frozen=True)
+class OutputTopic:
+    """The topic as it is now; `settings` are None where they may not be seen."""
+
+    topic: Topic
+    created: bool
+    replicas: int
+    settings: Mapping[str, str | None]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        facts = {"topic": self.topic.name, "created": self.created, "partitions": len(self.topic.partitions)}
+        return {**facts, "replication": self.replicas, "settings": dict(self.settings)}
+
+
+def find_output_topic(broker: Broker, pipeline: Pipeline) -> Topic:
+    """The output topic as it is; `TopicMissing` names the command that creates it."""
+    try:
+        return broker.topic(pipeline.output.topic)
+    except TopicMissing as missing:
+        raise TopicMissing(
+            f"{missing.what}: `dayfold topic create CONFIG` creates it with the partitions of {pipeline.input.topic}; or correct "
+            "output.topic",
+            missing.what,
+        ) from None
+
+
+def require_same_partitions(source: Topic, output: Topic) -> None:
+    """Raise `ConfigurationError` unless both topics have the same partitions."""
+    if source.numbers != output.numbers:
+        raise ConfigurationError(
+            f"{source.name} has {counted(len(source.numbers), 'partition')} and {output.name} has "
+            f"{len(output.numbers):,}; each average goes to the partition number it was read from, so give both the same number"
+        )
+
+
+def create_output_topic(
+    broker: Broker, pipeline: Pipeline, *, replicas: int | None = None, config: Mapping[str, str] | None = None
+) -> OutputTopic:
+    """Create the output topic, or find that it is there and fits. Killed at any point, the same command finds what there is."""
+    source = broker.topic(pipeline.input.topic)
+    created = not _exists(broker, pipeline.output.topic) and broker.create_topic(
+        pipeline.output.topic, len(source.partitions), replicas, config or {}
+    )
+    # Asked for after it was created as well: somebody else may have been quicker.
+    output = _ready(broker, pipeline.output.topic) if created else broker.topic(pipeline.output.topic)
+    require_same_partitions(source, output)
+    require_own_output(broker, pipeline.name, output)
+    return OutputTopic(output, created, broker.replicas(output.name), broker.topic_config(output.name, SETTINGS))
+
+
+def creation_sentence(made: OutputTopic, source: str) -> str:
+    """What there is now, in one sentence."""
+    shown = ", ".join(f"{name}={value}" for name, value in made.settings.items() if value is not None)
+    facts = f"{counted(len(made.topic.partitions), 'partition')} as {source} has, replication {made.replicas}"
+    what = f"created {made.topic.name}" if made.created else f"{made.topic.name} is there already, nothing was created"
+    return f"{what}: {facts}{f', {shown}' if shown else ''}"
+
+
+def _exists(broker: Broker, name: str) -> bool:
+    try:
+        broker.topic(name)
+    except TopicMissing:
+        return False
+    return True
+
+
+def _ready(broker: Broker, name: str) -> Topic:
+    """The new topic, once all brokers know it and every partition has a leader."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            return broker.topic(name)
+        except (TopicMissing, TryAgain):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
