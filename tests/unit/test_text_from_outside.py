@@ -16,6 +16,8 @@ from spark_jobs.audit.reconcile import Audit
 from spark_jobs.audit.report import audit_report, audit_table
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.drift import Verdict
+from spark_jobs.guessed_times import rules_for
+from spark_jobs.judging import judge
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.lock import hold_lock, lock_owner
 from spark_jobs.log_lines import PlainLines
@@ -24,6 +26,8 @@ from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.planning import PartitionPreview, Preview
 from spark_jobs.reports import decisions_table, losses_report, losses_table, plan_table, status_report, status_table
+from spark_jobs.sample import Judged, Sample, sample_table
+from spark_jobs.some_messages import Message
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import UNKNOWN
 from spark_jobs.wording import printable
@@ -31,6 +35,7 @@ from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
+RULES = rules_for("iso8601", NOW)
 
 
 def nasty(text: str) -> Status:
@@ -43,6 +48,11 @@ def audited(text: str) -> Audit:
     return Audit("p", False, 1, 0, f"run {text}", (), (Difference(text, text),), (text,))
 
 
+def sampled(text: str) -> Sample:
+    message = Message(0, 1, text.encode(errors="surrogatepass"), None)
+    return Sample(RULES, 0.01, (Judged(message, judge(message.value, RULES)),))
+
+
 TABLES: dict[str, Callable[[str], RenderableType]] = {
     "status": lambda text: status_table(nasty(text)),
     "plan": lambda text: plan_table(text, Preview(1, False, True, (PartitionPreview(0, 0, 9, True, 0),), ())),
@@ -50,6 +60,7 @@ TABLES: dict[str, Callable[[str], RenderableType]] = {
     "decisions": lambda text: decisions_table("p", [DecisionEntry(NOW, "REDEFINED", text, text, 12, text)]),
     "audit": lambda text: audit_table(audited(text)),
     "maintain": lambda text: maintenance_table(Maintenance(text, False, None, None, ())),
+    "sample": lambda text: sample_table(text, sampled(text), 200),
     "demo": lambda text: on_terminal(Sheet(text, (text,), [(text,)], frozenset({text}))),
 }
 
