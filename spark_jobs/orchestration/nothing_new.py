@@ -17,7 +17,7 @@ log = logging.getLogger("dayfold")
 MOST = 5
 """Runs that are named: of a topic that is read every minute many may have come before."""
 
-SKIPPED = "Nothing is wrong, and nothing is left to do: the tasks after this one are skipped, which Airflow shows in pink, and the run is a success."
+SKIPPED = "the other tasks have nothing to do and are skipped (pink in Airflow); the run is a success"
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     readers = readers_of(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
     reason, named = why_nothing(pipeline.input.topic, readers, str(context["run_id"]), context["dag_run"].run_after)
     log.info(reason)
-    for one in named[1:]:
-        log.info(f"before it {one.text}")
+    for one in named:
+        log.info(f"read by {one.text}")
     log.info(SKIPPED)
     return {"reason": reason, "read_by": [one.report for one in named]}
 
@@ -82,8 +82,8 @@ def why_nothing(topic: str, readers: Sequence[Reader], run_id: str, due: datetim
         return f"{topic} has nothing new, and no run before this one has finished a batch of it", []
     newest = readers[0]
     if newest.run_id == run_id:
-        return f"nothing has arrived in {topic} since this very run has read it to its end ({newest.text})", [newest]
+        return f"nothing has arrived in {topic} since this very run has read it to its end", [newest]
     since = [one for one in readers if one.at > due and one.run_id != run_id][:MOST]
     if since:
-        return f"what was new in {topic} when this run was due has been read by another run already ({newest.text})", since
-    return f"nothing has arrived in {topic} since it was read to its end ({newest.text})", [newest]
+        return f"what was new in {topic} when this run was due has been read by another run already", since
+    return f"nothing has arrived in {topic} since it was read to its end", [newest]

@@ -176,7 +176,8 @@ def test_a_run_that_finds_nothing_names_the_run_that_has_read_everything(seen: S
     run_id = dag.trigger()
     assert dag.wait(run_id) == "success"
     browser.open(f"{page_of_run(NAME, run_id)}/tasks/new_records")
-    browser.find("body", f"nothing has arrived in {NAME}-in since it was read to its end (run {reader} of admin")
+    browser.find("body", f"nothing has arrived in {NAME}-in since it was read to its end")
+    browser.find("body", f"read by run {reader} of admin")
     browser.shoot("nothing_new_log")
     browser.open(f"{page_of_run(NAME, run_id)}/tasks/new_records/xcom")
     browser.find("body", "nothing_new")
