@@ -64,8 +64,8 @@ def create_output_topic(
     created = not _exists(broker, pipeline.output.topic) and broker.create_topic(
         pipeline.output.topic, len(source.partitions), replicas, config or {}
     )
-    # Asked for after it was created as well: somebody else may have been quicker.
-    output = _ready(broker, pipeline.output.topic) if created else broker.topic(pipeline.output.topic)
+    # Also where somebody else has been quicker by a moment: it may not be ready yet, and need not fit.
+    output = _ready(broker, pipeline.output.topic)
     require_same_partitions(source, output)
     require_own_output(broker, pipeline.name, output)
     return OutputTopic(output, created, broker.replicas(output.name), broker.topic_config(output.name, SETTINGS))
@@ -88,7 +88,7 @@ def _exists(broker: Broker, name: str) -> bool:
 
 
 def _ready(broker: Broker, name: str) -> Topic:
-    """The new topic, once all brokers know it and every partition has a leader."""
+    """The topic, once all brokers know it and every partition has a leader."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:

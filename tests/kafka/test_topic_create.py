@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
-from spark_jobs.broker import Broker
+from spark_jobs.broker import Broker, connect
 from spark_jobs.config import load_pipeline
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.local.kafka_server import RunningKafka, create_topics
@@ -79,6 +80,21 @@ def test_a_topic_with_averages_of_another_pipeline_is_refused(world: World, brok
         create_output_topic(broker, world.pipeline)
 
 
+@pytest.mark.proves("F207")
+def test_of_several_at_once_one_creates_the_topic_and_all_find_it(world: World, new_settings: NewSettings) -> None:
+    settings = new_settings(world.bootstrap)
+
+    def create(_: int) -> tuple[bool, str]:
+        with connect(settings) as broker:
+            made = create_output_topic(broker, world.pipeline)
+        return made.created, made.topic.id
+
+    with ThreadPoolExecutor(4) as several:
+        found = list(several.map(create, range(4)))
+    assert sum(created for created, _ in found) == 1
+    assert len({topic_id for _, topic_id in found}) == 1
+
+
 Spoiled = Callable[[World, Broker], object]
 REFUSED: dict[str, tuple[Spoiled, str]] = {
     "no input": (
@@ -101,6 +117,7 @@ def test_what_cannot_be_created_is_said_in_one_sentence(world: World, broker: Br
     assert world.pipeline.output.topic not in world.admin.list_topics(timeout=20).topics
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F207")
 def test_plan_names_the_command_that_creates_the_topic_and_then_finds_it(world: World) -> None:
     planned = type_in("plan", str(world.config))

@@ -83,6 +83,14 @@ VALUES: tuple[Any, ...] = (2, None, {"raw": 1}, [], "3.5")
 NESTED = [{"payload": {"ts": "23/12/2006 16:52:00", "v": value}, **more} for value in VALUES for more in ({}, {"payload.v": 5})]
 
 
+LARGE = 20_000
+"""Bytes of messages that take Spark long."""
+
+
+def messages_of(least: int, most: int) -> list[bytes | None]:
+    return [message for message in cases.MESSAGES if least <= len(message or b"") < most]
+
+
 def reasons(undecided: Mapping[bytes | None, str]) -> set[str]:
     return set(undecided.values())
 
@@ -91,13 +99,13 @@ def reasons(undecided: Mapping[bytes | None, str]) -> set[str]:
 @pytest.mark.proves("F209")
 def test_objects_and_numbers_are_judged_as_spark_does(spark: SparkSession) -> None:
     numbers = [voltage(number) for number in ODD_NUMBERS]
-    usual = judged_like_spark(spark, [*cases.MESSAGES, *ODD_OBJECTS, *numbers], RULES)
+    usual = judged_like_spark(spark, [*messages_of(0, LARGE), *ODD_OBJECTS, *numbers], RULES)
     assert usual == {
         **dict.fromkeys((b"truex", b"true x", b"null,", b"5]", b"5 6", b'"a"b', b"[1] x"), OF_NO_OBJECT),
         **dict.fromkeys((b'[{"a": 1, "a": 2}]', b'[{"a": 1, "a": 2}] x'), OF_NO_OBJECT),
-        **{message: why for message, why in usual.items() if message and ("nests deeper" in why or "the name of a field" in why)},
+        **{message: why for message, why in usual.items() if message and "nests deeper" in why},
     }
-    assert len(usual) <= 16
+    assert len(usual) == 10
 
 
 @pytest.mark.group("FZ")
@@ -164,6 +172,15 @@ def test_random_messages_are_judged_as_spark_does(spark: SparkSession, chosen: r
     undecided = judged_like_spark(spark, [cases.random_message(chosen) for _ in range(3000)], RULES)
     assert reasons(undecided) <= {OF_NO_OBJECT}
     assert len(undecided) < 60
+
+
+@pytest.mark.thorough
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F209")
+def test_large_messages_are_judged_as_spark_does(spark: SparkSession) -> None:
+    undecided = judged_like_spark(spark, messages_of(LARGE, 10_000_000), RULES)
+    assert reasons(undecided) == {"the name of a field has more than 20,000 characters"}
+    assert len(undecided) == 3
 
 
 @pytest.mark.thorough
