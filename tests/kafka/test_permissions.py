@@ -12,6 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
 
 from spark_jobs.broker import connect
+from spark_jobs.config import load_pipeline
 from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
@@ -151,9 +152,9 @@ def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
 
 @pytest.mark.proves("F207")
 def test_the_output_topic_is_created_by_whom_may_create_it(job: Job) -> None:
-    pipeline = job.world.pipeline
+    pipeline = load_pipeline(job.world.config, overrides=[f"output.topic={job.world.pipeline.name}-new"])
     topic, kafka = pipeline.output.topic, load_kafka_settings(pipeline.kafka, {})
-    job.secured.admin.delete_topics([topic])[topic].result(20)
+    job.secured.allow_only("job", bindings_of(acl_lines(pipeline, kafka.servers, "User:job")))
     with connect(kafka) as broker:
         assert refusal(lambda: create_output_topic(broker, pipeline)).startswith(
             f"User:job has no permission for Create on topic {topic}"
