@@ -55,9 +55,9 @@ def spread(spans: Spans, most: int) -> dict[int, int]:
     return {number: count for number, count in sorted(taken.items()) if count}
 
 
-def first_messages(broker: Broker, topic: str, spans: Spans, most: int) -> list[Message]:
-    """The first visible messages of the ranges, at most so many in all."""
-    wanted, deadline = spread(spans, most), time.monotonic() + SECONDS
+def first_messages(broker: Broker, topic: str, spans: Spans, most: int, seconds: float = SECONDS) -> list[Message]:
+    """The first visible messages of the ranges, at most so many in all, as far as they were found in time."""
+    wanted, deadline = spread(spans, most), time.monotonic() + seconds
     found: dict[int, list[Message]] = {number: [] for number in wanted}
     at, width = {number: spans[number][0] for number in wanted}, max(wanted.values(), default=0)
     while time.monotonic() < deadline:
@@ -81,7 +81,8 @@ def oldest_and_newest(broker: Broker, topic: Topic, most: int) -> list[Message]:
     wanted = spread(whole, most // 2)
     newest = {number: (max(whole[number][0], whole[number][1] - count), whole[number][1]) for number, count in wanted.items()}
     older = {number: (whole[number][0], newest[number][0]) for number in newest}
-    found = first_messages(broker, topic.name, older, most - most // 2) + first_messages(broker, topic.name, newest, most // 2)
+    parts = ((older, most - most // 2), (newest, most // 2))
+    found = [one for spans, count in parts for one in first_messages(broker, topic.name, spans, count, SECONDS / len(parts))]
     return sorted(found, key=lambda one: (one.partition, one.offset))
 
 
