@@ -28,7 +28,7 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from spark_jobs import kafka_epochs, kafka_rights, kafka_scan, kafka_times, kafka_topics
+from spark_jobs import kafka_epochs, kafka_group_kind, kafka_rights, kafka_scan, kafka_times, kafka_topics
 from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -186,6 +186,11 @@ class Broker:
     def cluster_id(self) -> str:
         return self._cluster_id
 
+    @property
+    def settings(self) -> KafkaSettings:
+        """What the cluster was reached with."""
+        return self._connection.settings
+
     def topic(self, name: str) -> Topic:
         """Id, partitions and their offsets as of now.
 
@@ -244,8 +249,15 @@ class Broker:
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""
-        resource = ConfigResource(ResourceType.TOPIC, name)
-        request = Request("DescribeConfigs", "topic", name)
+        return self._config(ConfigResource(ResourceType.TOPIC, name), Request("DescribeConfigs", "topic", name), keys)
+
+    def broker_config(self, keys: Iterable[str]) -> dict[str, str | None]:
+        """The same of a broker's own settings, of the one that answers."""
+        number = self._admin.list_topics(ANY_TOPIC, timeout=self._timeout_seconds).orig_broker_id
+        resource = ConfigResource(ResourceType.BROKER, str(number))
+        return self._config(resource, Request("DescribeConfigs", "cluster", "kafka-cluster"), keys)
+
+    def _config(self, resource: ConfigResource, request: Request, keys: Iterable[str]) -> dict[str, str | None]:
         try:
             (found,) = self._ask(lambda: self._admin.describe_configs([resource], request_timeout=self._timeout_seconds), request)
         except ConfigurationError:
@@ -268,6 +280,18 @@ class Broker:
     def group_rights(self, group: str, topic: str) -> kafka_rights.Rights:
         """What we may do with the group; see `kafka_rights.group_rights`."""
         return kafka_rights.group_rights(self._connection.settings, group, topic, seconds=self._timeout_seconds)
+
+    def find_group(self, name: str, *, seconds: float | None = None) -> kafka_group_kind.Group | None:
+        """The group of this name and what it is; see `kafka_group_kind.find_group`."""
+        try:
+            return kafka_group_kind.find_group(self._admin, name, seconds=seconds or self._timeout_seconds)
+        except KafkaException as error:
+            raise as_dayfold_error(error, self.settings, Request("Describe", "group", name)) from error
+
+    def delete_group(self, name: str) -> None:
+        """Delete a consumer group with its offsets; `ConfigurationError` while somebody is in it."""
+        request = Request("Delete", "group", name)
+        self._ask(lambda: self._admin.delete_consumer_groups([name], request_timeout=self._timeout_seconds), request)
 
     def record_times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, datetime]:
         """Per partition when the first record at the offset or after it was written; see `kafka_times.record_times`."""

@@ -17,16 +17,19 @@ from spark_jobs import begin_commands, broker_commands, reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
+from spark_jobs.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
+from spark_jobs.forget import forget, look
 from spark_jobs.history import history_in
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local.java import startable_environment
 from spark_jobs.log_lines import begin_log
 from spark_jobs.losses import decisions_in, losses_in
+from spark_jobs.machine_notes import machine_notes
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outages import as_ours
@@ -111,7 +114,8 @@ def plan_command(
     warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
     taken = sample_next(pipeline, os.environ, found, sample) if sample else None
-    notes = [*notes_on(pipeline), *([found.idle_setting] if found.idle_setting else []), *found.notes]
+    idle = [found.idle_setting] if found.idle_setting else []
+    notes = [*notes_on(pipeline), *idle, *found.notes, *machine_notes(pipeline, os.environ)]
     report = {**reports.plan_report(found), "notes": [*notes, *(sample_notes(taken) if taken else ())]}
     show({**report, **({"sample": sample_report(taken)} if taken else {})}, reports.plan_table(pipeline.name, found), as_json)
     if taken and not as_json:
@@ -231,6 +235,23 @@ def maintain_command(
     pipeline = load(config, overrides)
     found = (preview if dry_run else maintain)(pipeline, now=datetime.now(UTC))
     show(maintenance_report(found), maintenance_table(found), as_json)
+
+
+@app.command("forget")
+def forget_command(
+    config: Config,
+    overrides: Overrides = [],  # noqa: B006
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove what only this pipeline uses: tables, files, consumer group.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List all that belongs to a pipeline, and with --yes remove what only it uses. The output topic stays. No Spark."""
+    pipeline = load(config, overrides)
+    found = (forget if yes else look)(pipeline, config, os.environ)
+    show(belongings_report(found, removed=yes), belongings_table(found, removed=yes), as_json)
+    for note in () if as_json else belongings_notes(found):
+        say(note)
 
 
 @app.command("acls")

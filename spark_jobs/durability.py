@@ -27,7 +27,7 @@ def sync_commits(uri: str, since: int) -> None:
     files = list(_committed_files(folder, since))
     folders = {parent for file in files for parent in file.parents if parent.is_relative_to(folder)}
     for path in [*files, *sorted(folders, reverse=True), *folder.parents[:LAKE_DEPTH]]:
-        _sync(path)
+        sync(path)
 
 
 def _committed_files(folder: Path, since: int) -> Iterator[Path]:
@@ -43,7 +43,8 @@ def _committed_files(folder: Path, since: int) -> Iterator[Path]:
         version += 1
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

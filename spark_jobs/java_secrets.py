@@ -59,7 +59,12 @@ def _in_state(pipeline: Pipeline) -> Path:
     return pipeline.state / "kafka-secrets" / f"{pipeline.name}.properties"
 
 
-def _remove(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
+def secrets_files(pipeline: Pipeline, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Wherever a run may have left the file."""
     memory = memory_folder(environment)
-    for file in (_in_state(pipeline), *([_in_memory(memory, pipeline)] if memory else [])):
+    return _in_state(pipeline), *([_in_memory(memory, pipeline)] if memory else [])
+
+
+def _remove(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
+    for file in secrets_files(pipeline, environment):
         file.unlink(missing_ok=True)

@@ -40,6 +40,10 @@ class Request:
     def __str__(self) -> str:
         return f"{self.operation} on {self.resource} {self.name}".rstrip()
 
+    def named(self, resource: str) -> str:
+        """The name of what it needs of this kind."""
+        return next((one.name for one in (self, *self.others) if one.resource == resource), self.name)
+
 
 CONNECT = Request("Describe", "cluster", "kafka-cluster")
 
@@ -111,6 +115,12 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
         return ConfigurationError(
             f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"
         )
+    if code == KafkaError.GROUP_ID_NOT_FOUND:
+        return ConfigurationError(not_of_consumers(request.named("group"), settings))
+    if code == KafkaError.NON_EMPTY_GROUP:
+        return ConfigurationError(
+            f"somebody consumes as the group {request.name} at {settings.servers}; stop that, then run again"
+        )
     if code == KafkaError.MSG_SIZE_TOO_LARGE:
         return ConfigurationError(f"topic {request.name} takes no record of this size; raise its max.message.bytes")
     if code in _SUPERSEDED:
@@ -122,6 +132,15 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if code in _OUT_OF_RANGE:
         return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
+
+
+def not_of_consumers(group: str, settings: KafkaSettings) -> str:
+    """Why the offsets of a run cannot be committed to the group of this name."""
+    return (
+        f"the group {group} at {settings.servers} is a share or streams group, which takes no offsets of a run. Let that program use "
+        f"another name and delete the group (kafka-share-groups.sh or kafka-streams-groups.sh --delete --group {group}), or give the "
+        "pipeline another name and another output topic"
+    )
 
 
 def open_transaction(request: Request) -> TransactionOpen:

@@ -162,6 +162,6 @@ def tables_behind(pipeline: str, output_topic: str, shown: int, last: int) -> De
     """The output topic shows a batch that the checkpoints do not know."""
     return DecisionNeeded(
         f"{output_topic} shows averages of batch {shown} of {pipeline}, but the checkpoints end at batch {last}: the "
-        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin anew, give the pipeline another "
-        "name and another output topic."
+        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin anew, remove what is left of the "
+        "pipeline with `dayfold forget`, or give it another name and another output topic."
     )

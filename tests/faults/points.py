@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from spark_jobs.belongings import TABLES
 from spark_jobs.lake import SCHEMAS
 
 SOURCE = Path(__file__).parent.parent.parent / "spark_jobs"
@@ -49,6 +50,13 @@ AVERAGES_ONLY = {"before:counted_commit": ["K27"], "after:counted_commit": ["K28
 REPUBLISH = ("before:republish_lock", "after:republish_fence", "after:republish_row")
 """Before the points of the transaction, which it shares with a run."""
 
+FORGET = (
+    "after:forget_fence",
+    *(f"{point}_{table}" for table in TABLES for point in ("after:forget_move", "after:forget")),
+    "after:forget_group",
+)
+"""In the order in which they are passed."""
+
 REDEFINE = ("after:redefined",)
 
 ABANDON = ("before:abandon_delete", "after:abandon_delete")
@@ -71,7 +79,7 @@ MAINTENANCE = (
     ),
 )
 
-ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *MAINTENANCE)
+ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE)
 
 
 def in_source(folder: Path = SOURCE) -> set[str]:

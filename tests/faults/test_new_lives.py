@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.errors import DecisionNeeded
+from spark_jobs.forget import forget
 from spark_jobs.outlook import look_ahead
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
@@ -61,6 +62,23 @@ def test_revisions_of_a_new_life_are_above_those_of_the_old_one(world: World) ->
     found = audited(world)
     assert told(found) == ""
     assert f"{world.pipeline.output.topic} holds 3 averages of an earlier life of the pipeline" in found.notes
+
+
+@pytest.mark.proves("F210")
+def test_a_pipeline_that_was_forgotten_begins_anew_above_what_its_readers_keep(world: World) -> None:
+    before = max(revisions(world, "2006-12-16"))
+    assert {one.kind for one in forget(world.pipeline, world.config, {}).removable} == {"table", "file", "group"}
+    assert not Path(world.tables).exists()
+    world.send(0, *some(1, 18))
+    (done,) = world.run()
+    assert done.batch == 1
+    assert {day: count for (_, day), (_, count) in kept_by_reader(world).items()} == {
+        "2006-12-16": 3,
+        "2006-12-17": 2,
+        "2006-12-18": 1,
+    }
+    assert max(revisions(world, "2006-12-16")) > before
+    assert told(audited(world)) == ""
 
 
 @pytest.mark.proves("F145")
