@@ -56,6 +56,11 @@ def judge(
     return _judge_group(progress, partition.number, stored, group)
 
 
+def beside_loss(verdict: Verdict, loss: Loss | None) -> Verdict:
+    """The same, unless the partition's log holds other records by now than were read, which offsets alone do not tell."""
+    return _lost(loss) if loss and verdict.wrong not in ("topic", "tables") else verdict
+
+
 def _older_tables(progress: Progress, group: GroupOffset) -> Verdict:
     return Verdict(
         "restored",
@@ -86,6 +91,8 @@ def _publishing(progress: Progress) -> Verdict:
 def _lost(loss: Loss) -> Verdict:
     if loss.cause == "retention":
         what = f"offsets {loss.stored} to {loss.resume - 1} were deleted unread"
+    elif loss.cause == "replaced":
+        what = str(loss).partition(": ")[2]
     else:
         what = f"the log ends at {loss.resume}, below the stored offset {loss.stored}: it was truncated"
     return Verdict(loss.cause, "topic", f"{what}; the checkpoint is right, the topic lost records; go on with --accept-loss")

@@ -41,7 +41,9 @@ from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.output_topic import find_output_topic, require_same_partitions
 from spark_jobs.proof import question_of
 from spark_jobs.publication import key_of, proven_batch
+from spark_jobs.record_files import batch_rows
 from spark_jobs.redefinition import current_definition, require_same_definition, start_note
+from spark_jobs.rejection_limit import require_few_rejected
 from spark_jobs.table_rows import read_rows
 from spark_jobs.witnesses import find_remaining, require_output_not_ahead
 
@@ -134,13 +136,7 @@ def require_no_losses(topic: Topic, losses: tuple[Loss, ...]) -> None:
 
 def require_still_there(broker: Broker, plan: Plan, topic: Topic) -> None:
     """Raise what hinders reading an unfinished plan's ranges again."""
-    if plan.topic_id != topic.id:
-        settled_by = ("abandon", "adopt_topic")
-        raise DecisionNeeded(
-            f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again (now {topic.id}) "
-            f"before it was read. {go_on(*settled_by)}.",
-            settled_by,
-        )
+    _require_planned_topic(plan, topic)
     partitions = {partition.number: partition for partition in topic.partitions}
     gone = tuple(
         f"partition {one.partition}: batch {plan.batch} was to read {one.start} to {one.end - 1}, the log now holds "
@@ -148,10 +144,32 @@ def require_still_there(broker: Broker, plan: Plan, topic: Topic) -> None:
         for one in plan.ranges
         if one.span and not partitions[one.partition].low <= one.start <= one.end <= partitions[one.partition].high
     )
+    if gone:
+        raise OffsetsLost(topic.name, gone, ("abandon", "accept_loss"))
+    require_not_replaced(broker, plan, topic)
+
+
+def require_not_replaced(broker: Broker, plan: Plan, topic: Topic) -> None:
+    """Raise if offsets of the plan's ranges may hold other records by now than when it was made.
+
+    Asked again after the read, before anything of it is stored: what was read up to then and passes is what was planned. Else records that
+    took the place of others would be counted now, and once more when the loss is accepted and reading begins again at the cut.
+    """
+    _require_planned_topic(plan, topic)
     ends = ends_of(one for one in plan.ranges if one.span)
-    others = () if gone else replaced(ends, broker.find_cut(topic.name, positions_to_check(ends, plan.epochs, topic)))
-    if gone or others:
-        raise OffsetsLost(topic.name, gone or tuple(map(str, others)), ("abandon", "accept_loss"))
+    others = replaced(ends, broker.find_cut(topic.name, positions_to_check(ends, plan.epochs, topic)))
+    if others:
+        raise OffsetsLost(topic.name, tuple(map(str, others)), ("abandon", "accept_loss"))
+
+
+def _require_planned_topic(plan: Plan, topic: Topic) -> None:
+    if plan.topic_id != topic.id:
+        settled_by = ("abandon", "adopt_topic")
+        raise DecisionNeeded(
+            f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again (now {topic.id}) "
+            f"before it was read. {go_on(*settled_by)}.",
+            settled_by,
+        )
 
 
 def require_tables_not_behind(
@@ -166,7 +184,8 @@ def require_tables_not_behind(
         raise DecisionNeeded(
             f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below {pipeline.lake} "
             f"end at batch {progress.last_batch}: the tables were deleted or an older copy was restored. Bring back the newest "
-            "copy; or, to begin anew, give the pipeline another name and another output topic."
+            "copy; or, to begin anew, remove what is left of the pipeline with `dayfold forget`, or give it another name and another "
+            "output topic."
         )
 
 
@@ -274,6 +293,7 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
             hindered += _raised(lambda: require_planned_output(broker, plan, topics.output.name))
             if not is_read(pipeline, progress):
                 hindered += _raised(lambda: require_still_there(broker, plan, topic))
+            hindered += _raised(lambda: _require_few_rejected(pipeline, progress, plan))
         yield from hindered
         if hindered:
             return
@@ -293,6 +313,17 @@ def _require_tables_not_behind_yet(broker: Broker, pipeline: Pipeline, progress:
         return
     with suppress(TransactionOpen):
         require_tables_not_behind(broker, pipeline, progress, topics, seconds=PUBLISHING_SECONDS)
+
+
+def _require_few_rejected(pipeline: Pipeline, progress: Progress, plan: Plan) -> None:
+    """Raise what the run stops with where it has counted an unfinished batch already."""
+    lake, allowed = Lake(pipeline.lake, pipeline.name), pipeline.limits.max_rejected_fraction
+    if plan.keeps_records:
+        # None until they are stored, all of them from then on.
+        rows = batch_rows(lake.open(RECORDS), plan.batch).values()
+        require_few_rejected(lake, plan, allowed, read=sum(one.read for one in rows), accepted=sum(one.accepted for one in rows))
+    elif progress.counted is not None:
+        require_few_rejected(lake, plan, allowed, read=progress.counted.read, accepted=progress.counted.accepted)
 
 
 def _require_proof(broker: Broker, pipeline: Pipeline, progress: Progress) -> None:

@@ -28,7 +28,8 @@ from spark_jobs.job import Job
 from spark_jobs.kafka_times import instant_of
 from spark_jobs.lake import RECORDS, Lake
 from spark_jobs.messages import read_messages
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.planning import require_not_replaced
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -76,6 +77,13 @@ def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"]
     )
     with _written(job.broker, job.pipeline.input.topic, ranges, job.lake) as place:
         return use(spark.read.schema(_FOR_SPARK).parquet(place))
+
+
+def reading_planned(job: Job, plan: Plan, use: Callable[["DataFrame"], T]) -> T:
+    """The same of a batch's ranges; raises if the topic was created anew or lost its end meanwhile, so that others may have been read."""
+    found = reading(job, plan.ranges, use)
+    require_not_replaced(job.broker, plan, job.broker.topic(job.pipeline.input.topic))
+    return found
 
 
 @contextmanager

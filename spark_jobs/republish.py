@@ -6,7 +6,7 @@ takes no harm from any of it. Nothing moves by it: no batch, no offset of the co
 It runs as a run does, under the lock and fenced, and never while a batch is unfinished: the tables may hold averages then that nobody
 has seen. Its row is written before the first record goes out, so no record is ever on the topic that the checkpoints do not know of.
 Killed before the row: nothing happened. Between the row and the commit: nothing is visible, the row says what was meant. After it: all
-is there. Running it again is right in each case. Knows no Spark.
+is there. Running it again is right in each case. What Kafka has confirmed is read back. Knows no Spark.
 """
 
 import logging
@@ -20,7 +20,7 @@ from spark_jobs import planning, table_health
 from spark_jobs.broker import Broker, connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import DecisionNeeded, UsageError
+from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.faults import fault
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import DAILY_AVERAGES, Lake
@@ -32,6 +32,8 @@ from spark_jobs.publication import REPUBLISHED, OutputRecord, Publisher, output_
 from spark_jobs.redefinition import current_definition, require_same_definition
 from spark_jobs.signature import signature
 from spark_jobs.table_rows import Condition, read_rows
+from spark_jobs.witnesses import await_visible
+from spark_jobs.wording import counted
 
 log = logging.getLogger("dayfold")
 
@@ -92,7 +94,18 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
             checkpoints.append(_row(made, checkpoints.progress, run_id, topics.output))
             fault("after:republish_row")
             publisher.publish(made.topic, _records(pipeline, made, rows), ends=())
+            _require_visible(broker, made, publisher)
         return made
+
+
+def _require_visible(broker: Broker, made: Republication, publisher: Publisher) -> None:
+    """Raise `TryAgain` unless readers see what Kafka has confirmed."""
+    if not await_visible(broker, made.pipeline, made.topic, publisher.last):
+        raise TryAgain(
+            f"Kafka confirmed that {counted(made.count, 'average')} of {made.pipeline} were published again, but readers of {made.topic} do not see "
+            "them: the transaction was lost, or somebody else's open one holds them back (kafka-transactions.sh find-hanging names it). "
+            "Publish them again: twice does no harm"
+        )
 
 
 def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, topics: planning.Topics) -> None:

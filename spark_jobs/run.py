@@ -37,6 +37,7 @@ from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.preflight import require_permissions
 from spark_jobs.publication import Publisher
 from spark_jobs.rejected import reasons_of_batch
+from spark_jobs.rejection_limit import require_few_rejected
 from spark_jobs.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.witnesses import highest_revision
 
@@ -130,7 +131,8 @@ def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publi
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)
-        steps_records.require_few_rejected(job, plan, tally)
+        allowed = job.pipeline.limits.max_rejected_fraction
+        require_few_rejected(job.lake, plan, allowed, read=tally.read, accepted=tally.accepted)
         reasons = reasons_of_batch(job.lake, plan.batch) if tally.read > tally.accepted else {}
     with step(job, plan, "contributions"):
         contributions = steps_averages.save_contributions(job, plan, tally.accepted, add_up)

@@ -11,7 +11,7 @@ from spark_jobs import planning, watch
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.config import Pipeline
-from spark_jobs.drift import IN_TRANSACTION, GroupOffset, Verdict, judge
+from spark_jobs.drift import IN_TRANSACTION, GroupOffset, Verdict, beside_loss, judge
 from spark_jobs.errors import DecisionNeeded
 from spark_jobs.group_drift import look_at_group
 from spark_jobs.history import unfinished_plan
@@ -106,7 +106,9 @@ def _partitions(
     expiries = watch.find_expiries(broker, topic, starts, *kept)
     held = {one.partition: one for one in watch.held_back(broker, topic)}
     group = look_at_group(broker, pipeline, progress, topic)
+    losses = {loss.partition: loss for loss in planning.losses_of(broker, reading, topic)} if starts else {}
     for one in topic.partitions:
+        verdict = judge(progress, topic, one, group.get(one.number), reading.ends)
         yield PartitionStatus(
             partition=one.number,
             stored=progress.ends.get(one.number),
@@ -117,7 +119,7 @@ def _partitions(
             lag=lag_of(one, starts),
             held=held.get(one.number),
             expiry=expiries.get(one.number),
-            verdict=judge(progress, topic, one, group.get(one.number), reading.ends),
+            verdict=beside_loss(verdict, losses.get(one.number)),
         )
 
 

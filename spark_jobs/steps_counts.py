@@ -21,7 +21,7 @@ from spark_jobs.lake import RECORDS
 from spark_jobs.messages import holes_of
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
-from spark_jobs.reading import reading
+from spark_jobs.reading import reading, reading_planned
 from spark_jobs.record_files import PartitionRows
 from spark_jobs.steps_records import (
     Taken,
@@ -71,7 +71,7 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
 
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     require_still_there(job.broker, plan, topic)
-    found = reading(job, plan.ranges, lambda messages: sums_of(parsed(messages, plan)).toArrow())
+    found = reading_planned(job, plan, lambda messages: sums_of(parsed(messages, plan)).toArrow())
     sums = Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(

@@ -5,7 +5,7 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -16,25 +16,20 @@ from spark_jobs import lake as tables
 from spark_jobs.averages import contributions_of
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.checkpoints import Counts, Tally
-from spark_jobs.errors import TableDamaged, TooManyRejected
+from spark_jobs.errors import TableDamaged
 from spark_jobs.faults import fault
 from spark_jobs.job import Job
 from spark_jobs.lake import RECORDS
 from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
-from spark_jobs.reading import reading
+from spark_jobs.reading import reading_planned
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
-from spark_jobs.rejected_hints import hint
 from spark_jobs.table_health import anew_or_back
-from spark_jobs.table_rows import read_rows
 from spark_jobs.wording import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-LOOKED_AT = 5
-"""Offsets from the first rejected message on, of each reason."""
 
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
@@ -78,7 +73,7 @@ def write_records(job: Job, plan: Plan, *, only_rejected: bool = False) -> list[
         records = parsed(messages, plan)
         return write_files(records.where("rejected_because IS NOT NULL") if only_rejected else records, job.lake, plan.batch)
 
-    return reading(job, plan.ranges, write)
+    return reading_planned(job, plan, write)
 
 
 def parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
@@ -168,37 +163,3 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
 
 def _read(rows: Mapping[int, PartitionRows], partition: int) -> int:
     return rows[partition].read if partition in rows else 0
-
-
-def require_few_rejected(job: Job, plan: Plan, tally: Tally) -> None:
-    """End the run before anything is averaged if too much was rejected: the settings are wrong more often than the data."""
-    rejected, allowed = tally.read - tally.accepted, job.pipeline.limits.max_rejected_fraction
-    if rejected > allowed * tally.read:
-        raise TooManyRejected(plan.batch, rejected, tally.read, allowed, _frequent_reasons(job, plan))
-
-
-def _frequent_reasons(job: Job, plan: Plan) -> tuple[str, ...]:
-    """The five most frequent reasons of a batch, each with a first example, and what the first few say about the settings."""
-    table = job.lake.open(RECORDS)
-    rejected = read_rows(
-        table,
-        ["rejected_because", "partition", "offset"],
-        # A reason is never empty, and none is no match.
-        [("batch", "=", plan.batch), ("rejected_because", "!=", "")],
-    )
-    examples = rejected.sort_by([("partition", "ascending"), ("offset", "ascending")])
-    grouped = examples.group_by("rejected_because", use_threads=False).aggregate(
-        [("offset", "count"), ("offset", "first"), ("partition", "first")]
-    )
-    top = grouped.sort_by([("offset_count", "descending"), ("rejected_because", "ascending")]).slice(0, 5).to_pylist()
-    return tuple(line for row in top for line in _told(table, plan, row))
-
-
-def _told(table: DeltaTable, plan: Plan, row: Mapping[str, Any]) -> Iterator[str]:
-    reason, partition, offset = row["rejected_because"], row["partition_first"], row["offset_first"]
-    yield f"  {row['offset_count']} x {reason}, for example partition {partition} offset {offset}"
-    place = [("batch", "=", plan.batch), ("partition", "=", partition), ("rejected_because", "=", reason)]
-    near = [("offset", ">=", offset), ("offset", "<", offset + LOOKED_AT)]
-    found = hint(reason, read_rows(table, ["raw"], [*place, *near])["raw"].to_pylist(), plan.rules)
-    if found:
-        yield f"    {found}"

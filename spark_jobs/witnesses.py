@@ -214,12 +214,24 @@ def _is_settled(broker: Broker, plan: Plan, question: Question, last: Mapping[in
         return False
     committed = broker.committed(question.pipeline, question.input_topic, [one.partition for one in plan.ranges])
     # Offsets that somebody else has committed over ours are no sign against it.
-    return not group_of(plan, committed).older and _are_visible(broker, question, last)
+    return not group_of(plan, committed).older and _are_visible(broker, question.pipeline, question.output_topic, last)
 
 
-def _are_visible(broker: Broker, question: Question, last: Mapping[int, int]) -> bool:
+def await_visible(broker: Broker, pipeline: str, topic: str, last: Mapping[int, int], *, seconds: float = SETTLE_SECONDS) -> bool:
+    """Whether a read_committed reader sees the last delivered record of each partition, looked at until it does or time is up.
+
+    For averages that are no batch's, so that no group proves them.
+    """
+    for _ in _until(time.monotonic() + seconds):
+        ends = broker.stable_ends(topic, last)
+        if all(ends[number] > offset for number, offset in last.items()) and _are_visible(broker, pipeline, topic, last):
+            return True
+    return False
+
+
+def _are_visible(broker: Broker, pipeline: str, topic: str, last: Mapping[int, int]) -> bool:
     try:
-        return not last or broker.visible(question.pipeline, question.output_topic, last) == last.keys()
+        return not last or broker.visible(pipeline, topic, last) == last.keys()
     except NotPermitted as error:
         log.warning("whether all averages are visible is not looked at: %s", error)
         return True

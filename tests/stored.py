@@ -60,7 +60,7 @@ def lake_of(pipeline: Pipeline) -> Lake:
     return Lake(pipeline.lake, pipeline.name)
 
 
-def plan_batch(pipeline: Pipeline, batch: int) -> None:
+def plan_batch(pipeline: Pipeline, batch: int, *, keeps_records: bool = True) -> None:
     """The plan alone: an unfinished batch."""
     lake, log = lake_of(pipeline), CheckpointLog(lake_of(pipeline))
     log.create()
@@ -69,6 +69,7 @@ def plan_batch(pipeline: Pipeline, batch: int) -> None:
         planned(
             Plan(
                 *(batch, "topic id", ranges(batch), rules, "output id", nothing, lake.ids(), "nonce-of-a-test"),
+                keeps_records=keeps_records,
                 silent=silent_bounds(pipeline.input.time),
             ),
             "run",
@@ -80,9 +81,7 @@ def plan_batch(pipeline: Pipeline, batch: int) -> None:
 def finish_batch(pipeline: Pipeline, batch: int) -> None:
     """Records in a file per partition, contributions, averages, and the row that says so."""
     lake = lake_of(pipeline)
-    for one in ranges(batch):
-        version = tables.committed_as(lake.app(RECORDS), batch)
-        write_deltalake(lake.open(RECORDS), records(batch, one), mode="append", commit_properties=version)
+    store_records(lake, batch)
     added = pa.Table.from_pylist([contribution(batch, one.partition) for one in ranges(batch)], schema=SCHEMAS[CONTRIBUTIONS])
     tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
     averages = daily_averages_of(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
@@ -90,6 +89,14 @@ def finish_batch(pipeline: Pipeline, batch: int) -> None:
     counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
     details = {"published": 2}
     CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", done_at(batch), "topic id", ranges(batch), counts, details))
+
+
+def store_records(lake: Lake, batch: int, *, only_rejected: bool = False) -> None:
+    """The batch's records in a file per partition."""
+    version = tables.committed_as(lake.app(RECORDS), batch)
+    for one in ranges(batch):
+        rows = records(batch, one)
+        write_deltalake(lake.open(RECORDS), rows[:1] if only_rejected else rows, mode="append", commit_properties=version)
 
 
 def ranges(batch: int) -> tuple[OffsetRange, ...]:

@@ -1,7 +1,11 @@
 """The coordinator's answer is not what became of the transaction: success without effect, an error after it, or none at all."""
 
+from itertools import chain
+
 import pytest
 
+from spark_jobs.errors import TryAgain
+from spark_jobs.republish import republish
 from tests import tcp_proxy
 from tests.faults.network import Network, attempt, prove_whole, send_some
 from tests.submitted import wait_until
@@ -22,6 +26,20 @@ def test_a_commit_that_was_confirmed_but_never_took_effect_is_not_done(proxied_w
         assert network.proxy.lies == 1
         assert watcher.visible_batches() == set()
         prove_whole(proxied_world)
+
+
+@pytest.mark.proves("F189")
+def test_a_republication_that_was_confirmed_but_never_took_effect_is_no_success(proxied_world: World, network: Network) -> None:
+    send_some(proxied_world, 1)
+    proxied_world.run()
+    averages = len(list(chain.from_iterable(proxied_world.output().values())))
+    network.proxy.lie(tcp_proxy.END_TXN, SUCCESS, broker_gets_it=False)
+    with pytest.raises(TryAgain, match=rf"that {averages} averages .* were published again, but readers of \S+ do not see them"):
+        republish(proxied_world.pipeline, "believed")
+    assert network.proxy.lies == 1
+    network.proxy.forget()
+    assert republish(proxied_world.pipeline, "again").count == averages
+    assert len(list(chain.from_iterable(proxied_world.output().values()))) == 2 * averages
 
 
 @pytest.mark.proves("F146")

@@ -6,7 +6,9 @@ import re
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs.config import load_pipeline
 from spark_jobs.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
+from spark_jobs.outlook import look_ahead
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
@@ -22,7 +24,7 @@ def world(new_world: NewWorld) -> World:
     return new_world()
 
 
-@pytest.mark.proves("F80", "F82", "F198", "F199")
+@pytest.mark.proves("F80", "F82", "F198", "F199", "F213")
 def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.send(0, *some(3), b"junk", None, b"junk")
     world.send(1, reading("31/02/2006 00:00:00", "1"))
@@ -35,6 +37,8 @@ def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World
     assert "1 x TOMBSTONE, for example partition 0 offset 4" in text
     assert "1 x BAD_TIME, for example partition 1 offset 0" in text
     assert DeltaTable(f"{world.tables}/contributions").to_pyarrow_dataset().count_rows() == 0
+    assert list(map(str, look_ahead(load_pipeline(world.config, overrides=strict), {}).problems)) == [text]
+    assert look_ahead(world.pipeline, {}).problems == ()
     with pytest.raises(TooManyRejected):
         world.run(overrides=strict)
     caplog.set_level(logging.INFO, logger="dayfold")

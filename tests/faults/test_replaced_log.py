@@ -1,6 +1,7 @@
 """A partition that lost its end and grew again: offsets that were counted hold other records, and nothing is out of range."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,9 @@ def replaced(tmp_path: Path, broker_folder: Path, spark: "SparkSession") -> Iter
 @pytest.mark.proves("F155")
 def test_a_log_that_was_truncated_and_has_grown_again_stops_until_the_loss_is_accepted(replaced: World) -> None:
     told = f"partition 0: it was read up to offset {COUNTED}, .* the log holds those before offset {LEFT} alone"
-    (problem,) = status_of(replaced).problems
+    status = status_of(replaced)
+    assert [(one.verdict.cause, one.verdict.wrong) for one in status.partitions] == [("replaced", "topic"), ("ok", "")]
+    (problem,) = status.problems
     with pytest.raises(OffsetsLost, match=told) as caught:
         replaced.run()
     assert str(caught.value) == str(problem)
@@ -65,6 +68,46 @@ def test_a_log_that_was_truncated_and_has_grown_again_stops_until_the_loss_is_ac
     assert days == dict.fromkeys([*range(1, COUNTED + 1), *range(11, 16)], 1), "each record that was ever seen counts once"
     assert audited(replaced, deep=True).differences == ()
     assert replaced.run() == []
+
+
+@pytest.mark.proves("F188")
+@pytest.mark.parametrize("records", [True, False])
+def test_a_log_that_is_cut_while_spark_reads_it_is_not_counted_as_what_was_planned(
+    tmp_path: Path, broker_folder: Path, spark: "SparkSession", records: bool
+) -> None:
+    """The plan is made and its topic looked at; before Spark begins, two of the records that are to be read give their offsets to others."""
+    with ExitStack() as brokers:
+        before = brokers.enter_context(ExitStack())
+        bootstrap = before.enter_context(start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True)).bootstrap
+        world = make_world(tmp_path, bootstrap, lambda: asked_for_spark(), 2, records=records)
+        for day in range(1, COUNTED + 1):
+            world.send(0, *some(1, day))
+        world.send(1, *some(2))
+
+        left = [before]
+
+        def asked_for_spark() -> "SparkSession":
+            if left:
+                left.pop().close()
+                replace()
+            return spark
+
+        def replace() -> None:
+            cut_log(broker_folder, world.pipeline.input.topic, 0, LEFT)
+            brokers.enter_context(start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True))
+            for day in range(11, 16):
+                world.send(0, *some(1, day))
+
+        with pytest.raises(OffsetsLost, match=f"partition 0: .* the log holds those before offset {LEFT} alone"):
+            world.run()
+        assert not left
+        assert states(world) == ["PLANNED"]
+        (done,) = world.run(abandon=True, accept_loss=True)
+        assert [(one.start, one.end) for one in done.ranges] == [(0, LEFT + 5), (0, 2)]
+        days = {day.day: row[1] for (number, day), row in oracle.found_averages(world.tables).items() if number == 0}
+        assert days == dict.fromkeys([*range(1, LEFT + 1), *range(11, 16)], 1)
+        assert world.run() == []
+        assert audited(world, deep=True).differences == ()
 
 
 @pytest.mark.proves("F155")

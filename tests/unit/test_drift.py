@@ -8,8 +8,8 @@ import pytest
 
 from spark_jobs.checkpoints import Checkpoint, Progress
 from spark_jobs.config import ParsingRules
-from spark_jobs.drift import GroupOffset, judge
-from spark_jobs.offsets import OffsetRange, Partition, Plan, Topic
+from spark_jobs.drift import OK, GroupOffset, Verdict, beside_loss, judge
+from spark_jobs.offsets import Loss, OffsetRange, Partition, Plan, Topic
 
 DONE = Checkpoint(3, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", (OffsetRange(0, 10, 20),))
 PROGRESS = Progress(last_batch=3, topic_id="id", ends={0: 20}, last_done=DONE)
@@ -111,3 +111,19 @@ def test_the_verdict_says_which_side_is_wrong_and_why(case: str) -> None:
     assert (verdict.cause, verdict.wrong) == (cause, wrong)
     assert words in verdict.sentence
     assert bool(words) == bool(verdict.sentence)
+
+
+@pytest.mark.proves("F155")
+def test_a_log_that_holds_other_records_than_were_read_is_the_topics_fault_whatever_the_group_says() -> None:
+    replaced, unknown = Loss(0, 20, 18, "replaced"), Loss(0, 20, 20, "replaced")
+    assert beside_loss(OK, None) == OK
+    for verdict in (OK, Verdict("moved", "group", "the group is elsewhere"), Verdict("unread", sentence="no batch yet")):
+        found = beside_loss(verdict, replaced)
+        assert (found.cause, found.wrong) == ("replaced", "topic")
+        assert found.sentence.startswith(
+            "it was read up to offset 20, but of the records that stood there then the log holds those before"
+        )
+        assert found.sentence.endswith("; the checkpoint is right, the topic lost records; go on with --accept-loss")
+    assert "its log was put back from elsewhere" in beside_loss(OK, unknown).sentence
+    for graver in (Verdict("restored", "tables", "older"), Verdict("recreated", "topic", "another")):
+        assert beside_loss(graver, replaced) == graver
