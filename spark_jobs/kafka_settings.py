@@ -28,6 +28,7 @@ from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS,
 from spark_jobs.kafka_rules import problems_of, warnings_of
 from spark_jobs.kafka_values import invisible, same_for_both
 from spark_jobs.small_files import home_expanded, read_small_text
+from spark_jobs.tls_check import ODD_CERTIFICATE
 
 log = logging.getLogger(__name__)
 
@@ -221,8 +222,13 @@ def _exposed_secrets(path: Path, written: Mapping[str, str]) -> Iterator[str]:
 def _certificate_subject(values: Mapping[str, str]) -> str:
     if "ssl.certificate.pem" not in values and "ssl.certificate.location" not in values:
         return "the owner of ssl.keystore.location"
-    pem = values.get("ssl.certificate.pem") or Path(values["ssl.certificate.location"]).read_text(encoding="utf-8")
-    return f"User:{x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()}"
+    place = values.get("ssl.certificate.location", "ssl.certificate.pem")
+    try:
+        pem = values["ssl.certificate.pem"].encode() if "ssl.certificate.pem" in values else Path(place).read_bytes()
+        return f"User:{x509.load_pem_x509_certificate(pem).subject.rfc4514_string()}"
+    except (OSError, *ODD_CERTIFICATE):
+        # It only names who was refused; what is wrong with the file is said by whoever uses it.
+        return f"the owner of {place}"
 
 
 def _referable(path: Path) -> Path:

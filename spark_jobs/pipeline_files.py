@@ -60,7 +60,7 @@ def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> N
         if pipeline.name in _beside(name) or name in _beside(pipeline.name):
             raise ConfigurationError(
                 f"{path}: the names {name} and {pipeline.name} (of {other}) are those of a pipeline and of a DAG beside it; "
-                "give this pipeline another one"
+                "give this pipeline another name and another output topic"
             )
 
 

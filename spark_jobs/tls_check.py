@@ -11,8 +11,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 SECONDS = 2.0
+
+ODD_CERTIFICATE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What `cryptography` raises of a certificate that it cannot read, as soon as it is loaded or only when it is asked for a part of it."""
 
 
 def shown_certificate(server: str, files: Mapping[str, str]) -> x509.Certificate | None:
@@ -20,7 +24,7 @@ def shown_certificate(server: str, files: Mapping[str, str]) -> x509.Certificate
     host, _, port = server.rpartition("://")[2].rpartition(":")
     host = host.strip("[]")
     with (
-        suppress(OSError, ValueError),
+        suppress(OSError, *ODD_CERTIFICATE),
         socket.create_connection((host, int(port)), SECONDS) as plain,
         unbelieving(files).wrap_socket(plain, server_hostname=host) as encrypted,
     ):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, p
 
 from spark_jobs import tls_check
 from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.tls_check import ODD_CERTIFICATE
 from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,10 @@ def key_fault(values: Values) -> str | None:
 def java_fault(values: Values) -> str | None:
     """Why the Java client cannot show the client certificate, which librdkafka can; None if it can, or if there is none."""
     own = client_certificate(values)
-    kind = type(own.public_key()).__name__ if own is not None else ""
+    try:
+        kind = type(own.public_key()).__name__ if own is not None else ""
+    except ODD_CERTIFICATE:
+        return None
     if "Ed25519" not in kind and "Ed448" not in kind:
         return None
     return (
@@ -90,7 +94,7 @@ def client_certificate(values: Values) -> x509.Certificate | None:
             return pkcs12.load_key_and_certificates(data, password.encode())[1]
         pem = _pem(values, "ssl.certificate")
         return x509.load_pem_x509_certificate(pem) if pem else None
-    except (OSError, ValueError, UnsupportedAlgorithm):
+    except (OSError, *ODD_CERTIFICATE):
         return None
 
 

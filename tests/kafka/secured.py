@@ -44,7 +44,7 @@ class Authority:
             .decode()
         )
 
-    def server_pem(self, hosts: tuple[str, ...], *, days: int = 1) -> str:
+    def server_pem(self, hosts: tuple[str, ...], *, days: float = 1) -> str:
         """Key, certificate for these names and addresses, and the authority, in one text; `days` below 0 has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([alternative_name(host) for host in hosts])
@@ -66,7 +66,7 @@ class Authority:
         return pem, [f"ssl.keystore.location={name}.p12", f"ssl.keystore.password={password}"]
 
     def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType, days: int = 1
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType, days: float = 1
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder(self.name, subject, key.public_key(), x509.random_serial_number())
@@ -87,10 +87,17 @@ def alternative_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def secured_options(folder: Path, authority: Authority, plain: Mapping[str, str], scram: Mapping[str, str]) -> BrokerOptions:
+def secured_options(
+    folder: Path,
+    authority: Authority,
+    plain: Mapping[str, str],
+    scram: Mapping[str, str],
+    *,
+    valid: timedelta = timedelta(days=1),
+) -> BrokerOptions:
     """SASL_SSL with these names and passwords; the PLAIN user `broker` may do everything, the others nothing yet."""
     keystore, truststore = folder / "broker.pem", folder / "ca.pem"
-    keystore.write_text(authority.server_pem(("localhost", "127.0.0.1")))
+    keystore.write_text(authority.server_pem(("localhost", "127.0.0.1"), days=valid / timedelta(days=1)))
     truststore.write_text(authority.pem)
     users = " ".join(f"user_{name}={quoted(password)}" for name, password in plain.items())
     own = f"username=broker password={quoted(plain['broker'])}"

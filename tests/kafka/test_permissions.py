@@ -14,6 +14,7 @@ from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
 from spark_jobs.broker import connect
 from spark_jobs.config import load_pipeline
 from spark_jobs.errors import ConfigurationError
+from spark_jobs.kafka_rights import NONE, Rights, operation_name
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.outlook import look_ahead
@@ -21,6 +22,7 @@ from spark_jobs.output_topic import create_output_topic
 from spark_jobs.permissions import acl_lines
 from spark_jobs.publication import OutputRecord, Publisher
 from tests.kafka.secured_cluster import Secured, bindings_of, without
+from tests.submitted import wait_until
 from tests.world import World, make_world, reading
 
 ANSWER_SECONDS = 15.0
@@ -39,7 +41,22 @@ class Job:
     granted: list[AclBinding]
 
     def lose(self, resource: ResourceType, name: str, *operations: AclOperation) -> None:
+        """Take it away, and wait until the broker refuses it to the user, which is a moment after it lists it no more."""
         self.secured.allow_only("job", without(self.granted, resource, name, *operations))
+        lost, settings = set(map(operation_name, operations)), load_kafka_settings(self.world.pipeline.kafka, os.environ)
+        with connect(settings) as broker:
+            ask: dict[ResourceType, Callable[[], Rights]] = {
+                TOPIC: lambda: broker.topic_rights((name,))[name],
+                GROUP: lambda: broker.group_rights(name, self.world.pipeline.input.topic),
+                # Nobody can ask about a transactional id without taking it from the run that has it.
+                TRANSACTIONS: lambda: NONE,
+            }
+            wait_until(lambda: is_refused(lost, ask[resource]()), f"{lost} on {name} to be refused")
+
+
+def is_refused(operations: set[str], rights: Rights) -> bool:
+    """An answer that is not there says nothing."""
+    return rights is not None and not operations & rights
 
 
 def no_spark() -> NoReturn:

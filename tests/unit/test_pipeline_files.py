@@ -41,3 +41,9 @@ def test_another_name_needs_another_output_topic_and_the_sentence_says_so(tmp_pa
     (tmp_path / "p.yaml").rename(tmp_path / "a.yaml")
     (told,) = problems(tmp_path, ("p", "k", "other"))
     assert told.endswith("give this pipeline another name and another output topic")
+
+
+def test_a_name_that_a_dag_beside_another_pipeline_has_is_changed_like_any_other(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, ("p", "k", "daily"), ("p_maintenance", "k", "other"))
+    assert "the names p_maintenance and p (of " in told
+    assert told.endswith("give this pipeline another name and another output topic")

@@ -1,6 +1,7 @@
 """What is said of a client's key and certificates before anything is planned."""
 
 import secrets
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -92,3 +93,42 @@ def test_the_brokers_certificate_is_looked_at_too(tmp_path: Path, days: int) -> 
     assert [sentence.partition(" expires")[0] for sentence in found] == (
         [f"the certificate of the Kafka broker {address}"] if days == 13 else []
     )
+
+
+ODD = {
+    "a later version of X.509": (bytes.fromhex("a003020102"), bytes.fromhex("a003020104")),
+    "another kind of key": (bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0299")),
+    "a name that is no text": (b"common name of mine", b"\xff\xfe\xfdmon name of mine"),
+    "a date that is none": (b"\x17\x0d", b"\x17\x0c"),
+}
+
+
+@pytest.mark.proves("F215")
+@pytest.mark.group("SE")
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_certificate_hinders_no_sentence(tmp_path: Path, odd: str) -> None:
+    key, now, name = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), common_name("common name of mine")
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    whole = builder.not_valid_before(now).not_valid_after(now + timedelta(days=99)).sign(key, hashes.SHA256())
+    der = whole.public_bytes(Encoding.DER)
+    before, after = ODD[odd]
+    assert before in der
+    place = tmp_path / "own.pem"
+    place.write_bytes(ssl.DER_cert_to_PEM_cert(der.replace(before, after)).encode())
+    (tmp_path / "own.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    found = settings(tmp_path, f"ssl.certificate.location={place}", f"ssl.key.location={tmp_path / 'own.key'}")
+    assert found.principal == f"the owner of {place}"
+    require_java_client(found)
+    assert all("client certificate" not in one for one in expiring(found, now))
+
+
+@pytest.mark.proves("F215")
+@pytest.mark.group("SE")
+def test_what_stands_around_a_certificate_in_its_file_need_not_be_utf_8(tmp_path: Path) -> None:
+    lines = own_certificate(tmp_path, ec.generate_private_key(ec.SECP256R1()), timedelta(days=99))
+    place = tmp_path / "own.pem"
+    place.write_bytes("Käufer: me\n".encode("latin-1") + place.read_bytes())
+    found = settings(tmp_path, *lines)
+    assert found.principal == "User:CN=me"
+    place.unlink()
+    assert found.principal == f"the owner of {place}"
