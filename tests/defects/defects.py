@@ -100,7 +100,7 @@ DEFECTS = (
         "spark_jobs/witnesses.py",
         (
             (
-                "        return not last or broker.visible(question.pipeline, question.output_topic, last) == last.keys()\n",
+                "        return not last or broker.visible(pipeline, topic, last) == last.keys()\n",
                 "        return True\n",
             ),
         ),
