@@ -86,7 +86,7 @@ def files_of(pipeline: Pipeline, environment: Mapping[str, str]) -> list[Path]:
 
 def _owner(pipeline: Pipeline, file: Path) -> str:
     owner = lock_owner(file) if file == pipeline.lock else None
-    return f"held by {owner}" if owner and f"(process {os.getpid()} on" not in owner else ""
+    return f"held by {owner}" if owner and f"run forget (process {os.getpid()} on" not in owner else ""
 
 
 def folder_of(lake: Lake, name: str) -> Path:

@@ -291,9 +291,9 @@ def _problems(broker: Broker, pipeline: Pipeline, progress: Progress, topics: To
         hindered = list(_raised(lambda: require_usable(pipeline, progress, plan)))
         if not hindered:
             hindered += _raised(lambda: require_planned_output(broker, plan, topics.output.name))
+            hindered += _raised(lambda: _require_few_rejected(pipeline, progress, plan))
             if not is_read(pipeline, progress):
                 hindered += _raised(lambda: require_still_there(broker, plan, topic))
-            hindered += _raised(lambda: _require_few_rejected(pipeline, progress, plan))
         yield from hindered
         if hindered:
             return

@@ -146,7 +146,7 @@ def test_only_what_is_the_pipelines_own_goes(pipe: Forgettable) -> None:
     with connect(load_kafka_settings(pipe.pipeline.kafka, {})) as broker:
         assert broker.find_group(pipe.pipeline.name) is None
         assert broker.topic(pipe.pipeline.output.topic).name == pipe.pipeline.output.topic
-    assert pipe.forget().removable == ()
+    assert [one.kind for one in pipe.forget().removable] == ["file"], "the lock that it takes"
     assert problems(pipe.pipeline) == ""
 
 

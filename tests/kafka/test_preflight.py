@@ -116,7 +116,7 @@ def test_a_batch_of_which_too_much_was_rejected_is_told_by_plan(
     if records == "off":
         tally = Tally(tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(2)), 0, {})
         log.append(told(log, tally))
-    (problem,) = find_problems(broker, pipeline, CheckpointLog(lake_of(pipeline)).progress, topics)
+    problem, *_ = find_problems(broker, pipeline, CheckpointLog(lake_of(pipeline)).progress, topics)
     assert str(problem).splitlines()[:2] == [
         "batch 2: 2 of 10 records were rejected (20.00%, allowed 1.00%)",
         "  2 x EMPTY, for example partition 0 offset 5",
