@@ -1,0 +1,1 @@
+"""What earlier versions of the program wrote: see `make.py`."""
