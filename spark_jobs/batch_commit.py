@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from deltalake import DeltaTable
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.lake import Lake, LostRace
 
 log = logging.getLogger(__name__)

@@ -6,15 +6,15 @@ from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
+from spark_jobs.base.signature import signed_by
+from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.config import ParsingRules
 from spark_jobs.expectations import expected
 from spark_jobs.history import NEXT, BatchHistory
-from spark_jobs.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.rejected import RejectedMessage, Rejections
 from spark_jobs.reports import rejected_text
-from spark_jobs.signature import signed_by
-from spark_jobs.wording import counted, excerpt
 
 SHOWN = 160
 """Characters of a message in a table."""

@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.base.plain_tables import number, numbers, plain_table, texts, times
 from spark_jobs.belongings import Belonging, Belongings
-from spark_jobs.plain_tables import number, numbers, plain_table, texts, times
 
 
 def belongings_report(found: Belongings, *, removed: bool) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from confluent_kafka.admin import (
 )
 
 from spark_jobs import kafka_epochs, kafka_group_kind, kafka_rights, kafka_scan, kafka_times, kafka_topics
-from spark_jobs.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
     LibrdkafkaLog,

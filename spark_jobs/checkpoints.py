@@ -14,8 +14,8 @@ from typing import Any, get_args
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.definition import Definition, defined_by, from_details, to_details
-from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.offsets import OffsetRange, Plan, ends_of
 from spark_jobs.row_order import State, disorders

@@ -16,23 +16,24 @@ import typer
 from spark_jobs import begin_commands, broker_commands, reports, tls_files
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
+from spark_jobs.base.errors import UNEXPECTED, DecisionNeeded, UsageError
+from spark_jobs.base.log_lines import begin_log
+from spark_jobs.base.outages import as_ours
+from spark_jobs.base.wording import counted
 from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
-from spark_jobs.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.forget import forget, look
 from spark_jobs.history import history_in
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local.java import startable_environment
-from spark_jobs.log_lines import begin_log
 from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.machine_notes import machine_notes
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
-from spark_jobs.outages import as_ours
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
 from spark_jobs.publication import REPUBLISHED
@@ -42,7 +43,6 @@ from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_
 from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
 from spark_jobs.submit import Submission, job_arguments, submit_command
-from spark_jobs.wording import counted
 
 app = typer.Typer(
     name="dayfold",

@@ -14,8 +14,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from spark_jobs.errors import ConfigurationError
-from spark_jobs.location import parse_location
+from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.location import parse_location
+from spark_jobs.base.small_files import home_expanded, read_small_text
 from spark_jobs.overrides import from_command_line, from_environment, put
 from spark_jobs.setting_types import (
     Connection,
@@ -31,7 +32,6 @@ from spark_jobs.setting_types import (
     Topic,
     Unit,
 )
-from spark_jobs.small_files import home_expanded, read_small_text
 from spark_jobs.strict_yaml import Value, YamlProblem, parse_yaml
 from spark_jobs.time_formats import EARLIEST_OF_EPOCHS, default_earliest, time_formats
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
+from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
+from spark_jobs.base.faults import fault
+from spark_jobs.base.signature import signature
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.definition import to_details
-from spark_jobs.errors import DecisionNeeded, TryAgain, UsageError
-from spark_jobs.faults import fault
 from spark_jobs.job import Job, now
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace
 from spark_jobs.offsets import Loss, OffsetRange, Topic, ends_of
@@ -22,7 +23,6 @@ from spark_jobs.planning import first_starts, losses_of, require_no_losses, requ
 from spark_jobs.record_files import delete_batch
 from spark_jobs.redefinition import changes_since, current_definition, redefinitions, require_same_definition
 from spark_jobs.row_order import State
-from spark_jobs.signature import signature
 from spark_jobs.table_health import is_averaged
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 
 EMBEDDED = "embedded"
 STATE, PROPERTIES, DATA = "broker.json", "server.properties", "data"

@@ -8,8 +8,8 @@ no JVM.
 import re
 from collections.abc import Callable
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, go_on
 from spark_jobs.config import MAX_SCALE, MAX_WHOLE_DIGITS, ParsingRules
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, go_on
 from spark_jobs.java_zones import zone_trouble
 from spark_jobs.lake import Lake
 from spark_jobs.offsets import Plan

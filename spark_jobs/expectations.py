@@ -6,9 +6,9 @@ Knows the rules and the reasons; how messages are read is known elsewhere.
 import json
 from collections.abc import Iterable
 
+from spark_jobs.base.wording import counted
 from spark_jobs.config import ParsingRules
 from spark_jobs.message_formats import Rejection
-from spark_jobs.wording import counted
 
 
 def expected(reason: str, rules: ParsingRules) -> str:

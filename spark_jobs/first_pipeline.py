@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
+from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.broker import connect
 from spark_jobs.config import Pipeline, load_pipeline, project_folder
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.first_look import Look, look_at
 from spark_jobs.judging import judge
 from spark_jobs.kafka_settings import load_kafka_settings
@@ -22,7 +23,6 @@ from spark_jobs.pipeline_draft import Names, draft, fields_seen
 from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.some_messages import oldest_and_newest
 from spark_jobs.submit import PROJECT
-from spark_jobs.wording import counted, excerpt
 
 LOOKED_AT = 200
 KAFKA = Path("conf") / "kafka.properties"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from spark_jobs.base.signature import signed_by
+from spark_jobs.base.wording import counted
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.losses import decisions_in, losses_in
-from spark_jobs.signature import signed_by
-from spark_jobs.wording import counted
 
 NEXT = 0
 """Stands for the batch after the last one, if something was decided for it already."""

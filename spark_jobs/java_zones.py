@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.local.java import search_java
 
 BESIDE_THE_FILE = frozenset({"EST", "HST", "MST", "GMT+0", "GMT-0"})

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from confluent_kafka import KafkaError, KafkaException
 
 from spark_jobs import port_check, tls_check, tls_files
-from spark_jobs.errors import ConfigurationError, DayfoldError, NotPermitted, Superseded, TopicMissing, TransactionOpen, TryAgain
+from spark_jobs.base.errors import (
+    ConfigurationError,
+    DayfoldError,
+    NotPermitted,
+    Superseded,
+    TopicMissing,
+    TransactionOpen,
+    TryAgain,
+)
 from spark_jobs.kafka_java import protocol
 from spark_jobs.kafka_settings import KafkaSettings
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from spark_jobs import kafka_scan
-from spark_jobs.errors import DayfoldError
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.kafka_errors import PASSES, LibrdkafkaLog, Request, as_dayfold_error, kafka_error, open_transaction
 from spark_jobs.kafka_settings import KafkaSettings
 

@@ -14,9 +14,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.outages import innermost_cause
 from spark_jobs.durability import sync_commits
-from spark_jobs.errors import TableDamaged
-from spark_jobs.outages import innermost_cause
 from spark_jobs.table_log import TableLog
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"

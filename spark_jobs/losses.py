@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from spark_jobs.base.signature import signed_by
+from spark_jobs.base.wording import counted
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.definition import Change
-from spark_jobs.signature import signed_by
-from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.location import is_uri
+from spark_jobs.base.lock import lock_owner
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.local.java import startable_environment
-from spark_jobs.location import is_uri
-from spark_jobs.lock import lock_owner
 
 
 def machine_notes(pipeline: Pipeline, environment: Mapping[str, str]) -> Iterator[str]:

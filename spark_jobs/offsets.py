@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spark_jobs.base.wording import counted
 from spark_jobs.config import ParsingRules
-from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True, order=True)

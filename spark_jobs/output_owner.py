@@ -5,11 +5,11 @@ readers keep the highest revision of a key, and two pipelines number their revis
 alone, so it costs the same however much there is.
 """
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
-from spark_jobs.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.kafka_scan import headers_of
 from spark_jobs.offsets import Plan, Topic
-from spark_jobs.wording import counted
 
 NEWEST = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""

@@ -12,11 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from spark_jobs import watch
-from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import Progress
-from spark_jobs.config import Pipeline
-from spark_jobs.definition import defined_by, silent_bounds
-from spark_jobs.errors import (
+from spark_jobs.base.errors import (
     AnotherTopic,
     DecisionNeeded,
     OffsetsLost,
@@ -24,6 +20,10 @@ from spark_jobs.errors import (
     TransactionOpen,
     go_on,
 )
+from spark_jobs.broker import Broker
+from spark_jobs.checkpoints import Progress
+from spark_jobs.config import Pipeline
+from spark_jobs.definition import defined_by, silent_bounds
 from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.offsets import (

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from spark_jobs.base.errors import DecisionNeeded
+from spark_jobs.base.wording import counted
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import DecisionNeeded
 from spark_jobs.offsets import Plan
 from spark_jobs.publication import proof_text, proven_batch
-from spark_jobs.wording import counted
 
 Key = tuple[int, bytes]
 """An average on the output topic: its partition and its record's key."""

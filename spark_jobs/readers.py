@@ -10,8 +10,8 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake
 from spark_jobs.submit import PROJECT
 from spark_jobs.table_log import Action, TableLog

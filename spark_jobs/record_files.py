@@ -21,10 +21,10 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
-from spark_jobs.errors import TryAgain
-from spark_jobs.faults import fault
+from spark_jobs.base.errors import TryAgain
+from spark_jobs.base.faults import fault
+from spark_jobs.base.location import for_spark
 from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, require_schema
-from spark_jobs.location import for_spark
 from spark_jobs.offsets import OffsetRange
 from spark_jobs.table_rows import read_batches
 

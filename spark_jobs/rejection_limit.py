@@ -8,7 +8,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from spark_jobs.errors import TooManyRejected
+from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.lake import RECORDS, Lake
 from spark_jobs.offsets import Plan
 from spark_jobs.rejected_hints import hint

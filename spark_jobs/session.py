@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.spark_environment import LOOPBACK, SECRET_VARIABLE, is_local
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 SECRET_VARIABLE = "_SPARK_AUTH_SECRET"

@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from spark_jobs import lake as tables
-from spark_jobs import wording
 from spark_jobs.averages import daily_averages_of
+from spark_jobs.base import wording
+from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
+from spark_jobs.base.faults import fault
 from spark_jobs.batch_commit import commit_batch
-from spark_jobs.errors import Superseded, TableDamaged, TryAgain
-from spark_jobs.faults import fault
 from spark_jobs.job import Job
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, LostRace
 from spark_jobs.offsets import Plan

@@ -11,11 +11,12 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs import gaps, wording
+from spark_jobs import gaps
 from spark_jobs.averages import sums_of
+from spark_jobs.base import wording
+from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
+from spark_jobs.base.faults import fault
 from spark_jobs.checkpoints import Tally, counted
-from spark_jobs.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
-from spark_jobs.faults import fault
 from spark_jobs.job import Job, now
 from spark_jobs.lake import RECORDS
 from spark_jobs.messages import holes_of

@@ -14,10 +14,11 @@ from deltalake.transaction import AddAction
 from spark_jobs import gaps
 from spark_jobs import lake as tables
 from spark_jobs.averages import contributions_of
+from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.faults import fault
+from spark_jobs.base.wording import counted
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.checkpoints import Counts, Tally
-from spark_jobs.errors import TableDamaged
-from spark_jobs.faults import fault
 from spark_jobs.job import Job
 from spark_jobs.lake import RECORDS
 from spark_jobs.offsets import OffsetRange, Plan, Topic
@@ -26,7 +27,6 @@ from spark_jobs.reading import reading_planned
 from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
 from spark_jobs.table_health import anew_or_back
-from spark_jobs.wording import counted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

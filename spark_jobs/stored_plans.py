@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from spark_jobs.base.errors import TableDamaged
 from spark_jobs.config import ParsingRules
-from spark_jobs.errors import TableDamaged
 from spark_jobs.offsets import OffsetRange, Plan
 
 FORMAT = 1

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.class_archive import archive_options
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.spark_environment import in_one_text, jvm_options, options_beside, spark_variables, without_foreign
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema
 
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
+from spark_jobs.base.location import in_sql
+from spark_jobs.base.wording import counted
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
-from spark_jobs.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
-from spark_jobs.location import in_sql
 from spark_jobs.record_files import batch_totals
 from spark_jobs.stored_plans import UNREADABLE, damaged_row
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 from spark_jobs.table_rows import count_rows, read_rows, require_files
-from spark_jobs.wording import counted
 
 NEWEST = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""

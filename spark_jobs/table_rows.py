@@ -16,10 +16,10 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.fs import DeltaStorageHandler
 
-from spark_jobs.errors import TableDamaged
+from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.outages import innermost_cause
+from spark_jobs.base.wording import counted
 from spark_jobs.lake import Lake
-from spark_jobs.outages import innermost_cause
-from spark_jobs.wording import counted
 
 Condition = tuple[str, str, Any]
 """A column, one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` and `not in`, and what it is compared with."""

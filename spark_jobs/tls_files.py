@@ -14,9 +14,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from spark_jobs import tls_check
+from spark_jobs.base.wording import counted
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.tls_check import ODD_CERTIFICATE
-from spark_jobs.wording import counted
 
 log = logging.getLogger(__name__)
 

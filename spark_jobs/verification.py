@@ -7,10 +7,10 @@ no table and no clock.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from spark_jobs.base.wording import counted
 from spark_jobs.checkpoints import Checkpoint, Counts
 from spark_jobs.drift import GroupOffset
 from spark_jobs.offsets import OffsetRange
-from spark_jobs.wording import counted
 
 
 @dataclass(frozen=True)

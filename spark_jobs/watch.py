@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
 from spark_jobs.offsets import Topic
-from spark_jobs.wording import counted
 
 HANGING = timedelta(minutes=15)
 """Kafka's default for `transaction.max.timeout.ms`: an open transaction that is older has most likely lost its producer."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import RenderableType
 
-from spark_jobs.plain_tables import plain_console
+from spark_jobs.base.plain_tables import plain_console
 
 
 def type_in(*arguments: str, fault: str = "") -> "subprocess.CompletedProcess[str]":

@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
-from spark_jobs import faults
+from spark_jobs.base import faults
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.job import Request

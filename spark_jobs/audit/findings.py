@@ -11,7 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from spark_jobs.errors import DayfoldError, TableDamaged
+from spark_jobs.base.errors import DayfoldError, TableDamaged
 
 UNREADABLE = (DeltaError, OSError, pa.ArrowException)
 """What reading a table whose files or log are damaged ends with."""

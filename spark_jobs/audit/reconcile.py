@@ -33,16 +33,16 @@ from spark_jobs.audit.tables import (
     wrong_days,
 )
 from spark_jobs.audit.topics import beyond_proof, check_group, check_output, wanted_of
+from spark_jobs.base.lock import lock_owner
+from spark_jobs.base.signature import signed_by
+from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Counts
 from spark_jobs.config import Pipeline
 from spark_jobs.lake import RECORDS as RECORDS_TABLE
 from spark_jobs.lake import Lake
-from spark_jobs.lock import lock_owner
 from spark_jobs.record_files import batch_rows
-from spark_jobs.signature import signed_by
 from spark_jobs.watch import in_utc
-from spark_jobs.wording import counted
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
 BRING_BOTH = (

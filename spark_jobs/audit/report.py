@@ -9,8 +9,8 @@ from rich.console import Group
 
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.reconcile import Audit
-from spark_jobs.plain_tables import number, numbers, plain_table, texts
-from spark_jobs.wording import counted
+from spark_jobs.base.plain_tables import number, numbers, plain_table, texts
+from spark_jobs.base.wording import counted
 
 SHOWN = 20
 """Sentences per table or topic on a terminal; JSON has all."""

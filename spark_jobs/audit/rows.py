@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_jobs import wording
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import WHERE as CHECKPOINTS
 from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.stored import query
 from spark_jobs.audit.tables import RECORDS, Row
+from spark_jobs.base import wording
 from spark_jobs.broker import Broker
 from spark_jobs.offsets import OffsetRange, Topic
 

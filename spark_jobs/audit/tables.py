@@ -12,12 +12,12 @@ from datetime import date
 from decimal import Context, Decimal
 from typing import Any
 
-from spark_jobs import wording
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
+from spark_jobs.base import wording
+from spark_jobs.base.wording import counted
 from spark_jobs.offsets import OffsetRange
-from spark_jobs.wording import counted
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
 

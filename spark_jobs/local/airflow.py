@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.local.java import find_java
 from spark_jobs.submit import PROJECT
 

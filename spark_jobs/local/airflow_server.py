@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError, TryAgain
+from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.local.airflow import migrate
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS

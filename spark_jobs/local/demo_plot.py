@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spark_jobs.base.wording import counted, headed
 from spark_jobs.local.demo_check import Total, Totals
-from spark_jobs.wording import counted, headed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,8 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
-from spark_jobs.wording import counted
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.base.wording import counted
 
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 MAVEN_VARIABLE = "DAYFOLD_MAVEN"

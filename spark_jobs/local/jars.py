@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.local.exclusive import exclusively
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -25,9 +25,9 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
+from spark_jobs.base.errors import ConfigurationError, DayfoldError
 from spark_jobs.broker import connect
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError, DayfoldError
 from spark_jobs.kafka_rights import operation_name
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics

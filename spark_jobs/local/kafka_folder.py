@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.embedded_kafka import DATA, PROPERTIES, STATE, parse_properties, read_state
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.jars import FOLDER as JARS
 from spark_jobs.local.java import find_java

@@ -11,10 +11,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
+from spark_jobs.base.wording import counted
 from spark_jobs.kafka_errors import LibrdkafkaLog
 from spark_jobs.local.readings import Missing, Readings
-from spark_jobs.wording import counted
 
 STALLED_SECONDS = 60.0
 REPORT_EVERY = 5_000

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 
 PACKAGE, FILE = "EnergyData", "EnergyData/data/householdpower.csv"
 SOURCE = "UCI Machine Learning Repository, Individual household electric power consumption, as packaged in EnergyData 0.0.2"

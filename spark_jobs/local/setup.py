@@ -2,7 +2,7 @@
 
 import sys
 
-from spark_jobs.errors import DayfoldError
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.local.class_archive import make_archive
 from spark_jobs.local.jars import fetch_jars
 from spark_jobs.local.java import install_java, search_java

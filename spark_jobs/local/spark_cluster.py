@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spark_jobs.errors import DayfoldError, TryAgain
+from spark_jobs.base.errors import DayfoldError, TryAgain
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.interrupts import interrupted_once

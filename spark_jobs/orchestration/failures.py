@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from spark_jobs.errors import DayfoldError, TryAgain
-from spark_jobs.wording import printable_lines
+from spark_jobs.base.errors import DayfoldError, TryAgain
+from spark_jobs.base.wording import printable_lines
 
 
 @contextmanager

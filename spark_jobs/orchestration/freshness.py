@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from spark_jobs.base.wording import counted, printable
 from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.markdown import as_code
-from spark_jobs.wording import counted, printable
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -82,7 +82,7 @@ def figures(found: "FreshAverages", most: int) -> dict[str, Any]:
 
 def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) -> "Group":
     """The newest days for the log."""
-    from spark_jobs.plain_tables import numbers, plain_table, texts
+    from spark_jobs.base.plain_tables import numbers, plain_table, texts
 
     days = found.rows.num_rows
     shown = f", the newest {most} of them" if days > most else ""

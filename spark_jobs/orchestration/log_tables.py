@@ -11,7 +11,7 @@ log = logging.getLogger("dayfold")
 
 def log_table(table: "Group") -> None:
     """Log a table as a terminal of 120 characters would show it, without colours."""
-    from spark_jobs.plain_tables import plain_console
+    from spark_jobs.base.plain_tables import plain_console
 
     console = plain_console(120, colours=False)
     with console.capture() as capture:

@@ -2,7 +2,7 @@
 
 import re
 
-from spark_jobs.wording import printable
+from spark_jobs.base.wording import printable
 
 
 def as_code(text: object) -> str:

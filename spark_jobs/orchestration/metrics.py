@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import DayfoldError
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from spark_jobs.base.wording import counted, printable
 from spark_jobs.config import Pipeline
-from spark_jobs.wording import counted, printable
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint
@@ -61,7 +61,7 @@ def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 
 def readers_of(rows: Iterable["Checkpoint"]) -> list[Reader]:
     """Who finished which batches, the newest first."""
-    from spark_jobs.signature import signed_by
+    from spark_jobs.base.signature import signed_by
 
     found: list[Reader] = []
     for row in rows:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
-from spark_jobs.wording import printable, printable_lines
+from spark_jobs.base.wording import printable, printable_lines
 
 FAILURE = "failure"
 """XCom of a task that failed."""

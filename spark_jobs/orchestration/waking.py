@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, BaseHook, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from spark_jobs.errors import PipelineBusy
+from spark_jobs.base.errors import PipelineBusy
 from spark_jobs.local.airflow_api import AirflowApi, Refused
 from spark_jobs.local.kafka_server import find_broker, stop_broker
 from spark_jobs.local.serving import serve_airflow

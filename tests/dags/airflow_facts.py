@@ -20,7 +20,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowException, ParamValidationError
 
-from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
+from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, TopicRecreated
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 HEAVY = (

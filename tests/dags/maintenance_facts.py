@@ -16,8 +16,8 @@ from airflow.sdk import DAG, timezone
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
 
+from spark_jobs.base.lock import hold_lock
 from spark_jobs.config import load_pipeline
-from spark_jobs.lock import hold_lock
 from spark_jobs.orchestration.maintaining import maintain_tables
 from tests.dags.airflow_facts import DAGS, _outcome, dag_facts, param_facts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.local import airflow, spark_cluster
 from spark_jobs.local.spark_cluster import Cluster, start_cluster
 from spark_jobs.spark_environment import SECRET_VARIABLE

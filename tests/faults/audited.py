@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.audit.reconcile import Audit, audit
+from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.broker import connect
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import TooManyRejected
 from spark_jobs.kafka_settings import load_kafka_settings
 from tests.world import World, reading
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.errors import DayfoldError
-from spark_jobs.outages import as_ours
+from spark_jobs.base.errors import DayfoldError
+from spark_jobs.base.outages import as_ours
 from tests.world import World, reading
 
 TABLES = ("checkpoints", "records", "contributions", "daily_averages")

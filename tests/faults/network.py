@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from spark_jobs import daily_averages, faults
+from spark_jobs import daily_averages
+from spark_jobs.base import faults
 from spark_jobs.local import kafka_folder
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, start_kafka

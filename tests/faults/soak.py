@@ -15,7 +15,7 @@ import pytest
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.local.kafka_server import RunningKafka, start_kafka, stop_broker
 from tests import oracle
 from tests.conftest import IMPATIENT

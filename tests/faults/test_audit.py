@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from spark_jobs import cli
 from spark_jobs.audit.reconcile import Audit
-from spark_jobs.lock import hold_lock
+from spark_jobs.base.lock import hold_lock
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told
 from tests.faults.points import AFTER_THE_PLAN

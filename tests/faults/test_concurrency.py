@@ -10,9 +10,9 @@ from contextlib import suppress
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs import faults
-from spark_jobs.errors import PipelineBusy
-from spark_jobs.faults import InjectedFault
+from spark_jobs.base import faults
+from spark_jobs.base.errors import PipelineBusy
+from spark_jobs.base.faults import InjectedFault
 from tests.conftest import NewWorld
 from tests.faults import points
 from tests.faults.two_machines import Turns, ending, on_machine, run_interleaved

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs import faults
-from spark_jobs.errors import ConfigurationError, TableDamaged, TryAgain
+from spark_jobs.base import faults
+from spark_jobs.base.errors import ConfigurationError, TableDamaged, TryAgain
 from tests import invariants
 from tests.conftest import NewWorld
 from tests.faults.damage import LOG, TABLES, ending, reach, send_some, tear

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from spark_jobs.errors import TryAgain
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.republish import republish
 from tests import tcp_proxy
 from tests.faults.network import Network, attempt, prove_whole, send_some

@@ -3,7 +3,7 @@
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs.errors import TableDamaged
+from spark_jobs.base.errors import TableDamaged
 from tests.conftest import NewWorld
 from tests.world import World, reading
 

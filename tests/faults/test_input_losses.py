@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import OffsetsLost
+from spark_jobs.base.errors import OffsetsLost
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states

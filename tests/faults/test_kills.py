@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.lock import lock_owner
+from spark_jobs.base.lock import lock_owner
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.batches import send_rejected, send_tiny

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs import faults
+from spark_jobs.base import faults
+from spark_jobs.base.errors import PipelineBusy
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import PipelineBusy
 from spark_jobs.maintenance.maintain import Maintenance, maintain
 from tests import invariants
 from tests.conftest import NewWorld

@@ -6,7 +6,7 @@ import pytest
 from delta.tables import DeltaTable as SparkDeltaTable
 from deltalake import DeltaTable
 
-from spark_jobs.errors import DecisionNeeded, TableDamaged
+from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from tests.conftest import NewWorld
 from tests.faults.input_shapes import some
 from tests.world import World

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import DecisionNeeded
+from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.forget import forget
 from spark_jobs.outlook import look_ahead
 from tests.conftest import NewWorld

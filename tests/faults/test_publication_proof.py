@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from spark_jobs.errors import DecisionNeeded, DefinitionChanged
+from spark_jobs.base.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import age_output

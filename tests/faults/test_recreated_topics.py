@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.errors import DecisionNeeded, OffsetsLost, TopicRecreated
+from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, TopicRecreated
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states

@@ -8,9 +8,9 @@ import pytest
 from confluent_kafka import Producer
 
 from spark_jobs import cli
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
 from spark_jobs.lake import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.losses import decisions_in

@@ -6,8 +6,8 @@ import re
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
 from spark_jobs.outlook import look_ahead
 from tests import oracle
 from tests.conftest import NewWorld

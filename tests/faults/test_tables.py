@@ -12,7 +12,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from deltalake import DeltaTable
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from tests.conftest import NewWorld
 from tests.faults.damage import LOG, TABLES, Operator, blank, empty, ending, newest_commit, reach, send_some, sql, tear
 from tests.world import World

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from spark_jobs.errors import DecisionNeeded, TryAgain
+from spark_jobs.base.errors import DecisionNeeded, TryAgain
 from spark_jobs.outlook import look_ahead
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states

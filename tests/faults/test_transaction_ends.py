@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from spark_jobs.base.errors import ConfigurationError, TransactionOpen
 from spark_jobs.broker import connect
-from spark_jobs.errors import ConfigurationError, TransactionOpen
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.outlook import look_ahead
 from spark_jobs.status import read_status

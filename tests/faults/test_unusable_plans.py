@@ -3,8 +3,8 @@
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, DefinitionChanged, TableDamaged
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, DefinitionChanged, TableDamaged
 from spark_jobs.java_zones import read_zones
 from spark_jobs.local.java import find_java
 from spark_jobs.outlook import look_ahead

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from spark_jobs import faults
-from spark_jobs.outages import as_ours
+from spark_jobs.base import faults
+from spark_jobs.base.outages import as_ours
 from tests.world import World
 
 BLOCKED_SECONDS = 3.0

@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, TryAgain
 from spark_jobs.broker import Broker, Connection, connect
 from spark_jobs.embedded_kafka import cluster_id
-from spark_jobs.errors import BrokerUnreachable, ConfigurationError, TryAgain
 from spark_jobs.kafka_errors import CONNECT
 from spark_jobs.kafka_scan import Level
 from spark_jobs.kafka_settings import KafkaSettings

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker import Broker, connect
-from spark_jobs.errors import DayfoldError
 from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
 from spark_jobs.publication import OutputRecord, Publisher
 from tests.conftest import IMPATIENT

@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from spark_jobs.errors import ConfigurationError, TryAgain
+from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.local import kafka_server
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import (

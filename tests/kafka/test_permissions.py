@@ -11,9 +11,9 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker import connect
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.kafka_rights import NONE, Rights, operation_name
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics

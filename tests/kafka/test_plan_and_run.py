@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DayfoldError
 from spark_jobs.job import Request
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS
 from spark_jobs.local.kafka_server import RunningKafka

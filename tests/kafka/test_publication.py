@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import TopicPartition
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker import Broker
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.publication import OutputRecord, Publisher
 from tests.kafka.conftest import NewSettings

@@ -14,9 +14,9 @@ import pytest
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from spark_jobs import watch
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.broker import Broker, connect
 from spark_jobs.embedded_kafka import read_state
-from spark_jobs.errors import ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_keys import SECRET_KEYS
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.local.jars import FOLDER as JARS

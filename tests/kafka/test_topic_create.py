@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker import Broker, connect
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.local.kafka_server import RunningKafka, create_topics
 from spark_jobs.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.publication import OutputRecord, Publisher

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from spark_jobs.base.errors import DecisionNeeded, Superseded, TransactionOpen, TryAgain
 from spark_jobs.broker import Broker
-from spark_jobs.errors import DecisionNeeded, Superseded, TransactionOpen, TryAgain
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.proof import Answer, Question

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.local import airflow_server
 from spark_jobs.local.airflow_parts import end_sessions, members_of
 from tests.submitted import wait_until

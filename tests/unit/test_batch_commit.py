@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.batch_commit import commit_batch
-from spark_jobs.errors import TryAgain
 from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.table_log import TableLog
 from spark_jobs.table_rows import read_rows

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs import table_health
+from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.checkpoints import (
     NEWEST,
     Checkpoint,
@@ -22,7 +23,6 @@ from spark_jobs.checkpoints import (
     since_last_finished,
 )
 from spark_jobs.config import ParsingRules
-from spark_jobs.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.row_order import FOLLOWS, State, disorders

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
-from spark_jobs.errors import ConfigurationError
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
 MINIMAL = """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.base.errors import TryAgain
 from spark_jobs.embedded_kafka import PROPERTIES, STATE, folder_meant
-from spark_jobs.errors import TryAgain
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.submit import PROJECT
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.config import load_pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.first_look import Look, look_at
 from spark_jobs.first_pipeline import Wanted, require_suggestion, write_pipeline
 from spark_jobs.judging import judge

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError, TryAgain
+from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.local.jars import LOCK, Jar, fetch_jars, jar_paths, read_lock
 
 ONE, TWO = b"first jar " * 1000, b"second jar " * 1000

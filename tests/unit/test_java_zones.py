@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.java_zones import read_zones, zone_trouble
 from spark_jobs.local.java import find_java
 

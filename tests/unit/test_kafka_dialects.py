@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.kafka_keys import GUARANTEES, OWNED_KEYS
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 

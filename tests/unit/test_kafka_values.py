@@ -5,7 +5,7 @@ import logging
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.kafka_keys import JAVA_NAMES
 from spark_jobs.kafka_values import BOOLEANS, NUMBERS, SERVERS, WORDS
 from tests.unit.test_kafka_settings import Folder, folder

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from spark_jobs.errors import TableDamaged
+from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import (
     CONTRIBUTIONS,
     DAILY_AVERAGES,

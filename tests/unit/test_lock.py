@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError, PipelineBusy
-from spark_jobs.lock import hold_lock, lock_owner
+from spark_jobs.base.errors import ConfigurationError, PipelineBusy
+from spark_jobs.base.lock import hold_lock, lock_owner
 
 
 def test_a_second_run_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_the_lock_is_free_again_afterwards(tmp_path: Path) -> None:
 def test_a_killed_owner_leaves_the_lock_free(tmp_path: Path) -> None:
     path = tmp_path / "p.lock"
     script = (
-        "import os, signal, sys; from pathlib import Path; from spark_jobs.lock import hold_lock\n"
+        "import os, signal, sys; from pathlib import Path; from spark_jobs.base.lock import hold_lock\n"
         "with hold_lock(Path(sys.argv[1]), pipeline='p', run_id='doomed'):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
-from spark_jobs.lock import hold_lock
+from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.lock import hold_lock
 from spark_jobs.machine_notes import machine_notes
 from tests.stored import stored_pipeline
 

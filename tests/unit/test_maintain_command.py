@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.lock import hold_lock
+from spark_jobs.base.lock import hold_lock
 from tests.oracle import rows
 from tests.stored import lake_of, stored_pipeline
 from tests.typed import type_in

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs import faults, table_health
+from spark_jobs import table_health
 from spark_jobs.audit.stored import record_counts
+from spark_jobs.base import faults
+from spark_jobs.base.errors import DecisionNeeded, PipelineBusy, TableDamaged, TryAgain
+from spark_jobs.base.faults import InjectedFault
+from spark_jobs.base.lock import hold_lock
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.config import Pipeline, load_pipeline
-from spark_jobs.errors import DecisionNeeded, PipelineBusy, TableDamaged, TryAgain
-from spark_jobs.faults import InjectedFault
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
-from spark_jobs.lock import hold_lock
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of

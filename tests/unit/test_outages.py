@@ -8,8 +8,8 @@ import pytest
 from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 
-from spark_jobs.errors import ConfigurationError, DecisionNeeded, PipelineBusy, TryAgain
-from spark_jobs.outages import as_ours, outage
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, PipelineBusy, TryAgain
+from spark_jobs.base.outages import as_ours, outage
 from tests.typed import type_in
 
 JAVA = "An error occurred while calling o1.save\n: org.apache.spark.SparkException: Job aborted\nCaused by: "

@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.config import Pipeline
-from spark_jobs.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.lake import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
 from spark_jobs.readers import find_tables, version_of_batch
 from spark_jobs.submit import PROJECT

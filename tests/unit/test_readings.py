@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.local.demo_check import csv_totals
 from spark_jobs.local.readings import (
     Day,

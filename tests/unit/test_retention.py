@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.checkpoints import Checkpoint
-from spark_jobs.errors import ConfigurationError
 from spark_jobs.maintenance.retention import last_prunable, vacuum_hours
 from spark_jobs.row_order import State
 

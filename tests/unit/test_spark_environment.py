@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.local.java import find_java, startable_environment
 from spark_jobs.submit import (
     COLLECTOR,

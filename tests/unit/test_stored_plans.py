@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 from deltalake import DeltaTable
 
+from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.decisions import abandon
-from spark_jobs.errors import DecisionNeeded, TableDamaged
 from spark_jobs.executable import require_executable
 from spark_jobs.job import Job, Request
 from spark_jobs.table_health import require_whole

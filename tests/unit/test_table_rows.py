@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from spark_jobs.errors import TableDamaged
+from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once
 from spark_jobs.table_rows import Condition, count_rows, read_batches, read_rows, require_files
 from tests.stored import drop_newest_statistics

@@ -14,13 +14,14 @@ from rich.console import RenderableType
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.reconcile import Audit
 from spark_jobs.audit.report import audit_report, audit_table
+from spark_jobs.base.lock import hold_lock, lock_owner
+from spark_jobs.base.log_lines import PlainLines
+from spark_jobs.base.wording import printable
 from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.drift import Verdict
 from spark_jobs.guessed_times import rules_for
 from spark_jobs.judging import judge
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
-from spark_jobs.lock import hold_lock, lock_owner
-from spark_jobs.log_lines import PlainLines
 from spark_jobs.losses import DecisionEntry, LossEntry
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
@@ -30,7 +31,6 @@ from spark_jobs.sample import Judged, Sample, sample_table
 from spark_jobs.some_messages import Message
 from spark_jobs.status import PartitionStatus, Status
 from spark_jobs.watch import UNKNOWN
-from spark_jobs.wording import printable
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 

@@ -6,7 +6,7 @@ worth a retry. Messages are one sentence or a few, and never hold a secret or a 
 
 from typing import ClassVar
 
-from spark_jobs.wording import counted
+from spark_jobs.base.wording import counted
 
 UNEXPECTED = 70
 """Exit code of what is none of these: a defect of ours, which ends in its stack trace."""

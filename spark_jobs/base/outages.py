@@ -10,7 +10,7 @@ import errno
 import re
 from collections.abc import Callable
 
-from spark_jobs.errors import ConfigurationError, DayfoldError, DecisionNeeded, TryAgain
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TryAgain
 
 _FOREIGN = ("py4j", "pyspark", "deltalake", "_internal", "pyarrow")
 """The packages whose errors are told apart by their words. delta-rs calls the module of its errors `_internal`."""

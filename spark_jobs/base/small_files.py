@@ -6,7 +6,7 @@ Knows no format.
 
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError
 
 LARGEST = 1_000_000
 """Bytes; certificates in one line are the longest that anybody writes into such files."""

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs.errors import ConfigurationError, PipelineBusy
-from spark_jobs.wording import printable
+from spark_jobs.base.errors import ConfigurationError, PipelineBusy
+from spark_jobs.base.wording import printable
 
 
 @contextmanager

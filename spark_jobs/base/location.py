@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from spark_jobs.small_files import home_expanded
+from spark_jobs.base.small_files import home_expanded
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _FILE = re.compile(r"(?i)file:(?://([^/]*))?(/.*)", re.DOTALL)

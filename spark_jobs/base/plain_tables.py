@@ -8,7 +8,7 @@ from rich.console import Console, Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from spark_jobs.wording import printable
+from spark_jobs.base.wording import printable
 
 Cell = str | tuple[str, ...]
 """A text, or several of which each has a line of its own."""

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from spark_jobs.wording import printable_lines
+from spark_jobs.base.wording import printable_lines
 
 
 class PlainLines(logging.Formatter):

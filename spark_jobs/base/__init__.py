@@ -1,0 +1,1 @@
+"""What every room may lean on, without an import of ours outside this room."""
