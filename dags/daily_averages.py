@@ -24,7 +24,6 @@ from typing import Any
 
 from airflow.sdk import DAG, get_current_context, task
 
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset, find_finished
@@ -34,7 +33,8 @@ from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
 from spark_jobs.orchestration.verifying import verify_partitions
 from spark_jobs.orchestration.waking import schedule_of
-from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
+from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
+from spark_jobs.pipeline.settings import Pipeline
 
 
 def averages_dag(config: Path, pipeline: Pipeline) -> DAG:

@@ -21,12 +21,12 @@ from typing import Any
 
 from airflow.sdk import DAG, get_current_context, task
 
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset
 from spark_jobs.orchestration.freshness import page_of, report_fresh
-from spark_jobs.pipeline_files import fresh_name, load_pipeline_files, pipelines_folder
+from spark_jobs.pipeline.files import fresh_name, load_pipeline_files, pipelines_folder
+from spark_jobs.pipeline.settings import Pipeline
 
 
 def fresh_dag(config: Path, pipeline: Pipeline) -> DAG:

@@ -10,7 +10,7 @@ import os
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.wording import counted
 from spark_jobs.orchestration.waking import missing_providers
-from spark_jobs.pipeline_files import load_pipeline_files, pipelines_folder
+from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 
 found = load_pipeline_files(pipelines_folder(os.environ), os.environ)
 told = [f"{counted(len(found.problems), 'pipeline file')} without a DAG:", *found.problems] if found.problems else []

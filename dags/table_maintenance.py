@@ -21,11 +21,11 @@ from typing import Any
 
 from airflow.sdk import DAG, get_current_context, task
 
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.maintaining import PARAMS, SCHEDULE, TASK, maintain_tables, page_of
-from spark_jobs.pipeline_files import load_pipeline_files, maintenance_name, pipelines_folder
+from spark_jobs.pipeline.files import load_pipeline_files, maintenance_name, pipelines_folder
+from spark_jobs.pipeline.settings import Pipeline
 
 
 def maintenance_dag(config: Path, pipeline: Pipeline) -> DAG:

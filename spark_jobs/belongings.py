@@ -20,13 +20,13 @@ from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
-from spark_jobs.config import Pipeline
 from spark_jobs.java_secrets import secrets_files
 from spark_jobs.kafka_errors import denied
 from spark_jobs.kafka_group_kind import Group
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.permissions import GROUP, Grant, missing
-from spark_jobs.pipeline_files import fresh_name, maintenance_name
+from spark_jobs.pipeline.files import fresh_name, maintenance_name
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.table_rows import count_rows
 
 Kind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]

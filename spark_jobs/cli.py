@@ -36,11 +36,11 @@ from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines
+from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.publication import REPUBLISHED
 from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
-from spark_jobs.setting_notes import notes_on, warn_of_settings
 from spark_jobs.status import read_status
 from spark_jobs.submit import Submission, job_arguments, submit_command
 

@@ -17,7 +17,7 @@ from rich.console import RenderableType
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.plain_tables import plain_console
 from spark_jobs.base.wording import printable_lines
-from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Pipeline file, for example conf/pipelines/daily_voltage.yaml.")]
 Overrides = Annotated[list[str], typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override a setting; may be repeated.")]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from spark_jobs.config import Pipeline
+from spark_jobs.pipeline.settings import Pipeline
 
 MEMORY = Path("/dev/shm")
 

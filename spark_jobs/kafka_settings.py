@@ -23,11 +23,11 @@ from cryptography import x509
 from spark_jobs import embedded_kafka, kafka_java
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.small_files import home_expanded, read_small_text
-from spark_jobs.config import project_folder
 from spark_jobs.kafka_dialects import JAAS, translated
 from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
 from spark_jobs.kafka_rules import problems_of, warnings_of
 from spark_jobs.kafka_values import invisible, same_for_both
+from spark_jobs.pipeline.settings import project_folder
 from spark_jobs.tls_check import ODD_CERTIFICATE
 
 log = logging.getLogger(__name__)

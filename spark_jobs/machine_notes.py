@@ -10,8 +10,8 @@ from pathlib import Path
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import lock_owner
-from spark_jobs.config import Pipeline
 from spark_jobs.local.java import startable_environment
+from spark_jobs.pipeline.settings import Pipeline
 
 
 def machine_notes(pipeline: Pipeline, environment: Mapping[str, str]) -> Iterator[str]:

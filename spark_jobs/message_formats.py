@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
-from spark_jobs.time_formats import NUMBER, TimePattern
+from spark_jobs.pipeline.time_formats import NUMBER, TimePattern
 
 WHITESPACE = r"[ \t\r\n]*+"
 """What JSON takes for white space; the `\\s` of Java is wider."""

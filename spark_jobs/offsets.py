@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from spark_jobs.base.wording import counted
-from spark_jobs.config import ParsingRules
+from spark_jobs.pipeline.settings import ParsingRules
 
 
 @dataclass(frozen=True, order=True)

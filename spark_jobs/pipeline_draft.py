@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from spark_jobs.base.wording import counted, printable
 from spark_jobs.first_look import Look
 from spark_jobs.guessed_times import Times
-from spark_jobs.strict_yaml import is_null
+from spark_jobs.pipeline.strict_yaml import is_null
 
 SHOWN = 60
 MOST_OTHERS = 5

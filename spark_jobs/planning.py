@@ -22,7 +22,6 @@ from spark_jobs.base.errors import (
 )
 from spark_jobs.broker import Broker
 from spark_jobs.checkpoints import Progress
-from spark_jobs.config import Pipeline
 from spark_jobs.definition import defined_by, silent_bounds
 from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
@@ -39,6 +38,7 @@ from spark_jobs.offsets import (
 )
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.output_topic import find_output_topic, require_same_partitions
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.proof import question_of
 from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.record_files import batch_rows

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from spark_jobs.base.errors import DefinitionChanged
 from spark_jobs.checkpoints import Checkpoint, Progress
-from spark_jobs.config import Pipeline
 from spark_jobs.definition import Change, Definition, changes, changes_output, defined_now, from_details, silent_bounds
 from spark_jobs.offsets import Topic
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.stored_plans import UNREADABLE
 
 

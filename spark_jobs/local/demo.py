@@ -16,7 +16,6 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker, connect
 from spark_jobs.checkpoints import CheckpointLog
-from spark_jobs.config import Pipeline
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local import airflow, dag_runs
@@ -40,6 +39,7 @@ from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, read_readings
 from spark_jobs.local.screen import Clock, Screen
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.planning import preview
 from spark_jobs.status import read_status
 from spark_jobs.submit import PROJECT

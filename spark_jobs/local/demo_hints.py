@@ -4,11 +4,11 @@ import json
 import os
 from pathlib import Path
 
-from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.dag_runs import Scheduler
 from spark_jobs.local.demo_report import Hint
 from spark_jobs.local.kafka_server import RunningKafka, client_file
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
 
 def places(folder: Path, airflow: Scheduler) -> dict[str, str]:

@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow.sdk import literal
 
-from spark_jobs.config import AlertSettings, Pipeline
 from spark_jobs.orchestration.run_failure import FAILURE, failure_of_run, task_failure
+from spark_jobs.pipeline.settings import AlertSettings, Pipeline
 
 Callback = Callable[[Any], None]
 

@@ -12,11 +12,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from spark_jobs.base.location import as_uri
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.freshness import figures, fresh_table
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_figures
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint, CheckpointLog

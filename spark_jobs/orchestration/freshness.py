@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.markdown import as_code
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from spark_jobs.base.location import is_uri
-from spark_jobs.config import Pipeline
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

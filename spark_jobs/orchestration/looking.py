@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_lag_before
 from spark_jobs.orchestration.nothing_new import tell_why_nothing
 from spark_jobs.orchestration.params import require_decided, require_known
 from spark_jobs.orchestration.waking import require_fit
+from spark_jobs.pipeline.settings import Pipeline
 
 
 def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:

@@ -8,11 +8,11 @@ from typing import Any
 from airflow.sdk import CronTriggerTimetable
 
 from spark_jobs.base.wording import counted
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.markdown import as_code
 from spark_jobs.orchestration.params import switch
+from spark_jobs.pipeline.settings import Pipeline
 
 PARAMS = {"dry_run": switch("Dry run", "Say in the log and in the XCom what maintenance would do, and do nothing.")}
 

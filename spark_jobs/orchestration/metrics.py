@@ -13,7 +13,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 
 from spark_jobs.base.errors import DayfoldError
-from spark_jobs.config import Pipeline
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.config import Pipeline
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Checkpoint

@@ -3,9 +3,9 @@
 import shlex
 from pathlib import Path
 
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.markdown import as_code
-from spark_jobs.pipeline_files import fresh_name, maintenance_name
+from spark_jobs.pipeline.files import fresh_name, maintenance_name
+from spark_jobs.pipeline.settings import Pipeline
 
 _FACTS = """
 ### This pipeline

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
-from spark_jobs.config import Limits, Pipeline
+from spark_jobs.pipeline.settings import Limits, Pipeline
 
 NAMES = ("max_records_per_batch", "accept_loss", "adopt_topic", "adopt_definition")
 """Of all parameters, in the order of the form."""

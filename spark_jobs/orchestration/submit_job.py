@@ -11,10 +11,10 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from spark_jobs.base.signature import OPERATOR
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failure_of, failures_of_tasks
 from spark_jobs.orchestration.lineage import lineage_of
 from spark_jobs.orchestration.params import ARGUMENTS
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.spark_environment import foreign
 from spark_jobs.submit import APPLICATION, EXTRA_OPTIONS, PROPERTIES, spark_conf, spark_submit
 

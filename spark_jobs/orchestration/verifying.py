@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException
 
 from spark_jobs.base.wording import counted
-from spark_jobs.config import Pipeline
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.finished import done_of_run
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from spark_jobs.checkpoints import Counts

@@ -11,7 +11,7 @@ from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, BaseHook, Cron
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.config import Pipeline
+from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

@@ -11,7 +11,7 @@ RETRY_SECONDS, RUN_SECONDS, TASK_SECONDS = 3, 240, 120
 OVERDUE, TARDY = "overdue", "tardy"
 """The pipelines whose run, or whose task `submit`, may take no longer than so many seconds: enough on a busy machine."""
 
-_IMPORT = "from spark_jobs.pipeline_files import"
+_IMPORT = "from spark_jobs.pipeline.files import"
 _END = "    return dag\n"
 
 

@@ -31,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from airflow.sdk import DAG, task
 from airflow.sdk.exceptions import AirflowFailException
-from spark_jobs.config import load_pipeline
+from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 

@@ -154,7 +154,7 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
     from spark_jobs.lake import Lake
     from spark_jobs.offsets import OffsetRange, Plan
     from spark_jobs.orchestration.finished import rows_of_run, summary_of
-    from spark_jobs.pipeline_files import load_pipeline_files
+    from spark_jobs.pipeline.files import load_pipeline_files
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))
     nothing = _outcome(lambda: rows_of_run(pipeline, "second"))

@@ -17,8 +17,8 @@ from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
 
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.config import load_pipeline
 from spark_jobs.orchestration.maintaining import maintain_tables
+from spark_jobs.pipeline.settings import load_pipeline
 from tests.dags.airflow_facts import DAGS, _outcome, dag_facts, param_facts
 
 FILE = DAGS / "table_maintenance.py"

@@ -7,9 +7,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from spark_jobs.base.wording import printable
-from spark_jobs.config import Pipeline, load_pipeline
 from spark_jobs.orchestration import freshness, maintaining, page
 from spark_jobs.orchestration.markdown import as_code
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from tests.nasty import NASTY
 from tests.stored import SETTINGS
 

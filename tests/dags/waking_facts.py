@@ -8,7 +8,7 @@ from typing import Any
 
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.waking import PROVIDERS, messages_asset, require_fit
-from spark_jobs.pipeline_files import load_pipeline_files
+from spark_jobs.pipeline.files import load_pipeline_files
 from tests.dags.airflow_facts import _outcome, parse
 
 

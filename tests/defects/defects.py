@@ -267,7 +267,7 @@ DEFECTS = (
     ),
     Defect(
         "seconds that are read as milliseconds are readings of January 1970",
-        "spark_jobs/time_formats.py",
+        "spark_jobs/pipeline/time_formats.py",
         (("return EARLIEST_OF_EPOCHS if", "return EARLIEST if"),),
         ("tests/unit/test_time_formats.py", "-k", "wrong_unit"),
     ),

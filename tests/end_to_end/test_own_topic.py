@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import RunningKafka, create_topics
-from spark_jobs.pipeline_files import FOLDER_VARIABLE
+from spark_jobs.pipeline.files import FOLDER_VARIABLE
 from spark_jobs.submit import PROJECT
 
 PAGE = (PROJECT / "docs" / "your-own-topic.md").read_text()

@@ -7,8 +7,8 @@ import pytest
 from spark_jobs.audit.reconcile import Audit, audit
 from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.broker import connect
-from spark_jobs.config import load_pipeline
 from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.pipeline.settings import load_pipeline
 from tests.world import World, reading
 
 NO_LIMIT, STRICT = "limits.max_rejected_fraction=1", "limits.max_rejected_fraction=0"

@@ -9,8 +9,8 @@ import pytest
 
 from spark_jobs.base import faults
 from spark_jobs.base.errors import PipelineBusy
-from spark_jobs.config import load_pipeline
 from spark_jobs.maintenance.maintain import Maintenance, maintain
+from spark_jobs.pipeline.settings import load_pipeline
 from tests import invariants
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told

@@ -7,8 +7,8 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
-from spark_jobs.config import load_pipeline
 from spark_jobs.outlook import look_ahead
+from spark_jobs.pipeline.settings import load_pipeline
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states

@@ -13,10 +13,10 @@ from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, S
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker import connect
 from spark_jobs.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.config import load_pipeline
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.publication import REPUBLISHED
 from spark_jobs.republish import Republication, republish
 from tests.conftest import NewWorld

@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.broker import connect
-from spark_jobs.config import load_pipeline
 from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.status import PartitionStatus, Status, read_status
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input

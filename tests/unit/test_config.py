@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
+from spark_jobs.pipeline.settings import ParsingRules, Pipeline, load_pipeline
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
 MINIMAL = """

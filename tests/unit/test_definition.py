@@ -12,9 +12,9 @@ import pytest
 from spark_jobs.audit.ledger import read_ledger
 from spark_jobs.base.errors import DefinitionChanged
 from spark_jobs.checkpoints import Checkpoint, Progress, after, planned
-from spark_jobs.config import ParsingRules, Pipeline, load_pipeline
 from spark_jobs.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
 from spark_jobs.offsets import OffsetRange, Partition, Plan, Topic
+from spark_jobs.pipeline.settings import ParsingRules, Pipeline, load_pipeline
 from spark_jobs.redefinition import (
     current_definition,
     redefinitions,

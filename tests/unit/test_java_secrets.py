@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.config import Pipeline
 from spark_jobs.java_secrets import memory_folder, only_while_it_runs, secrets_file
+from spark_jobs.pipeline.settings import Pipeline
 from tests.stored import stored_pipeline
 
 pytestmark = [pytest.mark.group("SE"), pytest.mark.proves("F187")]

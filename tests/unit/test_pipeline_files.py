@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.pipeline_files import load_pipeline_files
+from spark_jobs.pipeline.files import load_pipeline_files
 
 SETTINGS = """
 name: {name}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.config import ParsingRules
+from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.rejected_hints import LARGEST_LOOKED_AT, hint
 
 

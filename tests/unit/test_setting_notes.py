@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.daily_averages import main
-from spark_jobs.setting_notes import warnings_on
+from spark_jobs.pipeline.setting_notes import warnings_on
 from tests.unit.test_config import MINIMAL, load
 
 

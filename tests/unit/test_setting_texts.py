@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.config import Pipeline, load_pipeline
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from tests.unit.test_config import MINIMAL, load, refusal
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)

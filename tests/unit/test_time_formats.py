@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from spark_jobs.time_formats import default_earliest, time_formats, time_pattern, unread_offset
+from spark_jobs.pipeline.time_formats import default_earliest, time_formats, time_pattern, unread_offset
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import parse_location
 from spark_jobs.base.small_files import home_expanded, read_small_text
-from spark_jobs.overrides import from_command_line, from_environment, put
-from spark_jobs.setting_types import (
+from spark_jobs.pipeline.overrides import from_command_line, from_environment, put
+from spark_jobs.pipeline.setting_types import (
     Connection,
     Instant,
     LocalPath,
@@ -32,8 +32,8 @@ from spark_jobs.setting_types import (
     Topic,
     Unit,
 )
-from spark_jobs.strict_yaml import Value, YamlProblem, parse_yaml
-from spark_jobs.time_formats import EARLIEST_OF_EPOCHS, default_earliest, time_formats
+from spark_jobs.pipeline.strict_yaml import Value, YamlProblem, parse_yaml
+from spark_jobs.pipeline.time_formats import EARLIEST_OF_EPOCHS, default_earliest, time_formats
 
 LARGEST_FILE, LONGEST_SHOWN = 100_000, 100
 MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 
-from spark_jobs.config import Pipeline
-from spark_jobs.time_formats import time_formats, unread_offset
+from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.pipeline.time_formats import time_formats, unread_offset
 
 log = logging.getLogger("dayfold")
 

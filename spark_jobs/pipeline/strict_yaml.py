@@ -45,7 +45,7 @@ def require_plain_text(text: str) -> str:
 
     >>> require_plain_text("a\\0b")
     Traceback (most recent call last):
-    spark_jobs.strict_yaml.YamlProblem: a value holds the control character U+0000
+    spark_jobs.pipeline.strict_yaml.YamlProblem: a value holds the control character U+0000
     """
     control = re.search(r"[\x00-\x1f\x7f-\x9f]", text.strip())
     if control:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.strict_yaml import Value, YamlProblem, is_null, parse_yaml, require_plain_text
+from spark_jobs.pipeline.strict_yaml import Value, YamlProblem, is_null, parse_yaml, require_plain_text
 
 PREFIX = "DAYFOLD__"
 

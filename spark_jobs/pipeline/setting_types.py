@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from spark_jobs.base.uris import login_in
-from spark_jobs.time_formats import MAX_FORMATS, SUPPORTED, time_pattern
+from spark_jobs.pipeline.time_formats import MAX_FORMATS, SUPPORTED, time_pattern
 
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
