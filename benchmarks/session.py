@@ -18,7 +18,7 @@ from benchmarks.loads import Portion, load_of, newest_records, split
 from benchmarks.measure import Kept, Measurement, kept_in, run_measured
 from benchmarks.oracle import Oracle, published
 from benchmarks.works import INCREMENT_DAYS, Work
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.screen import Screen

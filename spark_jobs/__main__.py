@@ -1,6 +1,6 @@
 """Where the command `dayfold` begins."""
 
-from spark_jobs.quick_imports import import_pyarrow
+from spark_jobs.launch.quick_imports import import_pyarrow
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from spark_jobs.command_line import AsJson, say
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import kafka_server
-from spark_jobs.submit import PROJECT
 
 app = typer.Typer(help="The embedded single-node Kafka for development, on loopback only.", no_args_is_help=True)
 

@@ -29,7 +29,8 @@ from spark_jobs.forget import forget, look
 from spark_jobs.history import history_in
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
-from spark_jobs.local.java import startable_environment
+from spark_jobs.launch.java import startable_environment
+from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.losses import decisions_in, losses_in
 from spark_jobs.machine_notes import machine_notes
 from spark_jobs.maintenance.maintain import maintain, preview
@@ -42,7 +43,6 @@ from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.status import read_status
-from spark_jobs.submit import Submission, job_arguments, submit_command
 
 app = typer.Typer(
     name="dayfold",

@@ -21,11 +21,11 @@ from spark_jobs.base.errors import UNEXPECTED, TryAgain, UsageError
 from spark_jobs.base.log_lines import begin_log
 from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import printable, printable_lines
+from spark_jobs.launch.quick_imports import import_pyarrow
+from spark_jobs.launch.session import build_session, require_names
+from spark_jobs.launch.spark_environment import require_pinned_spark
 from spark_jobs.pipeline.setting_notes import warn_of_settings
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.quick_imports import import_pyarrow
-from spark_jobs.session import build_session, require_names
-from spark_jobs.spark_environment import require_pinned_spark
 
 log = logging.getLogger("dayfold")
 

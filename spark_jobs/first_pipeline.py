@@ -18,11 +18,11 @@ from spark_jobs.broker import connect
 from spark_jobs.first_look import Look, look_at
 from spark_jobs.judging import judge
 from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder
 from spark_jobs.pipeline_draft import Names, draft, fields_seen
 from spark_jobs.some_messages import oldest_and_newest
-from spark_jobs.submit import PROJECT
 
 LOOKED_AT = 200
 KAFKA = Path("conf") / "kafka.properties"

@@ -10,7 +10,7 @@ from pathlib import Path
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import lock_owner
-from spark_jobs.local.java import startable_environment
+from spark_jobs.launch.java import startable_environment
 from spark_jobs.pipeline.settings import Pipeline
 
 

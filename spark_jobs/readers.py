@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.submit import PROJECT
 from spark_jobs.table_log import Action, TableLog
 from spark_jobs.table_rows import read_rows
 

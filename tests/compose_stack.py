@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.java import find_java
-from spark_jobs.submit import PROJECT
 from tests.compose_file import filled, make_secrets, read_compose, read_secrets
 from tests.submitted import wait_until
 

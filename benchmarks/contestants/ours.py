@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 
 from benchmarks.contestants.contestant import Contestant, Place
 from benchmarks.contestants.results import delta_averages, delta_records
-from spark_jobs.submit import Submission, job_arguments, submit_command
+from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 
 CONFIG = "pipeline.yaml"
 RECORDS_OFF = "records=off"

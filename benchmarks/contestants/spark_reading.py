@@ -8,9 +8,9 @@ from confluent_kafka import Consumer, TopicPartition
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from spark_jobs.launch.session import build_session
 from spark_jobs.messages import read_messages
 from spark_jobs.offsets import OffsetRange
-from spark_jobs.session import build_session
 
 
 def main(bootstrap: str, topic: str, starts: str) -> None:

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.airflow import migrate
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.listening import listens
-from spark_jobs.submit import PROJECT
 
 USER = "admin"
 DEFAULT_PORT = 8080

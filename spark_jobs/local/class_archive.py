@@ -18,11 +18,11 @@ from typing import Any
 from confluent_kafka import Producer
 
 from spark_jobs.base.errors import DayfoldError, TryAgain
-from spark_jobs.class_archive import ARCHIVE, FOLDER, STAMP, read_stamp
+from spark_jobs.launch.class_archive import ARCHIVE, FOLDER, STAMP, read_stamp
+from spark_jobs.launch.spark_environment import in_one_text, without_jvm_options
+from spark_jobs.launch.submit import Submission, job_arguments, spark_jars, submit_command, submitted_environment
 from spark_jobs.local.exclusive import exclusively
 from spark_jobs.local.kafka_server import create_topics, start_kafka
-from spark_jobs.spark_environment import in_one_text, without_jvm_options
-from spark_jobs.submit import Submission, job_arguments, spark_jars, submit_command, submitted_environment
 
 SECONDS = 300
 _NAME, _PARTITIONS = "class_archive", 2

@@ -18,6 +18,7 @@ from spark_jobs.broker import Broker, connect
 from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import airflow, dag_runs
 from spark_jobs.local.demo_check import Verdict, check
 from spark_jobs.local.demo_hints import hints, places
@@ -42,7 +43,6 @@ from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.planning import preview
 from spark_jobs.status import read_status
-from spark_jobs.submit import PROJECT
 
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.embedded_kafka import DATA, PROPERTIES, STATE, parse_properties, read_state
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.spark_environment import java_environment
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.jars import FOLDER as JARS
-from spark_jobs.local.java import find_java
-from spark_jobs.spark_environment import java_environment
 
 LOG, _LOG4J, _TMP = "kafka.log", "log4j2.properties", "tmp"
 _LOG_SETTINGS = """\

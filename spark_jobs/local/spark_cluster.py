@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spark_jobs.base.errors import DayfoldError, TryAgain
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.spark_environment import SECRET_VARIABLE, without_foreign
+from spark_jobs.launch.submit import PROJECT, spark_submit
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.interrupts import interrupted_once
 from spark_jobs.local.jars import fetch_jars
-from spark_jobs.local.java import find_java
-from spark_jobs.spark_environment import SECRET_VARIABLE, without_foreign
-from spark_jobs.submit import PROJECT, spark_submit
 
 DEFAULT_PORT = 7077
 READY_SECONDS = 60.0

@@ -11,12 +11,12 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from spark_jobs.base.signature import OPERATOR
+from spark_jobs.launch.spark_environment import foreign
+from spark_jobs.launch.submit import APPLICATION, EXTRA_OPTIONS, PROPERTIES, spark_conf, spark_submit
 from spark_jobs.orchestration.failures import failure_of, failures_of_tasks
 from spark_jobs.orchestration.lineage import lineage_of
 from spark_jobs.orchestration.params import ARGUMENTS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.spark_environment import foreign
-from spark_jobs.submit import APPLICATION, EXTRA_OPTIONS, PROPERTIES, spark_conf, spark_submit
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -71,7 +71,7 @@ class SubmitJob(SparkSubmitOperator):
 
 def _environment(connection: "Connection") -> dict[str, str]:
     """What the launcher is given besides the environment of this task's process, from which other Sparks are taken out."""
-    from spark_jobs.local.java import startable_environment
+    from spark_jobs.launch.java import startable_environment
 
     ours = startable_environment(os.environ, connection.host)
     if "spark-binary" in connection.extra_dejson:

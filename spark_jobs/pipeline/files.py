@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.submit import PROJECT
 
 FOLDER_VARIABLE = "DAYFOLD_PIPELINES"
 DEFAULT_FOLDER = PROJECT / "conf" / "pipelines"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.kafka_server import find_broker
-from spark_jobs.submit import PROJECT
 from tests.airflow.rest import RemoteDag
 from tests.submitted import wait_until
 from tests.world import World

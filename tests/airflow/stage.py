@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from spark_jobs.launch.submit import spark_submit
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.local.airflow_server import choose_port, running_airflow, server_environment
-from spark_jobs.submit import spark_submit
 from tests import oracle
 from tests.airflow.impatient import write_dags
 from tests.airflow.rest import RemoteDag

@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.local.airflow_server import choose_port, running_airflow
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.orchestration.params import DECISIONS
-from spark_jobs.submit import PROJECT
 from tests.airflow.browser import Browser, running_browser
 from tests.airflow.rest import RUN_SECONDS, RemoteDag
 from tests.dags.asked import SWITCHES

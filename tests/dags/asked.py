@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.submit import PROJECT
+from spark_jobs.launch.submit import PROJECT
 
 Facts = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.submit import PROJECT
 from tests.dags.asked import ACCEPTED, LAUNCHER, REFUSED, Facts, broken_pipelines, pipelines, submit_cases, woken_pipelines
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.launch.submit import APPLICATION, PROJECT
 from spark_jobs.orchestration.params import DECISIONS
-from spark_jobs.submit import APPLICATION, PROJECT
 from tests.dags.asked import ACCEPTED, CANARY, CODES, FAILED, NO_PARAMS, REFUSED, SWITCHES, Facts
 from tests.hunt import files_with, is_in
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.pipeline.files import load_pipeline_files
-from spark_jobs.submit import PROJECT
 from tests.stored import SETTINGS, stored_pipeline
 
 Facts = Mapping[str, Any]

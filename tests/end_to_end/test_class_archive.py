@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.submit import java_options, spark_jars
+from spark_jobs.launch.submit import java_options, spark_jars
 from tests.conftest import NewWorld
 from tests.world import World, reading
 

@@ -10,11 +10,11 @@ from confluent_kafka.admin import AdminClient
 
 from spark_jobs.broker import connect
 from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.launch.submit import PROJECT, Submission, job_arguments, submit_command
 from spark_jobs.local.demo_check import check
 from spark_jobs.local.load_readings import CONFIG
 from spark_jobs.local.readings import find_csv, read_readings
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.submit import PROJECT, Submission, job_arguments, submit_command
 from tests.compose_stack import HOST, Stack, make_stack
 from tests.submitted import start_run
 

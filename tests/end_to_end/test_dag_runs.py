@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from spark_jobs.launch.submit import FIRST_COMPILER, spark_submit
 from spark_jobs.local import airflow
 from spark_jobs.local.airflow import DagRunResult
-from spark_jobs.submit import FIRST_COMPILER, spark_submit
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input
 from tests.listeners import StatsD, WebServer, statsd, web_server

@@ -20,9 +20,9 @@ import pytest
 from matplotlib import image
 from rich.console import Console
 
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.demo import Outcome, Scope, run_demo
 from spark_jobs.local.kafka_server import find_broker, stop_broker
-from spark_jobs.submit import PROJECT
 from tests import oracle
 from tests.submitted import wait_until
 

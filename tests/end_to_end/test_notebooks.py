@@ -15,9 +15,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.submit import PROJECT
 from tests import oracle
 from tests.tables_page import described_columns, python_blocks
 from tests.world import World, make_world, reading

@@ -13,10 +13,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.kafka_server import RunningKafka, create_topics
 from spark_jobs.pipeline.files import FOLDER_VARIABLE
-from spark_jobs.submit import PROJECT
 
 PAGE = (PROJECT / "docs" / "your-own-topic.md").read_text()
 TOPIC = "meter-readings"

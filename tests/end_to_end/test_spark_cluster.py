@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from spark_jobs.base.errors import TryAgain
+from spark_jobs.launch.spark_environment import SECRET_VARIABLE
 from spark_jobs.local import airflow, spark_cluster
 from spark_jobs.local.spark_cluster import Cluster, start_cluster
-from spark_jobs.spark_environment import SECRET_VARIABLE
 from tests.conftest import NewWorld
 from tests.submitted import wait_until
 from tests.world import World, reading

@@ -4,8 +4,8 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, DefinitionChanged, TableDamaged
-from spark_jobs.java_zones import read_zones
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.java_zones import read_zones
 from spark_jobs.outlook import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewWorld

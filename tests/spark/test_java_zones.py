@@ -6,8 +6,8 @@ import pytest
 from pyspark.errors import DateTimeException
 from pyspark.sql import SparkSession
 
-from spark_jobs.java_zones import read_zones
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.java_zones import read_zones
 
 
 @pytest.mark.thorough

@@ -23,10 +23,10 @@ from spark_jobs.checkpoints import (
     since_last_finished,
 )
 from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.launch.submit import PROJECT
 from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.row_order import FOLLOWS, State, disorders
-from spark_jobs.submit import PROJECT
 from spark_jobs.table_log import TableLog
 from spark_jobs.table_rows import count_rows
 

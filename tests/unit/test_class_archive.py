@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.class_archive import ARCHIVE, FOLDER, STAMP, archive_options, read_stamp
+from spark_jobs.launch.class_archive import ARCHIVE, FOLDER, STAMP, archive_options, read_stamp
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.submit import FIRST_COMPILER, SMALL, java_options
 from spark_jobs.local.class_archive import facts, is_made_for, make_archive
-from spark_jobs.local.java import find_java
-from spark_jobs.submit import FIRST_COMPILER, SMALL, java_options
 
 
 @pytest.fixture

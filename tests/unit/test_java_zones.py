@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.java_zones import read_zones, zone_trouble
-from spark_jobs.local.java import find_java
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.java_zones import read_zones, zone_trouble
 
 
 def texts(*names: str) -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.spark_environment import require_pinned_spark
-from spark_jobs.submit import spark_jars
+from spark_jobs.launch.spark_environment import require_pinned_spark
+from spark_jobs.launch.submit import spark_jars
 
 
 def spark(folder: Path, number: str) -> str:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-QUICKLY = "from spark_jobs.quick_imports import import_pyarrow; import_pyarrow(); import sys; "
+QUICKLY = "from spark_jobs.launch.quick_imports import import_pyarrow; import_pyarrow(); import sys; "
 
 
 def said_by(code: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.local.java import find_java, startable_environment
-from spark_jobs.submit import (
+from spark_jobs.launch.java import find_java, startable_environment
+from spark_jobs.launch.submit import (
     COLLECTOR,
     PROJECT,
     SECOND_COMPILER_LATER,

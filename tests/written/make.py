@@ -16,10 +16,10 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from spark_jobs.launch.java import find_java
+from spark_jobs.launch.session import build_session
 from spark_jobs.local.jars import jar_paths
-from spark_jobs.local.java import find_java
 from spark_jobs.local.kafka_server import start_kafka
-from spark_jobs.session import build_session
 from tests import oracle
 from tests.world import World, make_world, reading
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.spark_environment import LOOPBACK, SECRET_VARIABLE, is_local
+from spark_jobs.launch.spark_environment import LOOPBACK, SECRET_VARIABLE, is_local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.wording import counted
-from spark_jobs.spark_environment import JVM_VARIABLES, foreign, jvm_options, options_beside, without_jvm_options
-from spark_jobs.submit import java_options, submitted_environment
+from spark_jobs.launch.spark_environment import JVM_VARIABLES, foreign, jvm_options, options_beside, without_jvm_options
+from spark_jobs.launch.submit import java_options, submitted_environment
 
 PREFERRED, OLDEST = (17, 21), 17
 PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless")

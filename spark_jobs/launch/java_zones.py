@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.local.java import search_java
+from spark_jobs.launch.java import search_java
 
 BESIDE_THE_FILE = frozenset({"EST", "HST", "MST", "GMT+0", "GMT-0"})
 """Names that Spark resolves without the database."""
