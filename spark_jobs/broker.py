@@ -44,7 +44,7 @@ from spark_jobs.kafka_errors import (
 )
 from spark_jobs.kafka_group import GroupReader
 from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.offsets import Partition, Topic
+from spark_jobs.progress.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 3.0

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, Lake
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.table_rows import read_rows
 
 _DAY = ("partition", "date")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spark_jobs.broker import Broker
 from spark_jobs.kafka_scan import Level
-from spark_jobs.offsets import OffsetRange, Topic
+from spark_jobs.progress.offsets import OffsetRange, Topic
 
 LOOKED_AT = 100_000
 """Offsets per partition and batch, from the first hole on. A topic written in small transactions has a hole behind each of them;

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.lake import Lake
-from spark_jobs.offsets import Plan
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.offsets import Plan
 from spark_jobs.proof import Answer
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
 from spark_jobs.kafka_scan import headers_of
-from spark_jobs.offsets import Plan, Topic
+from spark_jobs.progress.offsets import Plan, Topic
 
 NEWEST = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""

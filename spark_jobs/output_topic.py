@@ -11,9 +11,9 @@ from typing import Any
 from spark_jobs.base.errors import ConfigurationError, TopicMissing, TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
-from spark_jobs.offsets import Topic
 from spark_jobs.output_owner import require_own_output
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.offsets import Topic
 
 READY_SECONDS, PAUSE_SECONDS = 20.0, 0.1
 SETTINGS = ("cleanup.policy", "retention.ms")

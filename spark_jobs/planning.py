@@ -21,11 +21,14 @@ from spark_jobs.base.errors import (
     go_on,
 )
 from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import Progress
-from spark_jobs.definition import defined_by, silent_bounds
 from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
-from spark_jobs.offsets import (
+from spark_jobs.output_owner import require_own_output, require_planned_output
+from spark_jobs.output_topic import find_output_topic, require_same_partitions
+from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.definition import defined_by, silent_bounds
+from spark_jobs.progress.offsets import (
     Loss,
     OffsetRange,
     Plan,
@@ -36,13 +39,10 @@ from spark_jobs.offsets import (
     replaced,
     vanished_partitions,
 )
-from spark_jobs.output_owner import require_own_output, require_planned_output
-from spark_jobs.output_topic import find_output_topic, require_same_partitions
-from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.proof import question_of
 from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.record_files import batch_rows
-from spark_jobs.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.rejection_limit import require_few_rejected
 from spark_jobs.table_rows import read_rows
 from spark_jobs.witnesses import find_remaining, require_output_not_ahead

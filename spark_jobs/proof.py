@@ -12,8 +12,8 @@ from typing import Literal
 
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
-from spark_jobs.offsets import Plan
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.offsets import Plan
 from spark_jobs.publication import proof_text, proven_batch
 
 Key = tuple[int, bytes]

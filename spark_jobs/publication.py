@@ -25,7 +25,7 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
 from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ from spark_jobs.job import Job
 from spark_jobs.kafka_times import instant_of
 from spark_jobs.lake import RECORDS, Lake
 from spark_jobs.messages import read_messages
-from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.planning import require_not_replaced
+from spark_jobs.progress.offsets import OffsetRange, Plan
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

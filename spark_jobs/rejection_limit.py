@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.lake import RECORDS, Lake
-from spark_jobs.offsets import Plan
+from spark_jobs.progress.offsets import Plan
 from spark_jobs.rejected_hints import hint
 from spark_jobs.table_rows import read_rows
 

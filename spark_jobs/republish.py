@@ -23,15 +23,15 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker, connect
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import DAILY_AVERAGES, Lake
-from spark_jobs.offsets import Topic
 from spark_jobs.output_owner import require_own_output
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.preflight import require_permissions
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.progress.offsets import Topic
+from spark_jobs.progress.redefinition import current_definition, require_same_definition
 from spark_jobs.publication import REPUBLISHED, OutputRecord, Publisher, output_record
-from spark_jobs.redefinition import current_definition, require_same_definition
 from spark_jobs.table_rows import Condition, read_rows
 from spark_jobs.witnesses import await_visible
 

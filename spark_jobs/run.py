@@ -24,17 +24,17 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker import connect
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.executable import require_plannable
-from spark_jobs.history import unfinished_plan
 from spark_jobs.java_secrets import only_while_it_runs
 from spark_jobs.job import Job, Request, now, step
 from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
-from spark_jobs.offsets import Plan, plan_ranges, total_span
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.preflight import require_permissions
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.history import unfinished_plan
+from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.publication import Publisher
 from spark_jobs.rejected import reasons_of_batch
 from spark_jobs.rejection_limit import require_few_rejected

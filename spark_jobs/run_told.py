@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.checkpoints import Checkpoint
-from spark_jobs.history import planned_by
-from spark_jobs.offsets import total_span
+from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.history import planned_by
+from spark_jobs.progress.offsets import total_span
 
 
 def resumed_text(planned: Checkpoint) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import confluent_kafka
 
 from spark_jobs.broker import Broker
-from spark_jobs.offsets import Topic
+from spark_jobs.progress.offsets import Topic
 
 SECONDS = 10.0
 """After so long what was read must do."""

@@ -18,7 +18,7 @@ from spark_jobs.base.faults import fault
 from spark_jobs.batch_commit import commit_batch
 from spark_jobs.job import Job
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, LostRace
-from spark_jobs.offsets import Plan
+from spark_jobs.progress.offsets import Plan
 from spark_jobs.table_health import anew_or_back, way_back
 from spark_jobs.table_rows import Condition, read_rows
 

@@ -16,12 +16,12 @@ from spark_jobs.averages import sums_of
 from spark_jobs.base import wording
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
-from spark_jobs.checkpoints import Tally, counted
 from spark_jobs.job import Job, now
 from spark_jobs.lake import RECORDS
 from spark_jobs.messages import holes_of
-from spark_jobs.offsets import OffsetRange, Plan, Topic
 from spark_jobs.planning import require_still_there
+from spark_jobs.progress.checkpoints import Tally, counted
+from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.reading import reading, reading_planned
 from spark_jobs.record_files import PartitionRows
 from spark_jobs.steps_records import (

@@ -13,10 +13,10 @@ from deltalake import DeltaTable, Schema
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
 from spark_jobs.record_files import batch_totals
-from spark_jobs.stored_plans import UNREADABLE, damaged_row
 from spark_jobs.table_log import LOG, Action, LogFile, TableLog
 from spark_jobs.table_rows import count_rows, read_rows, require_files
 

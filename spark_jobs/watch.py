@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
-from spark_jobs.offsets import Topic
+from spark_jobs.progress.offsets import Topic
 
 HANGING = timedelta(minutes=15)
 """Kafka's default for `transaction.max.timeout.ms`: an open transaction that is older has most likely lost its producer."""

@@ -14,10 +14,10 @@ from confluent_kafka import Message
 
 from spark_jobs.base.errors import NotPermitted, Superseded, TransactionOpen, TryAgain
 from spark_jobs.broker import Broker
-from spark_jobs.checkpoints import Progress
 from spark_jobs.kafka_scan import headers_of
-from spark_jobs.offsets import Plan, Topic
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.offsets import Plan, Topic
 from spark_jobs.proof import (
     Answer,
     Group,

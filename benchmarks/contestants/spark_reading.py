@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.launch.session import build_session
 from spark_jobs.messages import read_messages
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.progress.offsets import OffsetRange
 
 
 def main(bootstrap: str, topic: str, starts: str) -> None:

@@ -16,8 +16,8 @@ from spark_jobs.audit.topics import Output, read_output
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker import Broker
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
-from spark_jobs.offsets import Topic
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.offsets import Topic
 
 
 @dataclass(frozen=True)

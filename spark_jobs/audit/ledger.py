@@ -11,11 +11,11 @@ from typing import Literal
 
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.base.wording import counted
-from spark_jobs.checkpoints import Checkpoint, Counts
-from spark_jobs.definition import changes_output
-from spark_jobs.offsets import OffsetRange, ends_of
-from spark_jobs.redefinition import Redefinition, redefinitions
-from spark_jobs.row_order import State, disorder
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.definition import changes_output
+from spark_jobs.progress.offsets import OffsetRange, ends_of
+from spark_jobs.progress.redefinition import Redefinition, redefinitions
+from spark_jobs.progress.row_order import State, disorder
 
 WHERE = "table checkpoints"
 MIXED = (

@@ -17,7 +17,7 @@ from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.averages import average
 from spark_jobs.base import wording
 from spark_jobs.base.wording import counted
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.progress.offsets import OffsetRange
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
 

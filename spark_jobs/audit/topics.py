@@ -17,8 +17,8 @@ from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import Day, Known, Published, Revision
 from spark_jobs.broker import Broker
 from spark_jobs.kafka_scan import headers_of
-from spark_jobs.offsets import Topic
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.offsets import Topic
 from spark_jobs.publication import REPUBLISHED, proven_batch
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."

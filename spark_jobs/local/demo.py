@@ -15,7 +15,6 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker, connect
-from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.launch.submit import PROJECT
@@ -42,6 +41,7 @@ from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, 
 from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.planning import preview
+from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.status import read_status
 
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"

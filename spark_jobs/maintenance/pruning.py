@@ -17,9 +17,9 @@ from spark_jobs.audit.tables import CONTRIBUTIONS as PLACE
 from spark_jobs.audit.tables import Found, Known, Row, check_contributions, check_records, without_broken
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
-from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake, committing, maintained
 from spark_jobs.maintenance.upkeep import back_to
+from spark_jobs.progress.checkpoints import Checkpoint
 
 Counted = Mapping[tuple[int, int], Found]
 

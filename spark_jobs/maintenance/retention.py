@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.pipeline.settings import MIN_VACUUM_HOURS
+from spark_jobs.progress.checkpoints import Checkpoint
 
 RETENTION = "delta.deletedFileRetentionDuration"
 _HOURS = {"week": 168.0, "day": 24.0, "hour": 1.0, "minute": 1 / 60, "second": 1 / 3600}

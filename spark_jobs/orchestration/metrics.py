@@ -16,7 +16,7 @@ from spark_jobs.base.errors import DayfoldError
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
-    from spark_jobs.checkpoints import Checkpoint
+    from spark_jobs.progress.checkpoints import Checkpoint
 
 log = logging.getLogger("dayfold")
 

@@ -14,9 +14,9 @@ from spark_jobs.orchestration.finished import done_of_run
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
-    from spark_jobs.checkpoints import Counts
-    from spark_jobs.drift import GroupOffset
-    from spark_jobs.verification import PartitionRead
+    from spark_jobs.progress.checkpoints import Counts
+    from spark_jobs.progress.drift import GroupOffset
+    from spark_jobs.progress.verification import PartitionRead
 
 log = logging.getLogger("dayfold")
 
@@ -26,7 +26,7 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
 
     The log begins with the outcome of each partition.
     """
-    from spark_jobs.verification import disagreements, outcome, reads_of
+    from spark_jobs.progress.verification import disagreements, outcome, reads_of
 
     with failures_of_tasks():
         done = done_of_run(pipeline, run_id)
@@ -46,8 +46,8 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
 
 def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
     """What the table `records` holds of these batches, per partition."""
-    from spark_jobs.checkpoints import Counts
     from spark_jobs.lake import RECORDS, Lake
+    from spark_jobs.progress.checkpoints import Counts
     from spark_jobs.record_files import batch_rows
 
     table = Lake(pipeline.lake, pipeline.name).open(RECORDS)

@@ -184,7 +184,7 @@ DEFECTS = (
     ),
     Defect(
         "the newest checkpoints are read from an unfinished plan on",
-        "spark_jobs/checkpoints.py",
+        "spark_jobs/progress/checkpoints.py",
         (('row.state == "PLANNED" and row.batch in finished]', 'row.state == "PLANNED"]'),),
         ("tests/unit/test_checkpoints.py", "-k", "stands_where_all_rows_stand"),
     ),
@@ -307,7 +307,7 @@ DEFECTS = (
     ),
     Defect(
         "a changed definition is not noticed",
-        "spark_jobs/redefinition.py",
+        "spark_jobs/progress/redefinition.py",
         (("return changes(progress.definition, now) if progress.definition else ()", "return ()"),),
         ("tests/faults/test_redefinitions.py", "-k", "another_field or finished_where"),
     ),
@@ -336,13 +336,13 @@ DEFECTS = (
     ),
     Defect(
         "rows of the checkpoints are believed in any order",
-        "spark_jobs/row_order.py",
+        "spark_jobs/progress/row_order.py",
         (('if following in FOLLOWS[state] and number == batch + (following == "PLANNED"):', "if number >= 0:"),),
         ("tests/unit/test_checkpoints.py", "-k", "order_in_which_no_run_writes_them"),
     ),
     Defect(
         "a row that the store refused is somebody else's",
-        "spark_jobs/checkpoints.py",
+        "spark_jobs/progress/checkpoints.py",
         (("            if len(later) > 1 or not is_ours(later[0][1]):\n", "            if later:\n"),),
         ("tests/unit/test_checkpoints.py", "-k", "landed_although_it_was_refused"),
     ),

@@ -12,12 +12,12 @@ from pyspark.sql import SparkSession
 from spark_jobs.base.errors import DayfoldError, OffsetsLost
 from spark_jobs.base.signature import OPERATOR
 from spark_jobs.broker import connect
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local.kafka_server import RunningKafka, start_kafka
-from spark_jobs.losses import LossEntry, losses_in
 from spark_jobs.outlook import look_ahead
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.losses import LossEntry, losses_in
 from spark_jobs.status import read_status
 from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld

@@ -19,7 +19,7 @@ from spark_jobs.kafka_scan import Level
 from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
-from spark_jobs.offsets import Partition
+from spark_jobs.progress.offsets import Partition
 from tests.kafka.conftest import NewSettings, Writer
 
 NewTopic = Callable[..., str]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from spark_jobs.audit.ledger import Ledger, read_ledger
-from spark_jobs.checkpoints import Checkpoint, Counts
-from spark_jobs.offsets import OffsetRange
-from spark_jobs.row_order import State
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.row_order import State
 
 
 def row(batch: int, state: State, start: int, end: int, topic: str = "t1", **details: Any) -> Checkpoint:

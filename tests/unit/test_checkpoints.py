@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from spark_jobs import table_health
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
-from spark_jobs.checkpoints import (
+from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.launch.submit import PROJECT
+from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.progress.checkpoints import (
     NEWEST,
     Checkpoint,
     CheckpointLog,
@@ -22,11 +25,8 @@ from spark_jobs.checkpoints import (
     planned,
     since_last_finished,
 )
-from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
-from spark_jobs.launch.submit import PROJECT
-from spark_jobs.offsets import OffsetRange, Plan
-from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.row_order import FOLLOWS, State, disorders
+from spark_jobs.progress.offsets import OffsetRange, Plan
+from spark_jobs.progress.row_order import FOLLOWS, State, disorders
 from spark_jobs.table_log import TableLog
 from spark_jobs.table_rows import count_rows
 

@@ -11,17 +11,17 @@ import pytest
 
 from spark_jobs.audit.ledger import read_ledger
 from spark_jobs.base.errors import DefinitionChanged
-from spark_jobs.checkpoints import Checkpoint, Progress, after, planned
-from spark_jobs.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
-from spark_jobs.offsets import OffsetRange, Partition, Plan, Topic
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline, load_pipeline
-from spark_jobs.redefinition import (
+from spark_jobs.progress.checkpoints import Checkpoint, Progress, after, planned
+from spark_jobs.progress.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
+from spark_jobs.progress.offsets import OffsetRange, Partition, Plan, Topic
+from spark_jobs.progress.redefinition import (
     current_definition,
     redefinitions,
     require_same_definition,
     start_note,
 )
-from spark_jobs.row_order import State
+from spark_jobs.progress.row_order import State
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OUTPUT = Topic("daily", "id-1", (Partition(0, 0, 0, 0),))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.local.demo_check import Total, unlike_planned
 from spark_jobs.local.demo_plot import LIGHT, Captions, draw
 from spark_jobs.local.demo_steps import Kind, Step, Steps
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.offsets import OffsetRange
 
 FIRST = date(2008, 1, 1)
 NEWEST = tuple(FIRST + timedelta(days=number) for number in (98, 99))

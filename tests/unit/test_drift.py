@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.checkpoints import Checkpoint, Progress
-from spark_jobs.drift import OK, GroupOffset, Verdict, beside_loss, judge
-from spark_jobs.offsets import Loss, OffsetRange, Partition, Plan, Topic
 from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.progress.checkpoints import Checkpoint, Progress
+from spark_jobs.progress.drift import OK, GroupOffset, Verdict, beside_loss, judge
+from spark_jobs.progress.offsets import Loss, OffsetRange, Partition, Plan, Topic
 
 DONE = Checkpoint(3, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", (OffsetRange(0, 10, 20),))
 PROGRESS = Progress(last_batch=3, topic_id="id", ends={0: 20}, last_done=DONE)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.fresh import batches_of_runs, fresh_averages
 from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, Lake, append_once, merge_averages
+from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.table_rows import read_rows
 from tests.stored import DAY, lake_of, stored_pipeline
 

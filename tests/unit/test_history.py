@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from spark_jobs.batch_reports import history_report, history_table
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
-from spark_jobs.history import NEXT, BatchHistory, history_in, unfinished_plan
-from spark_jobs.offsets import OffsetRange
-from spark_jobs.row_order import State
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
+from spark_jobs.progress.history import NEXT, BatchHistory, history_in, unfinished_plan
+from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.row_order import State
 from spark_jobs.run_told import last_line, rejected_warning, resumed_text
 from tests.nasty import NASTY, hidden_in
 from tests.stored import lake_of, plan_batch, stored_pipeline

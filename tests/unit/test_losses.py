@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from spark_jobs.base.signature import OPERATOR, signature
-from spark_jobs.checkpoints import Checkpoint
-from spark_jobs.losses import decisions_in, losses_in
-from spark_jobs.offsets import OffsetRange
-from spark_jobs.row_order import State
+from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.losses import decisions_in, losses_in
+from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.row_order import State
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 BY = {"by": {"user": "anna", "host": "edge1", "run_id": "run 7"}}

@@ -17,12 +17,12 @@ from spark_jobs.base import faults
 from spark_jobs.base.errors import DecisionNeeded, PipelineBusy, TableDamaged, TryAgain
 from spark_jobs.base.faults import InjectedFault
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.checkpoints import CheckpointLog
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.record_files import batch_rows
 from spark_jobs.table_log import LOG, TableLog
 from tests.faults import points

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.checkpoints import Checkpoint, Counts
-from spark_jobs.offsets import OffsetRange
 from spark_jobs.orchestration.nothing_new import MOST, Reader, readers_of, why_nothing
-from spark_jobs.row_order import State
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.row_order import State
 from tests.nasty import NASTY, hidden_in
 
 MIDNIGHT = datetime(2026, 11, 30, tzinfo=UTC)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.offsets import (
+from spark_jobs.progress.offsets import (
     Loss,
     OffsetRange,
     Partition,

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from spark_jobs.offsets import OffsetRange, Plan
+from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.proof import Group, Key, Output, Question, Verdict, contradiction, group_of, judge, no_proof
 from tests.unit.test_checkpoints import RULES
 

@@ -11,11 +11,11 @@ import pytest
 from spark_jobs import lake as tables
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.batch_reports import rejected_report, rejected_table
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog, Counts
 from spark_jobs.expectations import expected
 from spark_jobs.lake import RECORDS, SCHEMAS, Lake
 from spark_jobs.message_formats import Rejection
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
 from spark_jobs.rejected import (
     LAST_YEAR_US,
     RejectedMessage,

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.checkpoints import Checkpoint
 from spark_jobs.maintenance.retention import last_prunable, vacuum_hours
-from spark_jobs.row_order import State
+from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.row_order import State
 
 DAY = datetime(2026, 1, 10, tzinfo=UTC)
 

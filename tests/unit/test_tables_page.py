@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from spark_jobs.lake import SCHEMAS
 from spark_jobs.message_formats import Rejection
-from spark_jobs.row_order import State
+from spark_jobs.progress.row_order import State
 from tests.tables_page import described_columns, described_words
 
 NAMES = {pa.int32(): "int", pa.int64(): "long", pa.string(): "string", pa.binary(): "binary", pa.date32(): "date"}

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spark_jobs.checkpoints import Checkpoint, Counts
-from spark_jobs.drift import GroupOffset
-from spark_jobs.offsets import OffsetRange
-from spark_jobs.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.drift import GroupOffset
+from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
 
 ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2, kept=15)
 STORED = Counts(3, read=18, accepted=15, rejected=3, gaps=0)

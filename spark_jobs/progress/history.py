@@ -9,8 +9,8 @@ from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.losses import decisions_in, losses_in
+from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.losses import decisions_in, losses_in
 
 NEXT = 0
 """Stands for the batch after the last one, if something was decided for it already."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spark_jobs.offsets import Plan, Topic
 from spark_jobs.pipeline.settings import ParsingRules, TimeSettings
+from spark_jobs.progress.offsets import Plan, Topic
 
 SETTINGS: Mapping[str, str] = {
     "time_field": "input.time.field",

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.checkpoints import Checkpoint
-from spark_jobs.definition import Change
+from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.definition import Change
 
 
 @dataclass(frozen=True)

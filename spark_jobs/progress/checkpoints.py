@@ -15,11 +15,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
-from spark_jobs.definition import Definition, defined_by, from_details, to_details
 from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
-from spark_jobs.offsets import OffsetRange, Plan, ends_of
-from spark_jobs.row_order import State, disorders
-from spark_jobs.stored_plans import FORMAT, UNREADABLE, damaged_row, details_of, require_known, unusable_plan
+from spark_jobs.progress.definition import Definition, defined_by, from_details, to_details
+from spark_jobs.progress.offsets import OffsetRange, Plan, ends_of
+from spark_jobs.progress.row_order import State, disorders
+from spark_jobs.progress.stored_plans import FORMAT, UNREADABLE, damaged_row, details_of, require_known, unusable_plan
 from spark_jobs.table_rows import read_rows
 
 NEWEST = 50

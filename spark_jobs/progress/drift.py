@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from spark_jobs.checkpoints import Progress
-from spark_jobs.offsets import Loss, Partition, Topic, ends_of, find_losses
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.offsets import Loss, Partition, Topic, ends_of, find_losses
 
 Wrong = Literal["", "group", "topic", "tables"]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from spark_jobs.base.errors import DefinitionChanged
-from spark_jobs.checkpoints import Checkpoint, Progress
-from spark_jobs.definition import Change, Definition, changes, changes_output, defined_now, from_details, silent_bounds
-from spark_jobs.offsets import Topic
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.stored_plans import UNREADABLE
+from spark_jobs.progress.checkpoints import Checkpoint, Progress
+from spark_jobs.progress.definition import Change, Definition, changes, changes_output, defined_now, from_details, silent_bounds
+from spark_jobs.progress.offsets import Topic
+from spark_jobs.progress.stored_plans import UNREADABLE
 
 
 def current_definition(pipeline: Pipeline, output: Topic, now: datetime) -> Definition:

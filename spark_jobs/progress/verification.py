@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spark_jobs.base.wording import counted
-from spark_jobs.checkpoints import Checkpoint, Counts
-from spark_jobs.drift import GroupOffset
-from spark_jobs.offsets import OffsetRange
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.drift import GroupOffset
+from spark_jobs.progress.offsets import OffsetRange
 
 
 @dataclass(frozen=True)

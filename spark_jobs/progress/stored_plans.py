@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.offsets import OffsetRange, Plan
 from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.progress.offsets import OffsetRange, Plan
 
 FORMAT = 1
 """Of a plan's details; a plan that names a higher one may ask for something that this version would silently not do."""

@@ -1,0 +1,1 @@
+"""What was planned, done and decided, as values in plain Python."""
