@@ -15,12 +15,12 @@ import pyarrow.fs as pa_fs
 from deltalake.exceptions import TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
+from spark_jobs.access.java_secrets import secrets_files
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker
-from spark_jobs.java_secrets import secrets_files
 from spark_jobs.kafka_errors import denied
 from spark_jobs.kafka_group_kind import Group
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake

@@ -29,6 +29,7 @@ from confluent_kafka.admin import (
 )
 
 from spark_jobs import kafka_epochs, kafka_group_kind, kafka_rights, kafka_scan, kafka_times, kafka_topics
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.kafka_errors import (
     PASSES,
@@ -43,7 +44,6 @@ from spark_jobs.kafka_errors import (
     tls_alert,
 )
 from spark_jobs.kafka_group import GroupReader
-from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.progress.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0

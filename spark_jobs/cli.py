@@ -13,7 +13,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_jobs import begin_commands, broker_commands, reports, tls_files
+from spark_jobs import begin_commands, broker_commands, reports
+from spark_jobs.access import tls_files
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.base.errors import UNEXPECTED, DecisionNeeded, UsageError
@@ -25,7 +27,6 @@ from spark_jobs.belongings_report import belongings_notes, belongings_report, be
 from spark_jobs.broker import connect
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.forget import forget, look
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.launch.java import startable_environment
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.broker import connect
 from spark_jobs.first_look import Look, look_at
 from spark_jobs.judging import judge
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import is_uri
@@ -22,7 +23,6 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
 from spark_jobs.broker import Broker, connect
 from spark_jobs.durability import sync
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.publication import Publisher

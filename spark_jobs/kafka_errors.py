@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
 
-from spark_jobs import port_check, tls_check, tls_files
+from spark_jobs.access import port_check, tls_check, tls_files
+from spark_jobs.access.java_client import protocol
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import (
     ConfigurationError,
     DayfoldError,
@@ -21,8 +23,6 @@ from spark_jobs.base.errors import (
     TransactionOpen,
     TryAgain,
 )
-from spark_jobs.kafka_java import protocol
-from spark_jobs.kafka_settings import KafkaSettings
 
 
 class LibrdkafkaLog:

@@ -11,9 +11,9 @@ from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
-from spark_jobs.kafka_settings import KafkaSettings
 
 Level = Literal["read_committed", "read_uncommitted"]
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
 from spark_jobs.kafka_scan import GROUP, POLL_SECONDS
-from spark_jobs.kafka_settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ question that needs it.
 
 from contextlib import suppress
 
-from spark_jobs import tls_files
+from spark_jobs.access import tls_files
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.broker import Broker
 from spark_jobs.kafka_errors import denied, not_of_consumers
-from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.permissions import GROUP, TOPIC, TRANSACTIONAL_ID, grants_of, is_restricted, missing
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.publication import producer_settings

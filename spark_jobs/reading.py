@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 from confluent_kafka import Message
 from deltalake.fs import DeltaStorageHandler
 
+from spark_jobs.access.java_secrets import secrets_file
 from spark_jobs.broker import Broker
-from spark_jobs.java_secrets import secrets_file
 from spark_jobs.job import Job
 from spark_jobs.kafka_times import instant_of
 from spark_jobs.lake import RECORDS, Lake

@@ -17,13 +17,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from spark_jobs import planning, table_health
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker import Broker, connect
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import DAILY_AVERAGES, Lake
 from spark_jobs.output_owner import require_own_output
 from spark_jobs.pipeline.settings import Pipeline

@@ -9,25 +9,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spark_jobs import (
-    decisions,
-    group_drift,
-    planning,
-    steps,
-    steps_averages,
-    steps_counts,
-    steps_records,
-    table_health,
-    tls_files,
-)
+from spark_jobs import decisions, group_drift, planning, steps, steps_averages, steps_counts, steps_records, table_health
+from spark_jobs.access import tls_files
+from spark_jobs.access.java_secrets import only_while_it_runs
+from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker import connect
 from spark_jobs.executable import require_plannable
-from spark_jobs.java_secrets import only_while_it_runs
 from spark_jobs.job import Job, Request, now, step
-from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.pipeline.settings import Pipeline

@@ -3,7 +3,7 @@
 import struct
 from pathlib import Path
 
-from spark_jobs.embedded_kafka import DATA
+from spark_jobs.access.embedded import DATA
 
 _HEAD = struct.Struct(">qi")
 """Each batch of a segment begins with its first offset and the length of what follows."""

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from spark_jobs.kafka_settings import load_kafka_settings
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.local.dag_runs import Scheduler
 from spark_jobs.local.demo_report import Hint
 from spark_jobs.local.kafka_server import RunningKafka, client_file

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from spark_jobs.access.embedded import DATA, PROPERTIES, STATE, parse_properties, read_state
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.embedded_kafka import DATA, PROPERTIES, STATE, parse_properties, read_state
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.spark_environment import java_environment
 from spark_jobs.local.free_ports import reserved_ports

@@ -17,9 +17,9 @@ import psutil
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from spark_jobs.access.embedded import PROPERTIES, cluster_id, read_state
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.base.wording import counted
-from spark_jobs.embedded_kafka import PROPERTIES, cluster_id, read_state
 from spark_jobs.launch.spark_environment import java_environment
 from spark_jobs.local import kafka_folder, tied
 from spark_jobs.local.exclusive import exclusively

@@ -20,7 +20,7 @@ def lineage_of(pipeline: Pipeline) -> "OperatorLineage[Any, Any]":
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import storage_dataset
 
-    from spark_jobs.kafka_settings import load_kafka_settings
+    from spark_jobs.access.properties import load_kafka_settings
     from spark_jobs.lake import SCHEMAS, Lake
 
     cluster = cluster_name(load_kafka_settings(pipeline.kafka, os.environ).servers)

@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from spark_jobs.access.java_secrets import secrets_file
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.broker import connect
-from spark_jobs.java_secrets import secrets_file
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.permissions import acl_lines

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.broker import connect
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told

@@ -8,11 +8,11 @@ import pytest
 from confluent_kafka import Message
 
 from spark_jobs import cli
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, Superseded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker import connect
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline

@@ -8,9 +8,9 @@ import pytest
 from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, TransactionOpen
 from spark_jobs.broker import connect
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.outlook import look_ahead
 from spark_jobs.status import read_status
 from tests.faults.forging import output_ends

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from spark_jobs.kafka_java import properties_text, quoted
+from spark_jobs.access.java_client import properties_text, quoted
 from spark_jobs.local.kafka_server import BrokerOptions
 
 MODULES = "org.apache.kafka.common.security"

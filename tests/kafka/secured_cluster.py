@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from spark_jobs.kafka_settings import KafkaSettings
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.local.kafka_access import allowed
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.permissions import Grant

@@ -12,15 +12,15 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs import cli
+from spark_jobs.access.java_secrets import secrets_files
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, PipelineBusy
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.belongings import TABLES, Belongings
 from spark_jobs.broker import connect
 from spark_jobs.forget import forget, look
-from spark_jobs.java_secrets import secrets_files
 from spark_jobs.job import Request
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.lake import RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook import look_ahead

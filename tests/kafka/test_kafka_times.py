@@ -8,8 +8,8 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.broker import Broker
-from spark_jobs.kafka_settings import KafkaSettings
 from spark_jobs.kafka_times import record_times
 from tests.kafka.conftest import Writer
 

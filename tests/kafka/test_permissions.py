@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker import connect
 from spark_jobs.kafka_rights import NONE, Rights, operation_name
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.outlook import look_ahead
 from spark_jobs.output_topic import create_output_topic

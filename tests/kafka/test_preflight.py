@@ -9,10 +9,10 @@ from typing import NoReturn
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker import Broker, connect
 from spark_jobs.kafka_group_kind import NOT_OF_CONSUMERS, Group
-from spark_jobs.kafka_settings import load_kafka_settings
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.java_secrets import memory_folder, only_while_it_runs, secrets_file
+from spark_jobs.access.java_secrets import memory_folder, only_while_it_runs, secrets_file
 from spark_jobs.pipeline.settings import Pipeline
 from tests.stored import stored_pipeline
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from spark_jobs.access.keys import GUARANTEES, OWNED_KEYS
+from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.kafka_keys import GUARANTEES, OWNED_KEYS
-from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 
 USER, PASSWORD = "KEYOFACLUSTER", secrets.token_urlsafe(16)
 PLAIN_MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule"

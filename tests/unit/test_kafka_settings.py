@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.kafka_keys import (
+from spark_jobs.access.keys import (
     JAVA_NAMES,
     KNOWN_KEYS,
     LIBRDKAFKA_ONLY,
@@ -29,7 +28,8 @@ from spark_jobs.kafka_keys import (
     SECURITY_KEYS,
     WRITE_INSTEAD,
 )
-from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
+from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
+from spark_jobs.base.errors import ConfigurationError
 
 AWKWARD = "a\"b'c\\d\\\\${x} é€😀 ;=,#\\n end"
 """What a password may hold: quotes, backslashes, a placeholder's look, letters outside ASCII, signs with a meaning elsewhere."""

@@ -5,9 +5,9 @@ import logging
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from spark_jobs.access.keys import JAVA_NAMES
+from spark_jobs.access.values import BOOLEANS, NUMBERS, SERVERS, WORDS
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.kafka_keys import JAVA_NAMES
-from spark_jobs.kafka_values import BOOLEANS, NUMBERS, SERVERS, WORDS
 from tests.unit.test_kafka_settings import Folder, folder
 
 __all__ = ["folder"]

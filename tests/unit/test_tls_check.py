@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.tls_check import certificate_fault
+from spark_jobs.access.tls_check import certificate_fault
 from tests.kafka.secured import Authority
 
 HOSTS = ("127.0.0.1",)

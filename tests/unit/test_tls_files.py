@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
+from spark_jobs.access.tls_files import expiring, key_fault
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.kafka_settings import KafkaSettings, load_kafka_settings
 from spark_jobs.preflight import require_java_client
-from spark_jobs.tls_files import expiring, key_fault
 from tests.kafka.secured import Authority, common_name
 from tests.unit.test_tls_check import HOSTS, server
 

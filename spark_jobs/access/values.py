@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
-from spark_jobs.kafka_keys import FILE_KEYS, PEM_KEYS, SECRET_KEYS
+from spark_jobs.access.keys import FILE_KEYS, PEM_KEYS, SECRET_KEYS
 
 NUMBERS: Mapping[str, tuple[int, int]] = {
     "connections.max.idle.ms": (0, 2_147_483_647),

@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from spark_jobs import tls_check
+from spark_jobs.access import tls_check
+from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.access.tls_check import ODD_CERTIFICATE
 from spark_jobs.base.wording import counted
-from spark_jobs.kafka_settings import KafkaSettings
-from spark_jobs.tls_check import ODD_CERTIFICATE
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from spark_jobs.access.keys import JAVA_NAMES, JAVA_VALUES
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.uris import login_in
-from spark_jobs.kafka_keys import JAVA_NAMES, JAVA_VALUES
 
 Values = Mapping[str, str]
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Mapping
 from contextlib import suppress
 
-from spark_jobs.tls_check import unbelieving
+from spark_jobs.access.tls_check import unbelieving
 
 SECONDS = 1.5
 MOST_SERVERS = 3

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from spark_jobs.kafka_keys import GUARANTEES, OWNED_KEYS
+from spark_jobs.access.keys import GUARANTEES, OWNED_KEYS
 
 JAAS = "sasl.jaas.config"
 LOGINS = {

@@ -20,15 +20,16 @@ from types import MappingProxyType
 
 from cryptography import x509
 
-from spark_jobs import embedded_kafka, kafka_java
+from spark_jobs.access import embedded as embedded_kafka
+from spark_jobs.access import java_client as kafka_java
+from spark_jobs.access.dialects import JAAS, translated
+from spark_jobs.access.keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
+from spark_jobs.access.rules import problems_of, warnings_of
+from spark_jobs.access.tls_check import ODD_CERTIFICATE
+from spark_jobs.access.values import invisible, same_for_both
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.small_files import home_expanded, read_small_text
-from spark_jobs.kafka_dialects import JAAS, translated
-from spark_jobs.kafka_keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
-from spark_jobs.kafka_rules import problems_of, warnings_of
-from spark_jobs.kafka_values import invisible, same_for_both
 from spark_jobs.pipeline.settings import project_folder
-from spark_jobs.tls_check import ODD_CERTIFICATE
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from spark_jobs import kafka_java
-from spark_jobs.kafka_keys import FILE_KEYS, SECURITY_KEYS
-from spark_jobs.kafka_values import value_problems
+from spark_jobs.access import java_client as kafka_java
+from spark_jobs.access.keys import FILE_KEYS, SECURITY_KEYS
+from spark_jobs.access.values import value_problems
 
 Values = Mapping[str, str]
 

@@ -1,0 +1,1 @@
+"""One properties file, every client: settings, dialects, TLS and where credentials lie while a run lasts."""
