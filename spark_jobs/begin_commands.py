@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.command_line import AsJson, Config, Overrides, load, say
 from spark_jobs.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.output_topic import COMPACTED, create_output_topic, creation_sentence

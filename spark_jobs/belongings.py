@@ -20,11 +20,11 @@ from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_errors import denied
-from spark_jobs.kafka_group_kind import Group
+from spark_jobs.broker.client_errors import denied
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.group_kind import Group
+from spark_jobs.broker.permissions import GROUP, Grant, missing
 from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake
-from spark_jobs.permissions import GROUP, Grant, missing
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.table_rows import count_rows

@@ -24,7 +24,9 @@ from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import counted
 from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.belongings_report import belongings_notes, belongings_report, belongings_table
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.permissions import acl_lines
+from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.forget import forget, look
 from spark_jobs.lake import Lake
@@ -34,12 +36,10 @@ from spark_jobs.machine_notes import machine_notes
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outlook import look_ahead
-from spark_jobs.permissions import acl_lines
 from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
-from spark_jobs.publication import REPUBLISHED
 from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table

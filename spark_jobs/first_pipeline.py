@@ -15,7 +15,7 @@ from pathlib import Path
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.base.wording import counted, excerpt
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.first_look import Look, look_at
 from spark_jobs.judging import judge
 from spark_jobs.launch.submit import PROJECT

@@ -21,11 +21,11 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
-from spark_jobs.broker import Broker, connect
+from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.broker.publisher import Publisher
 from spark_jobs.durability import sync
 from spark_jobs.lake import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.publication import Publisher
 
 
 def look(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Belongings:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_scan import Level
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.scan import Level
 from spark_jobs.progress.offsets import OffsetRange, Topic
 
 LOOKED_AT = 100_000

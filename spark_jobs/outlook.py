@@ -12,7 +12,7 @@ from spark_jobs import group_drift, planning, table_health
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.executable import require_plannable
 from spark_jobs.lake import Lake
 from spark_jobs.pipeline.settings import Pipeline

@@ -7,8 +7,8 @@ alone, so it costs the same however much there is.
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_scan import headers_of
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.scan import headers_of
 from spark_jobs.progress.offsets import Plan, Topic
 
 NEWEST = 10

@@ -20,7 +20,8 @@ from spark_jobs.base.errors import (
     TransactionOpen,
     go_on,
 )
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.publisher import key_of, proven_batch
 from spark_jobs.executable import require_executable
 from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.output_owner import require_own_output, require_planned_output
@@ -41,7 +42,6 @@ from spark_jobs.progress.offsets import (
 )
 from spark_jobs.progress.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.proof import question_of
-from spark_jobs.publication import key_of, proven_batch
 from spark_jobs.record_files import batch_rows
 from spark_jobs.rejection_limit import require_few_rejected
 from spark_jobs.table_rows import read_rows

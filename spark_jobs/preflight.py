@@ -10,11 +10,11 @@ from contextlib import suppress
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError, TryAgain
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_errors import denied, not_of_consumers
-from spark_jobs.permissions import GROUP, TOPIC, TRANSACTIONAL_ID, grants_of, is_restricted, missing
+from spark_jobs.broker.client_errors import denied, not_of_consumers
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.permissions import GROUP, TOPIC, TRANSACTIONAL_ID, grants_of, is_restricted, missing
+from spark_jobs.broker.publisher import producer_settings
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.publication import producer_settings
 
 TRANSACTION, LONGEST = "transaction.timeout.ms", "transaction.max.timeout.ms"
 USUAL_LONGEST_MS = 900_000

@@ -12,9 +12,9 @@ from typing import Literal
 
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
+from spark_jobs.broker.publisher import proof_text, proven_batch
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.publication import proof_text, proven_batch
 
 Key = tuple[int, bytes]
 """An average on the output topic: its partition and its record's key."""

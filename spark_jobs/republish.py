@@ -23,7 +23,8 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker, connect
+from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher, output_record
 from spark_jobs.lake import DAILY_AVERAGES, Lake
 from spark_jobs.output_owner import require_own_output
 from spark_jobs.pipeline.settings import Pipeline
@@ -31,7 +32,6 @@ from spark_jobs.preflight import require_permissions
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import current_definition, require_same_definition
-from spark_jobs.publication import REPUBLISHED, OutputRecord, Publisher, output_record
 from spark_jobs.table_rows import Condition, read_rows
 from spark_jobs.witnesses import await_visible
 

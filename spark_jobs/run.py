@@ -16,7 +16,8 @@ from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.publisher import Publisher
 from spark_jobs.executable import require_plannable
 from spark_jobs.job import Job, Request, now, step
 from spark_jobs.lake import Lake
@@ -26,7 +27,6 @@ from spark_jobs.preflight import require_permissions
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.history import unfinished_plan
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
-from spark_jobs.publication import Publisher
 from spark_jobs.rejected import reasons_of_batch
 from spark_jobs.rejection_limit import require_few_rejected
 from spark_jobs.run_told import last_line, rejected_warning, resumed_text, sums_text

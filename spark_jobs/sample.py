@@ -14,7 +14,7 @@ from rich.console import Group
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted, excerpt
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.expectations import expected
 from spark_jobs.judging import Verdict, judge
 from spark_jobs.lake import Lake

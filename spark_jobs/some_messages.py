@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import confluent_kafka
 
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import Topic
 
 SECONDS = 10.0

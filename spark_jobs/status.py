@@ -10,7 +10,7 @@ from datetime import datetime
 from spark_jobs import planning, watch
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import lock_owner
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.group_drift import look_at_group
 from spark_jobs.lake import Lake
 from spark_jobs.pipeline.settings import Pipeline

@@ -15,11 +15,11 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
+from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets, output_record
 from spark_jobs.job import Job, now
 from spark_jobs.progress.checkpoints import Checkpoint, Tally, planned
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.proof import Answer, Question, question_of
-from spark_jobs.publication import OutputRecord, Publisher, group_offsets, output_record
 from spark_jobs.witnesses import Remaining, confirm, find_remaining
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import Topic
 
 HANGING = timedelta(minutes=15)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from confluent_kafka import Message
 
 from spark_jobs.base.errors import NotPermitted, Superseded, TransactionOpen, TryAgain
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_scan import headers_of
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.publisher import is_republished
+from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.offsets import Plan, Topic
@@ -31,7 +32,6 @@ from spark_jobs.proof import (
     no_proof,
     tables_behind,
 )
-from spark_jobs.publication import is_republished
 
 log = logging.getLogger(__name__)
 

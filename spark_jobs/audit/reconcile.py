@@ -36,7 +36,7 @@ from spark_jobs.audit.topics import beyond_proof, check_group, check_output, wan
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake import RECORDS as RECORDS_TABLE
 from spark_jobs.lake import Lake
 from spark_jobs.pipeline.settings import Pipeline

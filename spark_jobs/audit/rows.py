@@ -21,7 +21,7 @@ from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.stored import query
 from spark_jobs.audit.tables import RECORDS, Row
 from spark_jobs.base import wording
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import OffsetRange, Topic
 
 SHOWN = 5

@@ -15,11 +15,11 @@ from confluent_kafka import Message
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import Day, Known, Published, Revision
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_scan import headers_of
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
+from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Topic
-from spark_jobs.publication import REPUBLISHED, proven_batch
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
 STRANGE = "Tell the topic's readers, and find out who else writes to it; only this pipeline may."

@@ -15,7 +15,7 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker, connect
+from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.lake import Lake
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import airflow, dag_runs

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.publisher import is_republished
 from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.offsets import total_span
-from spark_jobs.publication import is_republished
 from spark_jobs.table_rows import read_rows
 
 SHOWN = 10

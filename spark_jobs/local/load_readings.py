@@ -14,7 +14,7 @@ from pathlib import Path
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.wording import counted
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import find_csv, missing_rows, read_readings
 from spark_jobs.pipeline.files import DEFAULT_FOLDER

@@ -36,7 +36,7 @@ DEFECTS = (
     ),
     Defect(
         "the proof is read before the older run is fenced",
-        "spark_jobs/publication.py",
+        "spark_jobs/broker/publisher.py",
         (
             ("self._retry(self._producer.init_transactions, FENCE_SECONDS)", "pass"),
             (
@@ -126,13 +126,13 @@ DEFECTS = (
     ),
     Defect(
         "delivered records are not counted",
-        "spark_jobs/publication.py",
+        "spark_jobs/broker/publisher.py",
         (("if self._failures or self._delivered != count:", "if self._delivered > count:"),),
         ("tests/kafka/test_publication.py", "-k", "not_delivered"),
     ),
     Defect(
         "the group's offsets are committed outside the transaction",
-        "spark_jobs/publication.py",
+        "spark_jobs/broker/publisher.py",
         (
             (
                 "        self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), FENCE_SECONDS)\n",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.local.demo_check import check
 from spark_jobs.local.load_readings import CONFIG
 from spark_jobs.local.readings import find_csv, read_readings

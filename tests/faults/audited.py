@@ -7,7 +7,7 @@ import pytest
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.audit.reconcile import Audit, audit
 from spark_jobs.base.errors import TooManyRejected
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.world import World, reading
 

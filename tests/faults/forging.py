@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, TopicPartition
 from deltalake import DeltaTable
 
-from spark_jobs.broker import LATEST, UNCOMMITTED
-from spark_jobs.publication import OutputRecord, output_record
+from spark_jobs.broker.cluster import LATEST, UNCOMMITTED
+from spark_jobs.broker.publisher import OutputRecord, output_record
 from tests.faults.checkpoint_rows import ranges
 from tests.submitted import wait_until
 from tests.world import World

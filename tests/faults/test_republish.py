@@ -12,12 +12,12 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, Superseded
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.lake import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.publication import REPUBLISHED
 from spark_jobs.republish import Republication, republish
 from tests.conftest import NewWorld
 from tests.faults import points

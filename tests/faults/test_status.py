@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded
-from spark_jobs.broker import connect
+from spark_jobs.broker.cluster import connect
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.status import PartitionStatus, Status, read_status
 from tests.conftest import NewWorld

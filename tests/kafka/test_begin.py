@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from spark_jobs.base.errors import DecisionNeeded
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
 from spark_jobs.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook import look_ahead

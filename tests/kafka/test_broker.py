@@ -14,9 +14,9 @@ from confluent_kafka.admin import AdminClient
 from spark_jobs.access.embedded import cluster_id
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, TryAgain
-from spark_jobs.broker import Broker, Connection, connect
-from spark_jobs.kafka_errors import CONNECT
-from spark_jobs.kafka_scan import Level
+from spark_jobs.broker.client_errors import CONNECT
+from spark_jobs.broker.cluster import Broker, Connection, connect
+from spark_jobs.broker.scan import Level
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
 from spark_jobs.progress.offsets import Partition

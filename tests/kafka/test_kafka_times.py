@@ -9,8 +9,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.broker import Broker
-from spark_jobs.kafka_times import record_times
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.record_times import record_times
 from tests.kafka.conftest import Writer
 
 NewTopic = Callable[..., str]

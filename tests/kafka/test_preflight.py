@@ -11,14 +11,14 @@ from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.broker import Broker, connect
-from spark_jobs.kafka_group_kind import NOT_OF_CONSUMERS, Group
+from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, Group
+from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.planning import find_problems, look_at_topics
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, Tally, counted
-from spark_jobs.publication import OutputRecord, Publisher
 from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
 from tests.stored import SIZE, lake_of, plan_batch, ranges, store_records, stored_pipeline

@@ -7,9 +7,9 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.broker import Broker
+from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.publication import OutputRecord, Publisher
 from tests.kafka.conftest import NewSettings
 
 SMALL_RECORD_BYTES = 400

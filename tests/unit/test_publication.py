@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from spark_jobs.publication import (
+from spark_jobs.broker.publisher import (
     REPUBLISHED,
     is_republished,
     output_record,

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
 
 Level = Literal["read_committed", "read_uncommitted"]
 

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.kafka_errors import Request, as_dayfold_error, kafka_error, reason
+from spark_jobs.broker.client_errors import Request, as_dayfold_error, kafka_error, reason
 
 BROKERS_CHOICE = -1
 """Asks the broker for its own default."""

@@ -24,7 +24,7 @@ from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
+from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
 from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
-from spark_jobs.kafka_scan import GROUP, POLL_SECONDS
+from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.broker.scan import GROUP, POLL_SECONDS
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spark_jobs.kafka_errors import Request
+from spark_jobs.broker.client_errors import Request
 from spark_jobs.pipeline.settings import Pipeline
 
 TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional id"

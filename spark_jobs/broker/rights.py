@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient, TopicDescription
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.kafka_errors import PASSES, LibrdkafkaLog, kafka_error
+from spark_jobs.broker.client_errors import PASSES, LibrdkafkaLog, kafka_error
 
 Rights = frozenset[str] | None
 """Operations that are allowed, in the words of ACLs; None if the broker does not say."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from spark_jobs import kafka_scan
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import DayfoldError
-from spark_jobs.kafka_errors import PASSES, LibrdkafkaLog, Request, as_dayfold_error, kafka_error, open_transaction
+from spark_jobs.broker import scan as kafka_scan
+from spark_jobs.broker.client_errors import PASSES, LibrdkafkaLog, Request, as_dayfold_error, kafka_error, open_transaction
 
 TRY_SECONDS = 0.5
 """How long one question may take before we look whether an error has arrived beside it."""

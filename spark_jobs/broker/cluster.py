@@ -28,10 +28,15 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from spark_jobs import kafka_epochs, kafka_group_kind, kafka_rights, kafka_scan, kafka_times, kafka_topics
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
-from spark_jobs.kafka_errors import (
+from spark_jobs.broker import epochs as kafka_epochs
+from spark_jobs.broker import group_kind as kafka_group_kind
+from spark_jobs.broker import record_times as kafka_times
+from spark_jobs.broker import rights as kafka_rights
+from spark_jobs.broker import scan as kafka_scan
+from spark_jobs.broker import topics as kafka_topics
+from spark_jobs.broker.client_errors import (
     PASSES,
     LibrdkafkaLog,
     Request,
@@ -43,7 +48,7 @@ from spark_jobs.kafka_errors import (
     server_of,
     tls_alert,
 )
-from spark_jobs.kafka_group import GroupReader
+from spark_jobs.broker.group import GroupReader
 from spark_jobs.progress.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.kafka_errors import LibrdkafkaLog, Request, as_dayfold_error
-from spark_jobs.kafka_scan import GROUP, POLL_SECONDS
+from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.broker.scan import GROUP, POLL_SECONDS
 
 Position = tuple[int, int]
 """Where reading goes on, and a leader epoch that no record before it is later than."""
