@@ -24,10 +24,10 @@ from spark_jobs.broker.client_errors import denied
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.group_kind import Group
 from spark_jobs.broker.permissions import GROUP, Grant, missing
-from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake
+from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.table_rows import count_rows
 
 Kind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]
 

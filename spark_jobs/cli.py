@@ -29,7 +29,8 @@ from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.forget import forget, look
-from spark_jobs.lake import Lake
+from spark_jobs.lake.rejected import rejected_messages, rejections_of, rules_of
+from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java import startable_environment
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.machine_notes import machine_notes
@@ -40,7 +41,6 @@ from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
-from spark_jobs.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.status import read_status

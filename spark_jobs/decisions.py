@@ -10,20 +10,20 @@ from collections.abc import Mapping
 
 from deltalake import DeltaTable
 
-from spark_jobs import lake as tables
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
 from spark_jobs.job import Job, now
-from spark_jobs.lake import CONTRIBUTIONS, RECORDS, LostRace
+from spark_jobs.lake import tables
+from spark_jobs.lake.health import is_averaged
+from spark_jobs.lake.record_files import delete_batch
+from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS, LostRace
 from spark_jobs.planning import first_starts, losses_of, require_no_losses, require_same_topic
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.definition import to_details
 from spark_jobs.progress.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.progress.redefinition import changes_since, current_definition, redefinitions, require_same_definition
 from spark_jobs.progress.row_order import State
-from spark_jobs.record_files import delete_batch
-from spark_jobs.table_health import is_averaged
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, go_on
-from spark_jobs.lake import Lake
+from spark_jobs.lake.health import is_averaged
+from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java_zones import zone_trouble
 from spark_jobs.pipeline.settings import MAX_SCALE, MAX_WHOLE_DIGITS, ParsingRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.table_health import is_averaged
 
 
 def require_plannable(rules: ParsingRules) -> None:

@@ -23,8 +23,8 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import Publisher
-from spark_jobs.durability import sync
-from spark_jobs.lake import Lake
+from spark_jobs.lake.durability import sync
+from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, Lake
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, Lake
 from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.table_rows import read_rows
 
 _DAY = ("partition", "date")
 _COLUMNS = (*_DAY, "average", "value_count", "revision", "batch")

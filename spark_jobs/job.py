@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.offsets import Plan

@@ -23,7 +23,9 @@ from spark_jobs.base.errors import (
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import key_of, proven_batch
 from spark_jobs.executable import require_executable
-from spark_jobs.lake import CONTRIBUTIONS, RECORDS, Lake
+from spark_jobs.lake.record_files import batch_rows
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS, Lake
 from spark_jobs.output_owner import require_own_output, require_planned_output
 from spark_jobs.output_topic import find_output_topic, require_same_partitions
 from spark_jobs.pipeline.settings import Pipeline
@@ -42,9 +44,7 @@ from spark_jobs.progress.offsets import (
 )
 from spark_jobs.progress.redefinition import current_definition, require_same_definition, start_note
 from spark_jobs.proof import question_of
-from spark_jobs.record_files import batch_rows
 from spark_jobs.rejection_limit import require_few_rejected
-from spark_jobs.table_rows import read_rows
 from spark_jobs.witnesses import find_remaining, require_output_not_ahead
 
 log = logging.getLogger(__name__)

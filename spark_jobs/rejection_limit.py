@@ -9,10 +9,10 @@ from typing import Any
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TooManyRejected
-from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import RECORDS, Lake
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.rejected_hints import hint
-from spark_jobs.table_rows import read_rows
 
 LOOKED_AT = 5
 """Offsets from the first rejected message on, of each reason."""

@@ -17,7 +17,7 @@ from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.broker.cluster import connect
 from spark_jobs.expectations import expected
 from spark_jobs.judging import Verdict, judge
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline
 from spark_jobs.planning import Preview
 from spark_jobs.progress.checkpoints import CheckpointLog

@@ -12,21 +12,21 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from spark_jobs import gaps
-from spark_jobs import lake as tables
 from spark_jobs.averages import contributions_of
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.batch_commit import commit_batch
 from spark_jobs.job import Job
-from spark_jobs.lake import RECORDS
+from spark_jobs.lake import tables
+from spark_jobs.lake.batch_commit import commit_batch
+from spark_jobs.lake.health import anew_or_back
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
+from spark_jobs.lake.tables import RECORDS
 from spark_jobs.planning import require_still_there
 from spark_jobs.progress.checkpoints import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.reading import reading_planned
-from spark_jobs.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.records import records_of
-from spark_jobs.table_health import anew_or_back
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

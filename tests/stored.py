@@ -12,15 +12,15 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from spark_jobs import lake as tables
 from spark_jobs.averages import daily_averages_of
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
+from spark_jobs.lake import tables
+from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, planned
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.table_log import LOG
-from spark_jobs.table_rows import read_rows
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 """When batch 1 was done; each later one a day after the one before."""

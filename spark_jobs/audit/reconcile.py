@@ -37,11 +37,11 @@ from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.lake import RECORDS as RECORDS_TABLE
-from spark_jobs.lake import Lake
+from spark_jobs.lake.record_files import batch_rows
+from spark_jobs.lake.tables import RECORDS as RECORDS_TABLE
+from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Counts
-from spark_jobs.record_files import batch_rows
 from spark_jobs.watch import in_utc
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."

@@ -15,10 +15,10 @@ from spark_jobs.audit.findings import RESTORE, Difference, difference, told
 from spark_jobs.audit.ledger import Ledger, read_ledger
 from spark_jobs.audit.tables import Found, Row
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.lake.health import form_problems
+from spark_jobs.lake.rows import read_rows, require_files
+from spark_jobs.lake.tables import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.progress.checkpoints import CheckpointLog
-from spark_jobs.table_health import form_problems
-from spark_jobs.table_rows import read_rows, require_files
 
 _EXACT = (
     "num_records",

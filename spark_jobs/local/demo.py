@@ -16,7 +16,7 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import airflow, dag_runs
 from spark_jobs.local.demo_check import Verdict, check

@@ -19,12 +19,12 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
-from spark_jobs.lake import DAILY_AVERAGES, RECORDS, Lake
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import DAILY_AVERAGES, RECORDS, Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.offsets import total_span
-from spark_jobs.table_rows import read_rows
 
 SHOWN = 10
 _SIX_PLACES = Decimal("0.000001")

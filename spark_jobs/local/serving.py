@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.lake import CHECKPOINTS, Lake
+from spark_jobs.lake.tables import CHECKPOINTS, Lake
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import dag_runs
 from spark_jobs.local.airflow_server import USER, RunningAirflow, choose_port, running_airflow

@@ -13,12 +13,12 @@ from datetime import datetime
 
 from deltalake.exceptions import DeltaError
 
-from spark_jobs import table_health
 from spark_jobs.base.errors import Superseded, TryAgain
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.outages import outage
 from spark_jobs.base.wording import counted
-from spark_jobs.lake import SCHEMAS, Lake, LostRace
+from spark_jobs.lake import health as table_health
+from spark_jobs.lake.tables import SCHEMAS, Lake, LostRace
 from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, require_proven
 from spark_jobs.maintenance.retention import last_prunable
 from spark_jobs.maintenance.upkeep import Size, Unneeded, compact, find_unneeded, shorten_log, size_of, vacuum

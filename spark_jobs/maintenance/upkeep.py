@@ -15,11 +15,11 @@ from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
-from spark_jobs.durability import sync_commits
-from spark_jobs.lake import Lake, committing, maintained
+from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.durability import sync_commits
+from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.retention import RETENTION, vacuum_hours
-from spark_jobs.table_log import LOG
-from spark_jobs.table_rows import count_rows
 
 SMALL_BYTES = 100 * 2**20
 """What delta-rs compacts to, unless the table's property `delta.targetFileSize` says otherwise: larger files stay as they are."""

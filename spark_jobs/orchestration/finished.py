@@ -64,7 +64,7 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
     from spark_jobs.fresh import fresh_averages
-    from spark_jobs.lake import DAILY_AVERAGES, Lake
+    from spark_jobs.lake.tables import DAILY_AVERAGES, Lake
 
     lake = Lake(pipeline.lake, pipeline.name)
     with failures_of_tasks():
@@ -88,7 +88,7 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
 
     If it wrote nothing: a skip if another run has meanwhile read all of the `plan` that `new_records` had found, else an error.
     """
-    from spark_jobs.lake import Lake
+    from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.checkpoints import CheckpointLog
 
     log = CheckpointLog(Lake(pipeline.lake, pipeline.name))

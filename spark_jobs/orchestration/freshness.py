@@ -39,7 +39,7 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     A skip if there is no such batch in the checkpoints.
     """
     from spark_jobs.fresh import batches_of_runs, fresh_averages
-    from spark_jobs.lake import Lake
+    from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.checkpoints import CheckpointLog
 
     events = [event for several in context["triggering_asset_events"].values() for event in several]

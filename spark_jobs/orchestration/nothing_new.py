@@ -47,7 +47,7 @@ class Reader:
 
 def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     """Say in the log why this run has nothing to do; the same as plain values, for an XCom."""
-    from spark_jobs.lake import Lake
+    from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.checkpoints import CheckpointLog
 
     readers = readers_of(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)

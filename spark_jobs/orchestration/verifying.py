@@ -46,9 +46,9 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
 
 def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
     """What the table `records` holds of these batches, per partition."""
-    from spark_jobs.lake import RECORDS, Lake
+    from spark_jobs.lake.record_files import batch_rows
+    from spark_jobs.lake.tables import RECORDS, Lake
     from spark_jobs.progress.checkpoints import Counts
-    from spark_jobs.record_files import batch_rows
 
     table = Lake(pipeline.lake, pipeline.name).open(RECORDS)
     found = [batch_rows(table, batch) for batch in batches]

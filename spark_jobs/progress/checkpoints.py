@@ -15,12 +15,12 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
-from spark_jobs.lake import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import CHECKPOINTS, SCHEMAS, Lake, LostRace, append_once
 from spark_jobs.progress.definition import Definition, defined_by, from_details, to_details
 from spark_jobs.progress.offsets import OffsetRange, Plan, ends_of
 from spark_jobs.progress.row_order import State, disorders
 from spark_jobs.progress.stored_plans import FORMAT, UNREADABLE, damaged_row, details_of, require_known, unusable_plan
-from spark_jobs.table_rows import read_rows
 
 NEWEST = 50
 """Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""

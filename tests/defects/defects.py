@@ -30,7 +30,7 @@ DEFECTS = (
     ),
     Defect(
         "commits carry no batch number",
-        "spark_jobs/lake.py",
+        "spark_jobs/lake/tables.py",
         (("return CommitProperties(app_transactions=[Transaction(app, version)])", "return CommitProperties()"),),
         (AT_POINT, "-k", "after:records_commit or after:contributions_commit"),
     ),
@@ -160,19 +160,19 @@ DEFECTS = (
     ),
     Defect(
         "a file that partitions share counts as one partition's",
-        "spark_jobs/record_files.py",
+        "spark_jobs/lake/record_files.py",
         (('_is_one(file, "batch") and _is_one(file, "partition") for file', '_is_one(file, "batch") for file'),),
         ("tests/unit/test_record_files.py", "-k", "exact_and_shared"),
     ),
     Defect(
         "offsets of partitions that share a file are taken for each other's",
-        "spark_jobs/record_files.py",
+        "spark_jobs/lake/record_files.py",
         (("shift[one.partition] = end - one.end", "shift[one.partition] = -one.start"),),
         ("tests/unit/test_record_files.py", "-k", "held_or_not"),
     ),
     Defect(
         "an older run may put old sums back",
-        "spark_jobs/lake.py",
+        "spark_jobs/lake/tables.py",
         (('predicate="target.batch <= source.batch"', "predicate=None"),),
         ("tests/unit/test_lake.py", "-k", "older_batch"),
     ),
@@ -231,7 +231,7 @@ DEFECTS = (
     ),
     Defect(
         "whoever changed records meanwhile is taken for a run that wrote the batch",
-        "spark_jobs/batch_commit.py",
+        "spark_jobs/lake/batch_commit.py",
         (("            if lake.known_batch(table) >= batch:\n", "            if table:\n"),),
         ("tests/faults/test_maintenance.py", "-k", "middle_of_a_run and before:records_commit"),
     ),
@@ -290,7 +290,7 @@ DEFECTS = (
     ),
     Defect(
         "a pruning leaves no number",
-        "spark_jobs/lake.py",
+        "spark_jobs/lake/tables.py",
         (
             (
                 "    transactions = [Transaction(lake.pruning, pruned)] if pruned else None\n",
@@ -348,7 +348,7 @@ DEFECTS = (
     ),
     Defect(
         "a commit that the store refused is taken for done",
-        "spark_jobs/batch_commit.py",
+        "spark_jobs/lake/batch_commit.py",
         (("            if lake.known_batch(table) >= batch:\n", "            if table.version() >= 0:\n"),),
         ("tests/unit/test_batch_commit.py", "-k", "never_taken_for_done"),
     ),

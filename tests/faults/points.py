@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spark_jobs.belongings import TABLES
-from spark_jobs.lake import SCHEMAS
+from spark_jobs.lake.tables import SCHEMAS
 
 SOURCE = Path(__file__).parent.parent.parent / "spark_jobs"
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, LostRace, append_once
+from spark_jobs.lake.tables import CONTRIBUTIONS, SCHEMAS, Lake, LostRace, append_once
 from tests import oracle
 
 pytestmark = pytest.mark.group("CC")

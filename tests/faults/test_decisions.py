@@ -13,7 +13,7 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError, OffsetsLost
 from spark_jobs.base.signature import OPERATOR
 from spark_jobs.broker.cluster import connect
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import RunningKafka, start_kafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog

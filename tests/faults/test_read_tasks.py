@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from spark_jobs import messages
-from spark_jobs.lake import RECORDS, Lake
+from spark_jobs.lake.tables import RECORDS, Lake
 from spark_jobs.messages import Tasks
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told

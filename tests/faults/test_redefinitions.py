@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from spark_jobs import cli
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.orchestration.params import require_decided
 from spark_jobs.outlook import look_ahead

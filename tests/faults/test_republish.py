@@ -14,7 +14,7 @@ from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, S
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import REPUBLISHED
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog

@@ -22,7 +22,7 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import proof_text
 from spark_jobs.forget import forget, look
 from spark_jobs.job import Request
-from spark_jobs.lake import RECORDS
+from spark_jobs.lake.tables import RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.lake import RECORDS, Lake, add_files
-from spark_jobs.record_files import batch_rows, read_records, write_files
+from spark_jobs.lake.record_files import batch_rows, read_records, write_files
+from spark_jobs.lake.tables import RECORDS, Lake, add_files
 from tests.unit.test_location import AWKWARD
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.averages import contributions_of, sums_of
-from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS
+from spark_jobs.lake.tables import CONTRIBUTIONS, SCHEMAS
 
 RECORDS = (
     "batch bigint, partition int, offset bigint, date date, value decimal(18,6), rounded_from string, rejected_because string"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.averages import average, daily_averages_of
-from spark_jobs.lake import SCHEMAS
+from spark_jobs.lake.tables import SCHEMAS
 
 DAY = date(2006, 12, 16)
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs import table_health
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
-from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.lake import health as table_health
+from spark_jobs.lake.delta_log import TableLog
+from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.tables import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import (
@@ -27,8 +29,6 @@ from spark_jobs.progress.checkpoints import (
 )
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.progress.row_order import FOLLOWS, State, disorders
-from spark_jobs.table_log import TableLog
-from spark_jobs.table_rows import count_rows
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RULES = ParsingRules(

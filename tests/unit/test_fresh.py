@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.fresh import batches_of_runs, fresh_averages
-from spark_jobs.lake import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, Lake, append_once, merge_averages
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, Lake, append_once, merge_averages
 from spark_jobs.progress.checkpoints import CheckpointLog
-from spark_jobs.table_rows import read_rows
 from tests.stored import DAY, lake_of, stored_pipeline
 
 BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.lake import (
+from spark_jobs.lake.delta_log import TableLog
+from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.tables import (
     CONTRIBUTIONS,
     DAILY_AVERAGES,
     RECORDS,
@@ -19,8 +21,6 @@ from spark_jobs.lake import (
     merge_averages,
     require_schema,
 )
-from spark_jobs.table_log import TableLog
-from spark_jobs.table_rows import read_rows
 
 DAY = date(2006, 12, 16)
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs.lake import RECORDS, SCHEMAS, Lake, LostRace
+from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
+from spark_jobs.lake.tables import RECORDS, SCHEMAS, Lake, LostRace
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
-from spark_jobs.table_log import LOG
 from tests.stored import drop_newest_statistics
 
 

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.lake import CONTRIBUTIONS, SCHEMAS, Lake, append_once
-from spark_jobs.table_rows import Condition, count_rows, read_batches, read_rows, require_files
+from spark_jobs.lake.rows import Condition, count_rows, read_batches, read_rows, require_files
+from spark_jobs.lake.tables import CONTRIBUTIONS, SCHEMAS, Lake, append_once
 from tests.stored import drop_newest_statistics
 
 

@@ -16,8 +16,8 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.outages import innermost_cause
-from spark_jobs.durability import sync_commits
-from spark_jobs.table_log import TableLog
+from spark_jobs.lake.delta_log import TableLog
+from spark_jobs.lake.durability import sync_commits
 
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
 

@@ -24,9 +24,9 @@ from deltalake.transaction import AddAction
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import for_spark
-from spark_jobs.lake import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, require_schema
+from spark_jobs.lake.rows import read_batches
+from spark_jobs.lake.tables import RECORDS, SCHEMAS, WITH_STATISTICS, Lake, committed_as, committing, require_schema
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.table_rows import read_batches
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.lake import Lake, LostRace
+from spark_jobs.lake.tables import Lake, LostRace
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from deltalake.fs import DeltaStorageHandler
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.base.wording import counted
-from spark_jobs.lake import Lake
+from spark_jobs.lake.tables import Lake
 
 Condition = tuple[str, str, Any]
 """A column, one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` and `not in`, and what it is compared with."""

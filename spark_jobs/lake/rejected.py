@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
-from spark_jobs.lake import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.lake.rows import read_rows, rows_of_files
+from spark_jobs.lake.tables import CHECKPOINTS, RECORDS, Lake
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Checkpoint, plan_of
-from spark_jobs.table_rows import read_rows, rows_of_files
 
 EXCERPT_BYTES = 1000
 """What is read of a message; what is shown of it is less."""

@@ -13,12 +13,12 @@ from deltalake import DeltaTable, Schema
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
-from spark_jobs.lake import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
+from spark_jobs.lake.delta_log import LOG, Action, LogFile, TableLog
+from spark_jobs.lake.record_files import batch_totals
+from spark_jobs.lake.rows import count_rows, read_rows, require_files
+from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
-from spark_jobs.record_files import batch_totals
-from spark_jobs.table_log import LOG, Action, LogFile, TableLog
-from spark_jobs.table_rows import count_rows, read_rows, require_files
 
 NEWEST = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""

@@ -1,0 +1,1 @@
+"""Everything that opens a Delta table or its files."""
