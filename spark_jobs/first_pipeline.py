@@ -17,11 +17,11 @@ from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageErro
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.broker.cluster import connect
 from spark_jobs.first_look import Look, look_at
-from spark_jobs.judging import judge
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder
 from spark_jobs.pipeline_draft import Names, draft, fields_seen
+from spark_jobs.readings.judging import judge
 from spark_jobs.some_messages import oldest_and_newest
 
 LOOKED_AT = 200

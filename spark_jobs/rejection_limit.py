@@ -12,7 +12,7 @@ from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.tables import RECORDS, Lake
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.rejected_hints import hint
+from spark_jobs.readings.rejected_hints import hint
 
 LOOKED_AT = 5
 """Offsets from the first rejected message on, of each reason."""

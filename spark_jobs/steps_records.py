@@ -12,7 +12,6 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from spark_jobs import gaps
-from spark_jobs.averages import contributions_of
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
@@ -26,7 +25,8 @@ from spark_jobs.planning import require_still_there
 from spark_jobs.progress.checkpoints import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.reading import reading_planned
-from spark_jobs.records import records_of
+from spark_jobs.readings.averages import contributions_of
+from spark_jobs.readings.records import records_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from spark_jobs.averages import daily_averages_of
 from spark_jobs.lake import tables
 from spark_jobs.lake.delta_log import LOG
 from spark_jobs.lake.rows import read_rows
@@ -21,6 +20,7 @@ from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, planned
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.offsets import OffsetRange, Plan
+from spark_jobs.readings.averages import daily_averages_of
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 """When batch 1 was done; each later one a day after the one before."""

@@ -9,8 +9,8 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from spark_jobs.launch.session import build_session
-from spark_jobs.messages import read_messages
 from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.readings.messages import read_messages
 
 
 def main(bootstrap: str, topic: str, starts: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
-from spark_jobs.averages import average
 from spark_jobs.base import wording
 from spark_jobs.base.wording import counted
 from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.readings.averages import average
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
 

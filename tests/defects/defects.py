@@ -154,7 +154,7 @@ DEFECTS = (
     ),
     Defect(
         "aborted records are read",
-        "spark_jobs/messages.py",
+        "spark_jobs/readings/messages.py",
         (('"kafka.isolation.level": "read_committed"', '"kafka.isolation.level": "read_uncommitted"'),),
         ("tests/faults/test_input_gaps.py", "-k", "markers_and_aborted"),
     ),
@@ -249,19 +249,19 @@ DEFECTS = (
     ),
     Defect(
         "an extra field may occur twice",
-        "spark_jobs/records.py",
+        "spark_jobs/readings/records.py",
         (("F.size(keys) == F.size(F.array_distinct(keys))", "keys.isNotNull()"),),
         ("tests/spark/test_records.py", "-k", "only_one_whole_json_object"),
     ),
     Defect(
         "the bytes of a message with a skipped local time are thrown away",
-        "spark_jobs/records.py",
+        "spark_jobs/readings/records.py",
         (('F.lit(True) if rules.timezone == "UTC" else says_instant(cut_time, formats[0])', "F.lit(True)"),),
         ("tests/spark/test_records.py", "-k", "belongs_to_its_local_day"),
     ),
     Defect(
         "a fraction before 1970 is cut toward zero, into the next day",
-        "spark_jobs/event_times.py",
+        "spark_jobs/readings/event_times.py",
         (("F.floor(micros).cast", "micros.cast"),),
         ("tests/spark/test_records.py", "-k", "cut_toward_the_past"),
     ),
@@ -273,7 +273,7 @@ DEFECTS = (
     ),
     Defect(
         "whole parts are added up in one number",
-        "spark_jobs/averages.py",
+        "spark_jobs/readings/averages.py",
         (
             (
                 'for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))',

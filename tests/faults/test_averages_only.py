@@ -17,8 +17,8 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.tables import RECORDS, SCHEMAS, Lake
-from spark_jobs.messages import read_messages
 from spark_jobs.progress.checkpoints import CheckpointLog, Counts, Tally, counted
+from spark_jobs.readings.messages import read_messages
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told

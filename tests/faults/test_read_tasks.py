@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from spark_jobs import messages
 from spark_jobs.lake.tables import RECORDS, Lake
-from spark_jobs.messages import Tasks
+from spark_jobs.readings import messages
+from spark_jobs.readings.messages import Tasks
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.input_shapes import SHAPES, sent, some

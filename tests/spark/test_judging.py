@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.judging import judge
 from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.readings.judging import judge
 from tests.spark import test_records as cases
 from tests.spark.test_records import BEFORE_1970, FROM_1980, at, compact, in_every_form, parsed, rules, voltage
 from tests.unit.test_judging import shown

@@ -13,10 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.message_formats import PlainForm, Rejection, plain_form
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import time_formats
-from spark_jobs.records import records_of, with_plain_form
+from spark_jobs.readings.message_formats import PlainForm, Rejection, plain_form
+from spark_jobs.readings.records import records_of, with_plain_form
 
 KAFKA = "key binary, value binary, topic string, partition int, offset long, timestamp timestamp, timestampType int"
 RECORDS = (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.averages import contributions_of, sums_of
 from spark_jobs.lake.tables import CONTRIBUTIONS, SCHEMAS
+from spark_jobs.readings.averages import contributions_of, sums_of
 
 RECORDS = (
     "batch bigint, partition int, offset bigint, date date, value decimal(18,6), rounded_from string, rejected_because string"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.judging import Verdict, judge
+from spark_jobs.readings.judging import Verdict, judge
 from tests.spark import test_records as cases
 from tests.spark.test_records import Expected, at, plain, rules, voltage
 

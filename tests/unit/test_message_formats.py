@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from spark_jobs.message_formats import Rejection, message_form, plain_form, plain_number
 from spark_jobs.pipeline.time_formats import time_formats
+from spark_jobs.readings.message_formats import Rejection, message_form, plain_form, plain_number
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from spark_jobs.messages import Tasks, tasks_for
+from spark_jobs.readings.messages import Tasks, tasks_for
 
 
 @pytest.mark.parametrize(

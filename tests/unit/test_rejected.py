@@ -10,7 +10,6 @@ import pytest
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.batch_reports import rejected_report, rejected_table
-from spark_jobs.expectations import expected
 from spark_jobs.lake import tables
 from spark_jobs.lake.rejected import (
     LAST_YEAR_US,
@@ -22,9 +21,10 @@ from spark_jobs.lake.rejected import (
     rules_of,
 )
 from spark_jobs.lake.tables import RECORDS, SCHEMAS, Lake
-from spark_jobs.message_formats import Rejection
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
+from spark_jobs.readings.expectations import expected
+from spark_jobs.readings.message_formats import Rejection
 from spark_jobs.reports import rejected_text
 from tests.nasty import NASTY, hidden_in
 from tests.stored import done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, ranges, stored_pipeline

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.rejected_hints import LARGEST_LOOKED_AT, hint
+from spark_jobs.readings.rejected_hints import LARGEST_LOOKED_AT, hint
 
 
 def rules(time_format: Any, time_field: str = "ts") -> ParsingRules:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from spark_jobs.guessed_times import rules_for
-from spark_jobs.judging import judge
+from spark_jobs.readings.judging import judge
 from spark_jobs.sample import Judged, Sample, sample_notes, sample_report, sample_sentence, sample_table
 from spark_jobs.some_messages import Message
 from tests.typed import text_of

@@ -5,8 +5,8 @@ from typing import get_args
 import pyarrow as pa
 
 from spark_jobs.lake.tables import SCHEMAS
-from spark_jobs.message_formats import Rejection
 from spark_jobs.progress.row_order import State
+from spark_jobs.readings.message_formats import Rejection
 from tests.tables_page import described_columns, described_words
 
 NAMES = {pa.int32(): "int", pa.int64(): "long", pa.string(): "string", pa.binary(): "binary", pa.date32(): "date"}

@@ -18,7 +18,6 @@ from spark_jobs.base.lock import hold_lock, lock_owner
 from spark_jobs.base.log_lines import PlainLines
 from spark_jobs.base.wording import printable
 from spark_jobs.guessed_times import rules_for
-from spark_jobs.judging import judge
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
@@ -26,6 +25,7 @@ from spark_jobs.planning import PartitionPreview, Preview
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import Verdict
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
+from spark_jobs.readings.judging import judge
 from spark_jobs.reports import decisions_table, losses_report, losses_table, plan_table, status_report, status_table
 from spark_jobs.sample import Judged, Sample, sample_table
 from spark_jobs.some_messages import Message

@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 from spark_jobs.base.wording import printable
-from spark_jobs.message_formats import Rejection, path_of
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, EPOCH_WORDS, WORDS, time_formats, time_pattern
+from spark_jobs.readings.message_formats import Rejection, path_of
 
 LARGEST_LOOKED_AT = 100_000
 MOST_FIELDS, MOST_CHARACTERS, DEEPEST = 20, 60, 3

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from spark_jobs.message_formats import NOT_FINITE, Rejection
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, ISO_WORD, NUMBER, TimePattern, named_parts, time_formats
-from spark_jobs.strict_objects import JsonNumber, Refused, Undecided, field_of, strict_object
+from spark_jobs.readings.message_formats import NOT_FINITE, Rejection
+from spark_jobs.readings.strict_objects import JsonNumber, Refused, Undecided, field_of, strict_object
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from spark_jobs.message_formats import Rejection, path_of
+from spark_jobs.readings.message_formats import Rejection, path_of
 
 WHITESPACE = " \t\r\n"
 LARGEST, DEEPEST, LONGEST_NAME = 1_000_000, 500, 20_000

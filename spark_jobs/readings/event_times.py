@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.message_formats import Rejection
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_DIGITS, EPOCH_SHIFT, ISO_WORD, EpochUnit, TimePattern
+from spark_jobs.readings.message_formats import Rejection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUOTE = '"'

@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.event_times import constant, is_plausible, plain_time, says_instant, with_event_time
-from spark_jobs.message_formats import (
+from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.time_formats import NUMBER, TimePattern, time_formats
+from spark_jobs.readings.event_times import constant, is_plausible, plain_time, says_instant, with_event_time
+from spark_jobs.readings.message_formats import (
     NOT_FINITE,
     PlainForm,
     Rejection,
@@ -26,8 +28,6 @@ from spark_jobs.message_formats import (
     plain_form,
     plain_number,
 )
-from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.pipeline.time_formats import NUMBER, TimePattern, time_formats
 
 _JSON_WHITESPACE = " \t\r\n"
 _STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable
 
 from spark_jobs.base.wording import counted
-from spark_jobs.message_formats import Rejection
 from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.readings.message_formats import Rejection
 
 
 def expected(reason: str, rules: ParsingRules) -> str:

@@ -1,0 +1,1 @@
+"""Messages to records, records to sums: frame in, frame out."""
