@@ -69,7 +69,7 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
     @task
     def retention() -> None:
         """Warnings in the log; nothing waits for this task."""
-        from spark_jobs.outlook import warn_early
+        from spark_jobs.outlook.lookahead import warn_early
 
         warn_early(pipeline, os.environ)
 

@@ -33,10 +33,10 @@ from spark_jobs.lake.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java import startable_environment
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
-from spark_jobs.machine_notes import machine_notes
 from spark_jobs.maintenance.maintain import maintain, preview
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.outlook.machine_notes import machine_notes
 from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in

@@ -11,7 +11,7 @@ from typing import Any
 from spark_jobs.base.errors import ConfigurationError, TopicMissing, TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.output_owner import require_own_output
+from spark_jobs.outlook.output_owner import require_own_output
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Topic
 

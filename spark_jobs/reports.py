@@ -10,12 +10,12 @@ from rich.console import Group
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.rejected import Rejections
-from spark_jobs.planning import Preview
+from spark_jobs.outlook.planning import Preview
+from spark_jobs.outlook.watch import Expiry, in_utc
 from spark_jobs.progress.history import planned_by
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.run_told import reasons_text
 from spark_jobs.status import PartitionStatus, Status
-from spark_jobs.watch import Expiry, in_utc
 
 
 def plan_report(found: Preview) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from spark_jobs import planning
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
@@ -28,13 +27,14 @@ from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher, ou
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.tables import DAILY_AVERAGES, Lake
-from spark_jobs.output_owner import require_own_output
+from spark_jobs.outlook import planning
+from spark_jobs.outlook.output_owner import require_own_output
+from spark_jobs.outlook.preflight import require_permissions
+from spark_jobs.outlook.witnesses import await_visible
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.preflight import require_permissions
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
 from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import current_definition, require_same_definition
-from spark_jobs.witnesses import await_visible
 
 log = logging.getLogger("dayfold")
 

@@ -19,7 +19,7 @@ from spark_jobs.job import Job, now
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.tables import RECORDS
-from spark_jobs.planning import require_still_there
+from spark_jobs.outlook.planning import require_still_there
 from spark_jobs.progress.checkpoints import Tally, counted
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.reading import reading, reading_planned

@@ -40,9 +40,9 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.tables import RECORDS as RECORDS_TABLE
 from spark_jobs.lake.tables import Lake
+from spark_jobs.outlook.watch import in_utc
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Counts
-from spark_jobs.watch import in_utc
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
 BRING_BOTH = (

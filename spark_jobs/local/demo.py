@@ -39,8 +39,8 @@ from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, read_readings
 from spark_jobs.local.screen import Clock, Screen
+from spark_jobs.outlook.planning import preview
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.planning import preview
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.status import read_status
 

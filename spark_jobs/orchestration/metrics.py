@@ -45,7 +45,7 @@ def send_figures(pipeline: Pipeline, done: Iterable["Checkpoint"]) -> None:
 
 def _send_lag_after(pipeline: Pipeline) -> None:
     """The batches are done: a broker that does not answer now is no reason to fail."""
-    from spark_jobs.outlook import find_lag
+    from spark_jobs.outlook.lookahead import find_lag
 
     try:
         _gauge(pipeline, "lag_after", find_lag(pipeline, os.environ))

@@ -64,7 +64,7 @@ def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[
     """Where the consumer group stands, for the partitions that it has an offset of."""
     from spark_jobs.access.properties import load_kafka_settings
     from spark_jobs.broker.cluster import connect
-    from spark_jobs.group_drift import read_group
+    from spark_jobs.outlook.group_drift import read_group
 
     with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
         return read_group(broker, pipeline, partitions)

@@ -57,19 +57,19 @@ DEFECTS = (
     ),
     Defect(
         "some averages are taken for all",
-        "spark_jobs/proof.py",
+        "spark_jobs/outlook/proof.py",
         (('return "published" if all(map(output.may_be_gone, missing)) else "contradictory"', 'return "published"'),),
         ("tests/kafka/test_witnesses.py", "-k", "contradict_each_other"),
     ),
     Defect(
         "the group on one partition proves the batch",
-        "spark_jobs/proof.py",
+        "spark_jobs/outlook/proof.py",
         (("    if not group.older and not group.silent:\n", "    if group.proving:\n"),),
         ("tests/unit/test_proof.py", "-k", "what_is_seen_decides"),
     ),
     Defect(
         "a group that went back is believed more than what readers see",
-        "spark_jobs/proof.py",
+        "spark_jobs/outlook/proof.py",
         (
             (
                 '    if not missing:\n        return "published"\n',
@@ -80,7 +80,7 @@ DEFECTS = (
     ),
     Defect(
         "averages behind an open transaction are overlooked",
-        "spark_jobs/witnesses.py",
+        "spark_jobs/outlook/witnesses.py",
         (("        _require_nothing_hidden(broker, plan, question, topic, starts)\n", ""),),
         ("tests/kafka/test_witnesses.py", "-k", "may_hide"),
     ),
@@ -97,7 +97,7 @@ DEFECTS = (
     ),
     Defect(
         "stable offsets are taken for visible averages",
-        "spark_jobs/witnesses.py",
+        "spark_jobs/outlook/witnesses.py",
         (
             (
                 "        return not last or broker.visible(pipeline, topic, last) == last.keys()\n",
@@ -108,13 +108,13 @@ DEFECTS = (
     ),
     Defect(
         "an old answer of the group is taken for the new one",
-        "spark_jobs/witnesses.py",
+        "spark_jobs/outlook/witnesses.py",
         (("    return not group_of(plan, committed).older and _are_visible", "    return bool(committed) and _are_visible"),),
         ("tests/kafka/test_witnesses.py", "-k", "old_offsets"),
     ),
     Defect(
         "older tables are not compared with the output",
-        "spark_jobs/planning.py",
+        "spark_jobs/outlook/planning.py",
         (("    require_output_not_ahead(broker, pipeline, progress, topics.output)\n", ""),),
         ("tests/faults/test_new_lives.py", "-k", "no_new_life"),
     ),
@@ -143,7 +143,7 @@ DEFECTS = (
     ),
     Defect(
         "a partition without a stored offset is taken to begin at zero",
-        "spark_jobs/planning.py",
+        "spark_jobs/outlook/planning.py",
         (
             (
                 "return {partition.number: partition.low for partition in topic.partitions}",
@@ -202,7 +202,7 @@ DEFECTS = (
     ),
     Defect(
         "a topic created anew is taken for the old one",
-        "spark_jobs/planning.py",
+        "spark_jobs/outlook/planning.py",
         (
             (
                 "    if progress.topic_id not in (None, topic.id):\n        raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)\n",
@@ -213,7 +213,7 @@ DEFECTS = (
     ),
     Defect(
         "a deleted group means unpublished",
-        "spark_jobs/proof.py",
+        "spark_jobs/outlook/proof.py",
         (("    missing = output.missing(expected)\n", "    missing = expected if group.silent else output.missing(expected)\n"),),
         ("tests/faults/test_publication_proof.py", "-k", "deleted_group_after"),
     ),
@@ -313,7 +313,7 @@ DEFECTS = (
     ),
     Defect(
         "an output topic may serve two pipelines",
-        "spark_jobs/output_owner.py",
+        "spark_jobs/outlook/output_owner.py",
         (("return owners - {pipeline}", "return owners - owners"),),
         ("tests/faults/test_redefinitions.py", "-k", "share_an_output_topic"),
     ),
@@ -325,7 +325,7 @@ DEFECTS = (
     ),
     Defect(
         "a log that has grown again is taken for the one that was read",
-        "spark_jobs/planning.py",
+        "spark_jobs/outlook/planning.py",
         (
             (
                 "    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, progress.epochs, topic)))\n",

@@ -17,7 +17,7 @@ from spark_jobs.audit.reconcile import audit
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.status import read_status
 from tests import oracle
 from tests.hunt import command_lines, files_with, is_in, processes_with

@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TooManyRejected, UsageError
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests import oracle
 from tests.conftest import NewWorld

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from spark_jobs.base.errors import DecisionNeeded, TryAgain
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import Place, age_output, averages_of, foreign, left_by, put_group, transaction, write

@@ -6,7 +6,7 @@ from deltalake import DeltaTable
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, DefinitionChanged, TableDamaged
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.java_zones import read_zones
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states

@@ -13,7 +13,7 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.output_topic import create_output_topic
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.sample import Sample, sample_next, sample_notes, sample_sentence

@@ -24,7 +24,7 @@ from spark_jobs.forget import forget, look
 from spark_jobs.job import Request
 from spark_jobs.lake.tables import RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run import run_pipeline
 from tests.conftest import NewTopic

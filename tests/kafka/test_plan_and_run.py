@@ -15,7 +15,7 @@ from spark_jobs.job import Request
 from spark_jobs.lake.delta_log import LOG
 from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.outlook import look_ahead
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.run import run_pipeline

@@ -12,9 +12,9 @@ from spark_jobs.base.errors import DecisionNeeded, Superseded, TransactionOpen, 
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
 from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.outlook.proof import Answer, Question
+from spark_jobs.outlook.witnesses import confirm, find_remaining, highest_revision
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.proof import Answer, Question
-from spark_jobs.witnesses import confirm, find_remaining, highest_revision
 from tests.kafka.conftest import NewSettings
 from tests.unit.test_checkpoints import RULES
 

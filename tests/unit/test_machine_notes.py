@@ -7,7 +7,7 @@ import pytest
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.machine_notes import machine_notes
+from spark_jobs.outlook.machine_notes import machine_notes
 from tests.stored import stored_pipeline
 
 

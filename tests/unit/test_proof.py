@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from spark_jobs.outlook.proof import Group, Key, Output, Question, Verdict, contradiction, group_of, judge, no_proof
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.proof import Group, Key, Output, Question, Verdict, contradiction, group_of, judge, no_proof
 from tests.unit.test_checkpoints import RULES
 
 EXPECTED: frozenset[Key] = frozenset({(0, b"2006-12-16"), (1, b"2006-12-16")})

@@ -21,7 +21,8 @@ from spark_jobs.guessed_times import rules_for
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
-from spark_jobs.planning import PartitionPreview, Preview
+from spark_jobs.outlook.planning import PartitionPreview, Preview
+from spark_jobs.outlook.watch import UNKNOWN
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import Verdict
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
@@ -30,7 +31,6 @@ from spark_jobs.reports import decisions_table, losses_report, losses_table, pla
 from spark_jobs.sample import Judged, Sample, sample_table
 from spark_jobs.some_messages import Message
 from spark_jobs.status import PartitionStatus, Status
-from spark_jobs.watch import UNKNOWN
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.access.tls_files import expiring, key_fault
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.preflight import require_java_client
+from spark_jobs.outlook.preflight import require_java_client
 from tests.kafka.secured import Authority, common_name
 from tests.unit.test_tls_check import HOSTS, server
 

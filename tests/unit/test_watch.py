@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from spark_jobs.watch import HeldBack, Retention, expiry, retention_of
+from spark_jobs.outlook.watch import HeldBack, Retention, expiry, retention_of
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from spark_jobs import watch
 from spark_jobs.base.errors import (
     AnotherTopic,
     DecisionNeeded,
@@ -22,11 +21,15 @@ from spark_jobs.base.errors import (
 )
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import key_of, proven_batch
-from spark_jobs.executable import require_executable
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS, Lake
-from spark_jobs.output_owner import require_own_output, require_planned_output
+from spark_jobs.outlook import watch
+from spark_jobs.outlook.executable import require_executable
+from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
+from spark_jobs.outlook.proof import question_of
+from spark_jobs.outlook.rejection_limit import require_few_rejected
+from spark_jobs.outlook.witnesses import find_remaining, require_output_not_ahead
 from spark_jobs.output_topic import find_output_topic, require_same_partitions
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
@@ -43,9 +46,6 @@ from spark_jobs.progress.offsets import (
     vanished_partitions,
 )
 from spark_jobs.progress.redefinition import current_definition, require_same_definition, start_note
-from spark_jobs.proof import question_of
-from spark_jobs.rejection_limit import require_few_rejected
-from spark_jobs.witnesses import find_remaining, require_output_not_ahead
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,7 @@ from spark_jobs.base.errors import NotPermitted, Superseded, TransactionOpen, Tr
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
 from spark_jobs.broker.scan import headers_of
-from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Progress
-from spark_jobs.progress.offsets import Plan, Topic
-from spark_jobs.proof import (
+from spark_jobs.outlook.proof import (
     Answer,
     Group,
     Key,
@@ -32,6 +29,9 @@ from spark_jobs.proof import (
     no_proof,
     tables_behind,
 )
+from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.offsets import Plan, Topic
 
 log = logging.getLogger(__name__)
 
