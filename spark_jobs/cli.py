@@ -41,7 +41,7 @@ from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
-from spark_jobs.republish import parse_days, republication_report, republish
+from spark_jobs.run.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.status import read_status
 

@@ -95,8 +95,8 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     require_pinned_spark(os.environ, version("pyspark"))
     require_names(pipeline.lake)
     import_pyarrow()
-    from spark_jobs.job import Request
-    from spark_jobs.run import run_pipeline
+    from spark_jobs.run.job import Request
+    from spark_jobs.run.story import run_pipeline
 
     request = Request(
         arguments.run_id,

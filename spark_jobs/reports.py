@@ -14,7 +14,7 @@ from spark_jobs.outlook.planning import Preview
 from spark_jobs.outlook.watch import Expiry, in_utc
 from spark_jobs.progress.history import planned_by
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
-from spark_jobs.run_told import reasons_text
+from spark_jobs.run.run_told import reasons_text
 from spark_jobs.status import PartitionStatus, Status
 
 

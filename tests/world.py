@@ -16,13 +16,13 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message,
 from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 
 from spark_jobs.base import faults
-from spark_jobs.job import Request
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.run import run_pipeline
+from spark_jobs.run.job import Request
+from spark_jobs.run.story import run_pipeline
 from tests import invariants, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
 from tests.violations import Violation, require_none

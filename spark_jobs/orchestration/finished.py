@@ -42,7 +42,7 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     averages goes into the log and the XCom `averages`.
     """
     from spark_jobs.progress.verification import groups_of, label_of, reads_of
-    from spark_jobs.run_told import rejected_warning
+    from spark_jobs.run.run_told import rejected_warning
 
     plan = context["ti"].xcom_pull(task_ids="new_records", key="plan")
     with failures_of_tasks():
@@ -120,7 +120,7 @@ def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Ch
 def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
     """What the batches of one run read, per partition, as plain values, and why they rejected what they did; keys are texts as JSON wants them."""
     from spark_jobs.progress.verification import reads_of
-    from spark_jobs.run_told import reasons_of
+    from spark_jobs.run.run_told import reasons_of
 
     rows = list(done)
     partitions = {str(number): {name: getattr(one, name) for name in _COUNTS} for number, one in reads_of(rows).items()}

@@ -24,7 +24,7 @@ AT_POINT = f"{CRASHES}::test_a_kill_at_any_point_loses_and_doubles_nothing"
 DEFECTS = (
     Defect(
         "a resumed plan is resolved again",
-        "spark_jobs/run.py",
+        "spark_jobs/run/story.py",
         (("plan = job.checkpoints.progress.unfinished or next_plan(job, topics)", "plan = next_plan(job, topics)"),),
         (f"{CRASHES}::test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch",),
     ),
@@ -48,7 +48,7 @@ DEFECTS = (
     ),
     Defect(
         "published without looking for the proof",
-        "spark_jobs/steps.py",
+        "spark_jobs/run/steps.py",
         (
             ("    left = _remaining(job, plan, question)\n", "    left = Remaining(question.expected, Output())\n"),
             ("import Answer, Question, question_of", "import Answer, Output, Question, question_of"),
@@ -86,7 +86,7 @@ DEFECTS = (
     ),
     Defect(
         "a confirmed commit is believed",
-        "spark_jobs/steps.py",
+        "spark_jobs/run/steps.py",
         (
             (
                 "    ends = confirm(job.broker, plan, question, publisher.last)\n",
@@ -120,7 +120,7 @@ DEFECTS = (
     ),
     Defect(
         "a new life begins with the first revision",
-        "spark_jobs/run.py",
+        "spark_jobs/run/story.py",
         (("    if not progress.table_ids:\n", "    if progress.last_batch < 0:\n"),),
         ("tests/faults/test_new_lives.py", "-k", "above_those"),
     ),
@@ -178,7 +178,7 @@ DEFECTS = (
     ),
     Defect(
         "a day is set to what this batch adds",
-        "spark_jobs/steps_averages.py",
+        "spark_jobs/run/steps_averages.py",
         (('[*_days(keys), ("batch", "<=", plan.batch)]', '[*_days(keys), ("batch", "=", plan.batch)]'),),
         ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
     ),
@@ -190,7 +190,7 @@ DEFECTS = (
     ),
     Defect(
         "progress is as many offsets as there were records",
-        "spark_jobs/steps.py",
+        "spark_jobs/run/steps.py",
         (
             (
                 "now(), plan.topic_id, plan.ranges, tally.counts, details)",
@@ -225,7 +225,7 @@ DEFECTS = (
     ),
     Defect(
         "gaps are believed",
-        "spark_jobs/steps_records.py",
+        "spark_jobs/run/steps_records.py",
         (("    if missing is not None:\n", "    if missing is not None and not job:\n"),),
         ("tests/faults/test_gaps.py", "-k", "nothing_explains"),
     ),
@@ -237,13 +237,13 @@ DEFECTS = (
     ),
     Defect(
         "a batch that was counted is averaged with whatever Kafka shows later",
-        "spark_jobs/steps_counts.py",
+        "spark_jobs/run/steps_counts.py",
         (("        if before != after:\n", "        if before is None:\n"),),
         ("tests/faults/test_averages_only.py", "-k", "shows_less"),
     ),
     Defect(
         "the counts of a batch without records are stored once it is averaged",
-        "spark_jobs/steps_counts.py",
+        "spark_jobs/run/steps_counts.py",
         (("    job.checkpoints.append_or_agree(counted(", "    _ = (counted("),),
         ("tests/faults/test_averages_only.py", "-k", "needs_kafka_no_more"),
     ),
@@ -319,7 +319,7 @@ DEFECTS = (
     ),
     Defect(
         "averages are published again while a batch is unfinished",
-        "spark_jobs/republish.py",
+        "spark_jobs/run/republish.py",
         (("if progress.unfinished is not None:", "if progress.unfinished is progress:"),),
         ("tests/faults/test_republish.py", "-k", "waits_for_an_unfinished_batch"),
     ),

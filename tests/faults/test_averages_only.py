@@ -11,7 +11,6 @@ import pytest
 from _pytest.mark import ParameterSet
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs import reading as source
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.broker.cluster import connect
@@ -19,6 +18,7 @@ from spark_jobs.lake.tables import RECORDS, SCHEMAS, Lake
 from spark_jobs.outlook import planning
 from spark_jobs.progress.checkpoints import CheckpointLog, Counts, Tally, counted
 from spark_jobs.readings.messages import read_messages
+from spark_jobs.run import reading as source
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.republish import republish
+from spark_jobs.run.republish import republish
 from tests import tcp_proxy
 from tests.faults.network import Network, attempt, prove_whole, send_some
 from tests.submitted import wait_until

@@ -18,7 +18,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.republish import Republication, republish
+from spark_jobs.run.republish import Republication, republish
 from tests.conftest import NewWorld
 from tests.faults import points
 from tests.faults.audited import audited, told

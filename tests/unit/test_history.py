@@ -12,7 +12,7 @@ from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
 from spark_jobs.progress.history import NEXT, BatchHistory, history_in, unfinished_plan
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.row_order import State
-from spark_jobs.run_told import last_line, rejected_warning, resumed_text
+from spark_jobs.run.run_told import last_line, rejected_warning, resumed_text
 from tests.nasty import NASTY, hidden_in
 from tests.stored import lake_of, plan_batch, stored_pipeline
 from tests.typed import text_of, type_in

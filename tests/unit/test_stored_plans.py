@@ -7,11 +7,11 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
-from spark_jobs.decisions import abandon
-from spark_jobs.job import Job, Request
 from spark_jobs.lake.health import require_whole
 from spark_jobs.outlook.executable import require_executable
 from spark_jobs.progress.checkpoints import CheckpointLog
+from spark_jobs.run.decisions import abandon
+from spark_jobs.run.job import Job, Request
 from tests.faults.unusable import UNUSABLE, Alter, tamper
 from tests.stored import lake_of, plan_batch, stored_pipeline
 

@@ -13,7 +13,6 @@ from deltalake import DeltaTable
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
-from spark_jobs.job import Job, now
 from spark_jobs.lake import tables
 from spark_jobs.lake.health import is_averaged
 from spark_jobs.lake.record_files import delete_batch
@@ -24,6 +23,7 @@ from spark_jobs.progress.definition import to_details
 from spark_jobs.progress.offsets import Loss, OffsetRange, Topic, ends_of
 from spark_jobs.progress.redefinition import changes_since, current_definition, redefinitions, require_same_definition
 from spark_jobs.progress.row_order import State
+from spark_jobs.run.job import Job, now
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
-from spark_jobs import gaps
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.job import Job
 from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
@@ -24,9 +22,11 @@ from spark_jobs.lake.tables import RECORDS
 from spark_jobs.outlook.planning import require_still_there
 from spark_jobs.progress.checkpoints import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
-from spark_jobs.reading import reading_planned
 from spark_jobs.readings.averages import contributions_of
 from spark_jobs.readings.records import records_of
+from spark_jobs.run import gaps
+from spark_jobs.run.job import Job
+from spark_jobs.run.reading import reading_planned
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

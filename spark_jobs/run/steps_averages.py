@@ -13,7 +13,6 @@ from deltalake import DeltaTable
 from spark_jobs.base import wording
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.base.faults import fault
-from spark_jobs.job import Job
 from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back, way_back
@@ -21,6 +20,7 @@ from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, LostRace
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.readings.averages import daily_averages_of
+from spark_jobs.run.job import Job
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spark_jobs import decisions, steps, steps_averages, steps_counts, steps_records
 from spark_jobs.access import tls_files
 from spark_jobs.access.java_secrets import only_while_it_runs
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
@@ -18,7 +17,6 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
-from spark_jobs.job import Job, Request, now, step
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
@@ -32,7 +30,9 @@ from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.history import unfinished_plan
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
-from spark_jobs.run_told import last_line, rejected_warning, resumed_text, sums_text
+from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
+from spark_jobs.run.job import Job, Request, now, step
+from spark_jobs.run.run_told import last_line, rejected_warning, resumed_text, sums_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -11,21 +11,21 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs import gaps
 from spark_jobs.base import wording
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
-from spark_jobs.job import Job, now
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.tables import RECORDS
 from spark_jobs.outlook.planning import require_still_there
 from spark_jobs.progress.checkpoints import Tally, counted
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
-from spark_jobs.reading import reading, reading_planned
 from spark_jobs.readings.averages import sums_of
 from spark_jobs.readings.messages import holes_of
-from spark_jobs.steps_records import (
+from spark_jobs.run import gaps
+from spark_jobs.run.job import Job, now
+from spark_jobs.run.reading import reading, reading_planned
+from spark_jobs.run.steps_records import (
     Taken,
     append_records,
     open_records,

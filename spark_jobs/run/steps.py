@@ -16,11 +16,11 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets, output_record
-from spark_jobs.job import Job, now
 from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
 from spark_jobs.progress.checkpoints import Checkpoint, Tally, planned
 from spark_jobs.progress.offsets import Plan
+from spark_jobs.run.job import Job, now
 
 log = logging.getLogger(__name__)
 
