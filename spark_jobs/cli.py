@@ -13,16 +13,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_jobs import begin_commands, broker_commands, reports
+from spark_jobs import begin_commands, broker_commands
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.answers import reports
+from spark_jobs.answers.batch_reports import history_report, history_table, rejected_report, rejected_table
+from spark_jobs.answers.status import read_status
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.base.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.base.log_lines import begin_log
 from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import counted
-from spark_jobs.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.permissions import acl_lines
@@ -43,7 +45,6 @@ from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
 from spark_jobs.run.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
-from spark_jobs.status import read_status
 
 app = typer.Typer(
     name="dayfold",

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.wording import counted
@@ -42,7 +43,6 @@ from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.outlook.planning import preview
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import CheckpointLog
-from spark_jobs.status import read_status
 
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
 

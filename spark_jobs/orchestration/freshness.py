@@ -17,7 +17,7 @@ from spark_jobs.pipeline.settings import Pipeline
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from spark_jobs.fresh import FreshAverages
+    from spark_jobs.answers.fresh import FreshAverages
 
 LOGGED, RETURNED = 20, 200
 """Rows in the log, rows in the XCom: the first batch of a pipeline may hold the days of years, which Airflow's database is no place for."""
@@ -38,7 +38,7 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 
     A skip if there is no such batch in the checkpoints.
     """
-    from spark_jobs.fresh import batches_of_runs, fresh_averages
+    from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
     from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.checkpoints import CheckpointLog
 

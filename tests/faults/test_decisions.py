@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import DayfoldError, OffsetsLost
 from spark_jobs.base.signature import OPERATOR
 from spark_jobs.broker.cluster import connect
@@ -18,7 +19,6 @@ from spark_jobs.local.kafka_server import RunningKafka, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
 from spark_jobs.progress.losses import LossEntry, losses_in
-from spark_jobs.status import read_status
 from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld
 from tests.world import World, make_world, reading

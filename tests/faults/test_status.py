@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.answers.status import PartitionStatus, Status, read_status
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.broker.cluster import connect
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.status import PartitionStatus, Status, read_status
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input
 from tests.world import World, reading

@@ -9,10 +9,10 @@ from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import ConfigurationError, TransactionOpen
 from spark_jobs.broker.cluster import connect
 from spark_jobs.outlook.lookahead import look_ahead
-from spark_jobs.status import read_status
 from tests.faults.forging import output_ends
 from tests.faults.network import Network, attempt, prove_harmless, prove_whole, send_some
 from tests.submitted import wait_until

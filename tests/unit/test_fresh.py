@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from spark_jobs.fresh import batches_of_runs, fresh_averages
+from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, Lake, append_once, merge_averages
 from spark_jobs.progress.checkpoints import CheckpointLog

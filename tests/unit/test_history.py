@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.batch_reports import history_report, history_table
+from spark_jobs.answers.batch_reports import history_report, history_table
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
 from spark_jobs.progress.history import NEXT, BatchHistory, history_in, unfinished_plan
 from spark_jobs.progress.offsets import OffsetRange

@@ -5,13 +5,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.answers.readers import find_tables, version_of_batch
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.tables import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.readers import find_tables, version_of_batch
 from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"

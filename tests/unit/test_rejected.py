@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.answers.batch_reports import rejected_report, rejected_table
+from spark_jobs.answers.reports import rejected_text
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.batch_reports import rejected_report, rejected_table
 from spark_jobs.lake import tables
 from spark_jobs.lake.rejected import (
     LAST_YEAR_US,
@@ -25,7 +26,6 @@ from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
-from spark_jobs.reports import rejected_text
 from tests.nasty import NASTY, hidden_in
 from tests.stored import done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, ranges, stored_pipeline
 from tests.typed import text_of, type_in

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from spark_jobs.answers.reports import losses_report, losses_table, status_notes, status_report, status_table
+from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.base.errors import OffsetsLost
 from spark_jobs.outlook.watch import UNKNOWN, Expiry, HeldBack, Retention
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import Verdict
 from spark_jobs.progress.losses import LossEntry
-from spark_jobs.reports import losses_report, losses_table, status_notes, status_report, status_table
-from spark_jobs.status import PartitionStatus, Status
 from tests.typed import text_of
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from rich.console import RenderableType
 
+from spark_jobs.answers.reports import decisions_table, losses_report, losses_table, plan_table, status_report, status_table
+from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.reconcile import Audit
 from spark_jobs.audit.report import audit_report, audit_table
@@ -27,10 +29,8 @@ from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import Verdict
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.readings.judging import judge
-from spark_jobs.reports import decisions_table, losses_report, losses_table, plan_table, status_report, status_table
 from spark_jobs.sample import Judged, Sample, sample_table
 from spark_jobs.some_messages import Message
-from spark_jobs.status import PartitionStatus, Status
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.answers.reports import rejected_text
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted, excerpt
@@ -14,7 +15,6 @@ from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.history import NEXT, BatchHistory
 from spark_jobs.readings.expectations import expected
-from spark_jobs.reports import rejected_text
 
 SHOWN = 160
 """Characters of a message in a table."""
