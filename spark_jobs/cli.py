@@ -25,12 +25,10 @@ from spark_jobs.base.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.base.log_lines import begin_log
 from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import counted
-from spark_jobs.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
-from spark_jobs.forget import forget, look
 from spark_jobs.lake.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java import startable_environment
@@ -43,6 +41,8 @@ from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
+from spark_jobs.removal.belongings_report import belongings_notes, belongings_report, belongings_table
+from spark_jobs.removal.forget import forget, look
 from spark_jobs.run.republish import parse_days, republication_report, republish
 from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 

@@ -8,8 +8,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from spark_jobs.belongings import TABLES
 from spark_jobs.lake.tables import SCHEMAS
+from spark_jobs.removal.belongings import TABLES
 
 SOURCE = Path(__file__).parent.parent.parent / "spark_jobs"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import DecisionNeeded
-from spark_jobs.forget import forget
 from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.removal.forget import forget
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.forging import age_output

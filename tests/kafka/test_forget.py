@@ -17,14 +17,14 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, PipelineBusy
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.belongings import TABLES, Belongings
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import proof_text
-from spark_jobs.forget import forget, look
 from spark_jobs.lake.tables import RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from spark_jobs.removal.belongings import TABLES, Belongings
+from spark_jobs.removal.forget import forget, look
 from spark_jobs.run.job import Request
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Group
 
 from spark_jobs.base.plain_tables import number, numbers, plain_table, texts, times
-from spark_jobs.belongings import Belonging, Belongings
+from spark_jobs.removal.belongings import Belonging, Belongings
 
 
 def belongings_report(found: Belongings, *, removed: bool) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake.durability import sync
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.removal.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
 
 
 def look(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Belongings:

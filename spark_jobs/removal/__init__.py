@@ -1,0 +1,1 @@
+"""Everything that belongs to a pipeline, and removing it."""
