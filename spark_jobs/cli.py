@@ -25,6 +25,7 @@ from spark_jobs.base.errors import UNEXPECTED, DecisionNeeded, UsageError
 from spark_jobs.base.log_lines import begin_log
 from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import counted
+from spark_jobs.beginning.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.broker.publisher import REPUBLISHED
@@ -44,7 +45,6 @@ from spark_jobs.progress.losses import decisions_in, losses_in
 from spark_jobs.removal.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.removal.forget import forget, look
 from spark_jobs.run.republish import parse_days, republication_report, republish
-from spark_jobs.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 
 app = typer.Typer(
     name="dayfold",

@@ -10,14 +10,14 @@ from typing import NoReturn
 import pytest
 
 from spark_jobs.base.errors import DecisionNeeded
+from spark_jobs.beginning.first_pipeline import Wanted, Written, write_pipeline
+from spark_jobs.beginning.output_topic import create_output_topic
+from spark_jobs.beginning.sample import Sample, sample_next, sample_notes, sample_sentence
+from spark_jobs.beginning.some_messages import first_messages, oldest_and_newest
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
-from spark_jobs.output_topic import create_output_topic
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.sample import Sample, sample_next, sample_notes, sample_sentence
-from spark_jobs.some_messages import first_messages, oldest_and_newest
 from tests.conftest import NewTopic
 from tests.kafka.conftest import Writer
 from tests.typed import type_in

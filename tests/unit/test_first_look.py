@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
-from spark_jobs.first_look import Look, look_at
-from spark_jobs.first_pipeline import Wanted, require_suggestion, write_pipeline
+from spark_jobs.beginning.first_look import Look, look_at
+from spark_jobs.beginning.first_pipeline import Wanted, require_suggestion, write_pipeline
+from spark_jobs.beginning.pipeline_draft import Names, draft
+from spark_jobs.beginning.some_messages import Message
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.pipeline_draft import Names, draft
 from spark_jobs.readings.judging import judge
-from spark_jobs.some_messages import Message
 from tests.nasty import NASTY, hidden_in
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)

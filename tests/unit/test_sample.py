@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spark_jobs.guessed_times import rules_for
+from spark_jobs.beginning.guessed_times import rules_for
+from spark_jobs.beginning.sample import Judged, Sample, sample_notes, sample_report, sample_sentence, sample_table
+from spark_jobs.beginning.some_messages import Message
 from spark_jobs.readings.judging import judge
-from spark_jobs.sample import Judged, Sample, sample_notes, sample_report, sample_sentence, sample_table
-from spark_jobs.some_messages import Message
 from tests.typed import text_of
 
 RULES = rules_for("iso8601", datetime(2026, 11, 25, tzinfo=UTC), "at", "v")

@@ -19,7 +19,9 @@ from spark_jobs.audit.report import audit_report, audit_table
 from spark_jobs.base.lock import hold_lock, lock_owner
 from spark_jobs.base.log_lines import PlainLines
 from spark_jobs.base.wording import printable
-from spark_jobs.guessed_times import rules_for
+from spark_jobs.beginning.guessed_times import rules_for
+from spark_jobs.beginning.sample import Judged, Sample, sample_table
+from spark_jobs.beginning.some_messages import Message
 from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
@@ -29,8 +31,6 @@ from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import Verdict
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.readings.judging import judge
-from spark_jobs.sample import Judged, Sample, sample_table
-from spark_jobs.some_messages import Message
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.first_look import Look
-from spark_jobs.guessed_times import Times
+from spark_jobs.beginning.first_look import Look
+from spark_jobs.beginning.guessed_times import Times
 from spark_jobs.pipeline.strict_yaml import is_null
 
 SHOWN = 60

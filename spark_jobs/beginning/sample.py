@@ -14,6 +14,7 @@ from rich.console import Group
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted, excerpt
+from spark_jobs.beginning.some_messages import Message, first_messages
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import Preview
@@ -22,7 +23,6 @@ from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.judging import Verdict, judge
 from spark_jobs.readings.rejected_hints import hint
-from spark_jobs.some_messages import Message, first_messages
 
 LARGEST_SAMPLE = 1000
 SHOWN = 160

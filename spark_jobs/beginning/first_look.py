@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from spark_jobs.guessed_times import Times, rules_for, times_of
+from spark_jobs.beginning.guessed_times import Times, rules_for, times_of
+from spark_jobs.beginning.some_messages import Message
 from spark_jobs.readings.judging import read_value
 from spark_jobs.readings.strict_objects import JsonNumber, Refused, Undecided, field_of, strict_object
-from spark_jobs.some_messages import Message
 
 DEEPEST = 4
 ENOUGH = 0.5
