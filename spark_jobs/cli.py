@@ -13,7 +13,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from spark_jobs import begin_commands, broker_commands
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers import reports
@@ -29,7 +28,9 @@ from spark_jobs.beginning.sample import LARGEST_SAMPLE, sample_next, sample_note
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.broker.publisher import REPUBLISHED
-from spark_jobs.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
+from spark_jobs.commands import begin as begin_commands
+from spark_jobs.commands import broker as broker_commands
+from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
 from spark_jobs.lake.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java import startable_environment

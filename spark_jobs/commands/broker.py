@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.command_line import AsJson, say
+from spark_jobs.commands.command_line import AsJson, say
 from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import kafka_server
 

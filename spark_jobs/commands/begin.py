@@ -12,7 +12,7 @@ from spark_jobs.beginning.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.beginning.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.beginning.sample import counts_text
 from spark_jobs.broker.cluster import connect
-from spark_jobs.command_line import AsJson, Config, Overrides, load, say
+from spark_jobs.commands.command_line import AsJson, Config, Overrides, load, say
 
 topic_app = typer.Typer(help="The topic that a pipeline publishes to.", no_args_is_help=True)
 
