@@ -20,7 +20,7 @@ from benchmarks.loads import Shape, load_of, split
 from benchmarks.measure import Measurement, run_measured
 from benchmarks.session import Session, Topic
 from benchmarks.works import INCREMENT_DAYS, WORKS
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.kafka_server import create_topics, start_kafka
 from spark_jobs.local.screen import Screen
 

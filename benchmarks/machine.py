@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 
 PACKAGES = ("pyspark", "delta-spark", "deltalake", "confluent-kafka", "pandas", "polars", "pyarrow")
 

@@ -14,7 +14,7 @@ from benchmarks.contestants.catalogue import CONTESTANTS
 from benchmarks.goals import GOALS, MISSED, Goal, rate
 from benchmarks.results import Measured, Results, Spread, seconds
 from benchmarks.works import WORKS
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 COLUMNS = (
     *("contestant", "wall, s", "against Dayfold", "processor, s", "records / s"),

@@ -31,6 +31,7 @@ from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands import begin as begin_commands
 from spark_jobs.commands import broker as broker_commands
 from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, complain, load, require_none, say, show
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import rejected_messages, rejections_of, rules_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java import startable_environment
@@ -40,7 +41,6 @@ from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.machine_notes import machine_notes
 from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
-from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.history import history_in
 from spark_jobs.progress.losses import decisions_in, losses_in
 from spark_jobs.removal.belongings_report import belongings_notes, belongings_report, belongings_table

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 FILE = PROJECT / "docker-compose.yml"
 SCRIPT = PROJECT / "scripts" / "make_secrets.sh"

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import free_ports
 from tests.compose_file import filled, make_secrets, read_compose, read_secrets

@@ -13,11 +13,13 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from spark_jobs.lake import tables
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, planned
+from spark_jobs.progress.checkpoints import Checkpoint, Counts, planned
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.readings.averages import daily_averages_of

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 PAGE = PROJECT / "docs" / "tables.md"
 WORDS = {"rejected_because": "| `rejected_because` | meaning |", "state": "| `state` | says | `details` |"}

@@ -8,8 +8,9 @@ from pathlib import Path
 from benchmarks.contestants import ours
 from benchmarks.contestants.contestant import Contestant, Place
 from benchmarks.contestants.results import csv_averages, delta_averages, delta_records
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT, Submission, spark_conf, spark_submit, submit_command
+from spark_jobs.launch.submit import Submission, spark_conf, spark_submit, submit_command
 from spark_jobs.local.jars import fetch_jars, jar_paths
 
 SCRIPTS = Path(__file__).parent

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, Lake
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES
 from spark_jobs.progress.checkpoints import Checkpoint
 
 _DAY = ("partition", "date")

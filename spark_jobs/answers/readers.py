@@ -11,10 +11,11 @@ from pathlib import Path
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.delta_log import Action, TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CHECKPOINTS, SCHEMAS, Lake
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
 

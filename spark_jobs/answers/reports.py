@@ -9,13 +9,14 @@ from rich.console import Group
 
 from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
+from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.rejected import Rejections
 from spark_jobs.outlook.planning import Preview
-from spark_jobs.outlook.watch import Expiry, in_utc
+from spark_jobs.outlook.watch import Expiry
 from spark_jobs.progress.history import planned_by
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
-from spark_jobs.run.run_told import reasons_text
+from spark_jobs.progress.run_told import reasons_text
 
 
 def plan_report(found: Preview) -> dict[str, Any]:

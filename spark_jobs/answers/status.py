@@ -10,15 +10,15 @@ from datetime import datetime
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import Rejections, rejections_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import planning, watch
 from spark_jobs.outlook.group_drift import look_at_group
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, Verdict, beside_loss, judge
-from spark_jobs.progress.history import unfinished_plan
 from spark_jobs.progress.offsets import Topic, lag_of
 from spark_jobs.progress.redefinition import start_note
 
@@ -87,7 +87,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         asked_at=now,
         last_batch=progress.last_batch,
         last_done=progress.last_done,
-        unfinished=unfinished_plan(log),
+        unfinished=log.unfinished_plan,
         owner=lock_owner(pipeline.lock),
         retention=retention,
         partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),

@@ -15,7 +15,8 @@ from spark_jobs.audit.tables import Found, Known, Row, without_broken
 from spark_jobs.audit.topics import Output, read_output
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS, Lake
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Topic
 

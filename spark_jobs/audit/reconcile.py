@@ -35,12 +35,12 @@ from spark_jobs.audit.tables import (
 from spark_jobs.audit.topics import beyond_proof, check_group, check_output, wanted_of
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.signature import signed_by
+from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.tables import RECORDS as RECORDS_TABLE
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook.watch import in_utc
+from spark_jobs.pipeline.schemas import RECORDS as RECORDS_TABLE
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Counts
 

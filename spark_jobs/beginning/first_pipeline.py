@@ -14,12 +14,12 @@ from pathlib import Path
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
+from spark_jobs.base.project import PROJECT
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.first_look import Look, look_at
 from spark_jobs.beginning.pipeline_draft import Names, draft, fields_seen
 from spark_jobs.beginning.some_messages import oldest_and_newest
 from spark_jobs.broker.cluster import connect
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder
 from spark_jobs.readings.judging import judge

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spark_jobs.base.errors import ConfigurationError, TopicMissing, TryAgain
+from spark_jobs.base.errors import TopicMissing, TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.outlook.output_owner import require_own_output
+from spark_jobs.outlook.output_owner import require_own_output, require_same_partitions
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Topic
 
@@ -33,27 +33,6 @@ class OutputTopic:
     def report(self) -> dict[str, Any]:
         facts = {"topic": self.topic.name, "created": self.created, "partitions": len(self.topic.partitions)}
         return {**facts, "replication": self.replicas, "settings": dict(self.settings)}
-
-
-def find_output_topic(broker: Broker, pipeline: Pipeline) -> Topic:
-    """The output topic as it is; `TopicMissing` names the command that creates it."""
-    try:
-        return broker.topic(pipeline.output.topic)
-    except TopicMissing as missing:
-        raise TopicMissing(
-            f"{missing.what}: `dayfold topic create CONFIG` creates it with the partitions of {pipeline.input.topic}; or correct "
-            "output.topic",
-            missing.what,
-        ) from None
-
-
-def require_same_partitions(source: Topic, output: Topic) -> None:
-    """Raise `ConfigurationError` unless both topics have the same partitions."""
-    if source.numbers != output.numbers:
-        raise ConfigurationError(
-            f"{source.name} has {counted(len(source.numbers), 'partition')} and {output.name} has "
-            f"{len(output.numbers):,}; each average goes to the partition number it was read from, so give both the same number"
-        )
 
 
 def create_output_topic(

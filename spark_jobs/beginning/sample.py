@@ -16,10 +16,10 @@ from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_tabl
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.some_messages import Message, first_messages
 from spark_jobs.broker.cluster import connect
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import Preview
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline
-from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.judging import Verdict, judge
 from spark_jobs.readings.rejected_hints import hint

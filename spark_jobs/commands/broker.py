@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.commands.command_line import AsJson, say
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import kafka_server
 
 app = typer.Typer(help="The embedded single-node Kafka for development, on loopback only.", no_args_is_help=True)

@@ -13,11 +13,13 @@ from deltalake import DeltaTable, Schema
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG, Action, LogFile, TableLog
 from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import count_rows, read_rows, require_files
-from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, MAINTAINED, RECORDS, SCHEMAS, Lake
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.lake.tables import MAINTAINED, Lake
+from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
 
 NEWEST = 5

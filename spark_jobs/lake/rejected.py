@@ -17,7 +17,8 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs.lake.rows import read_rows, rows_of_files
-from spark_jobs.lake.tables import CHECKPOINTS, RECORDS, Lake
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Checkpoint, plan_of
 

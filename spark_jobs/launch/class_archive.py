@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[2] / "jars" / "archive"
+from spark_jobs.base.project import PROJECT
+
+FOLDER = PROJECT / "jars" / "archive"
 ARCHIVE, STAMP = "classes.jsa", "classes.json"
 
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")

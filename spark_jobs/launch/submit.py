@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.class_archive import archive_options
 from spark_jobs.launch.spark_environment import in_one_text, jvm_options, options_beside, spark_variables, without_foreign
 
-PROJECT = Path(__file__).resolve().parents[2]
 APPLICATION = PROJECT / "spark_jobs" / "daily_averages.py"
 PROPERTIES = PROJECT / "conf" / "spark-defaults.conf"
 

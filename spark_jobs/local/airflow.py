@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from spark_jobs.base.errors import TryAgain
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 
 STOP_SECONDS = 5.0
 _DATABASE, _MIGRATED = "airflow.db", "migrated"

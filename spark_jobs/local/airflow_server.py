@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.airflow import migrate
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS

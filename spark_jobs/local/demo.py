@@ -15,10 +15,11 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.lock import hold_lock
+from spark_jobs.base.project import PROJECT
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local import airflow, dag_runs
 from spark_jobs.local.demo_check import Verdict, check
 from spark_jobs.local.demo_hints import hints, places
@@ -42,7 +43,6 @@ from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, 
 from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.outlook.planning import preview
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import CheckpointLog
 
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
 

@@ -19,11 +19,13 @@ from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import DAILY_AVERAGES, RECORDS, Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
+from spark_jobs.pipeline.schemas import DAILY_AVERAGES, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import total_span
 
 SHOWN = 10

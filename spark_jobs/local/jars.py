@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.exclusive import exclusively
 
-PROJECT = Path(__file__).resolve().parents[2]
 LOCK, FOLDER = PROJECT / "conf" / "jars.lock", PROJECT / "jars"
 
 _LINE = re.compile(r"(?P<group>[a-z]+)\s+(?P<sha256>[0-9a-f]{64})\s+(?P<coordinate>[\w.-]+:[\w.-]+:[\w.-]+)")

@@ -15,8 +15,8 @@ from confluent_kafka import Producer
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers.readers import find_tables
 from spark_jobs.base.errors import ConfigurationError, DayfoldError
+from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.kafka_server import RunningKafka, client_file, start_broker
 from spark_jobs.local.readings import find_csv, message, read_readings
 from spark_jobs.pipeline.settings import Pipeline

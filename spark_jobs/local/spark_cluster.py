@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spark_jobs.base.errors import DayfoldError, TryAgain
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.spark_environment import SECRET_VARIABLE, without_foreign
-from spark_jobs.launch.submit import PROJECT, spark_submit
+from spark_jobs.launch.submit import spark_submit
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.interrupts import interrupted_once

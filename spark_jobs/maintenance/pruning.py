@@ -17,8 +17,9 @@ from spark_jobs.audit.tables import CONTRIBUTIONS as PLACE
 from spark_jobs.audit.tables import Found, Known, Row, check_contributions, check_records, without_broken
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
-from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS, Lake, committing, maintained
+from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.upkeep import back_to
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.progress.checkpoints import Checkpoint
 
 Counted = Mapping[tuple[int, int], Found]

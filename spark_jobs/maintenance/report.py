@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Group
 
 from spark_jobs.base.plain_tables import numbers, plain_table, texts
+from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.maintenance.maintain import Maintenance, TableMaintenance
-from spark_jobs.outlook.watch import in_utc
 
 _COLUMNS = ("files", "small files", "KiB", "rows", "log files", "vacuumed files", "vacuumed KiB")
 

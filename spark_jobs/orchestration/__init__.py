@@ -1,1 +1,1 @@
-"""What the DAG files are made of: Airflow kept behind a thin translation. Imports nothing heavy, so that parsing stays quick."""
+"""What the DAG files are made of: Airflow kept behind a thin translation, without heavy imports, so that parsing stays quick."""

@@ -19,7 +19,8 @@ from spark_jobs.orchestration.metrics import send_figures
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
-    from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+    from spark_jobs.lake.checkpoint_log import CheckpointLog
+    from spark_jobs.progress.checkpoints import Checkpoint
 
 log = logging.getLogger("dayfold")
 
@@ -41,8 +42,8 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset; what it made of the
     averages goes into the log and the XCom `averages`.
     """
+    from spark_jobs.progress.run_told import rejected_warning
     from spark_jobs.progress.verification import groups_of, label_of, reads_of
-    from spark_jobs.run.run_told import rejected_warning
 
     plan = context["ti"].xcom_pull(task_ids="new_records", key="plan")
     with failures_of_tasks():
@@ -64,7 +65,8 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
     from spark_jobs.answers.fresh import fresh_averages
-    from spark_jobs.lake.tables import DAILY_AVERAGES, Lake
+    from spark_jobs.lake.tables import Lake
+    from spark_jobs.pipeline.schemas import DAILY_AVERAGES
 
     lake = Lake(pipeline.lake, pipeline.name)
     with failures_of_tasks():
@@ -88,8 +90,8 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
 
     If it wrote nothing: a skip if another run has meanwhile read all of the `plan` that `new_records` had found, else an error.
     """
+    from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.progress.checkpoints import CheckpointLog
 
     log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
     ours = [row for row in log.rows if row.run_id == run_id and row.state not in ("PLANNED", "COUNTED")]
@@ -119,8 +121,8 @@ def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Ch
 
 def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
     """What the batches of one run read, per partition, as plain values, and why they rejected what they did; keys are texts as JSON wants them."""
+    from spark_jobs.progress.run_told import reasons_of
     from spark_jobs.progress.verification import reads_of
-    from spark_jobs.run.run_told import reasons_of
 
     rows = list(done)
     partitions = {str(number): {name: getattr(one, name) for name in _COUNTS} for number, one in reads_of(rows).items()}

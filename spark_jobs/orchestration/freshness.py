@@ -39,8 +39,8 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     A skip if there is no such batch in the checkpoints.
     """
     from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
+    from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.progress.checkpoints import CheckpointLog
 
     events = [event for several in context["triggering_asset_events"].values() for event in several]
     lake = Lake(pipeline.lake, pipeline.name)

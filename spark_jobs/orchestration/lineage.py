@@ -21,7 +21,8 @@ def lineage_of(pipeline: Pipeline) -> "OperatorLineage[Any, Any]":
     from openlineage.client.facet_v2 import storage_dataset
 
     from spark_jobs.access.properties import load_kafka_settings
-    from spark_jobs.lake.tables import SCHEMAS, Lake
+    from spark_jobs.lake.tables import Lake
+    from spark_jobs.pipeline.schemas import SCHEMAS
 
     cluster = cluster_name(load_kafka_settings(pipeline.kafka, os.environ).servers)
     lake = Lake(pipeline.lake, pipeline.name)

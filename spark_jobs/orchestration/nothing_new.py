@@ -47,8 +47,8 @@ class Reader:
 
 def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     """Say in the log why this run has nothing to do; the same as plain values, for an XCom."""
+    from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.progress.checkpoints import CheckpointLog
 
     readers = readers_of(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
     reason, named = why_nothing(pipeline.input.topic, readers, str(context["run_id"]), context["dag_run"].run_after)

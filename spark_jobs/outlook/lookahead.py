@@ -13,12 +13,12 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake import health as table_health
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import group_drift, planning
 from spark_jobs.outlook.executable import require_plannable
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.offsets import lag_of
 
 log = logging.getLogger("dayfold")

@@ -5,14 +5,36 @@ readers keep the highest revision of a key, and two pipelines number their revis
 alone, so it costs the same however much there is.
 """
 
-from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, TopicMissing
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.scan import headers_of
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Plan, Topic
 
 NEWEST = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""
+
+
+def find_output_topic(broker: Broker, pipeline: Pipeline) -> Topic:
+    """The output topic as it is; `TopicMissing` names the command that creates it."""
+    try:
+        return broker.topic(pipeline.output.topic)
+    except TopicMissing as missing:
+        raise TopicMissing(
+            f"{missing.what}: `dayfold topic create CONFIG` creates it with the partitions of {pipeline.input.topic}; or correct "
+            "output.topic",
+            missing.what,
+        ) from None
+
+
+def require_same_partitions(source: Topic, output: Topic) -> None:
+    """Raise `ConfigurationError` unless both topics have the same partitions."""
+    if source.numbers != output.numbers:
+        raise ConfigurationError(
+            f"{source.name} has {counted(len(source.numbers), 'partition')} and {output.name} has "
+            f"{len(output.numbers):,}; each average goes to the partition number it was read from, so give both the same number"
+        )
 
 
 def require_own_output(broker: Broker, pipeline: str, output: Topic) -> None:

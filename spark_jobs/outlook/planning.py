@@ -19,18 +19,18 @@ from spark_jobs.base.errors import (
     TransactionOpen,
     go_on,
 )
-from spark_jobs.beginning.output_topic import find_output_topic, require_same_partitions
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import key_of, proven_batch
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, RECORDS, Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import watch
 from spark_jobs.outlook.executable import require_executable
-from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
+from spark_jobs.outlook.output_owner import find_output_topic, require_own_output, require_planned_output, require_same_partitions
 from spark_jobs.outlook.proof import question_of
 from spark_jobs.outlook.rejection_limit import require_few_rejected
 from spark_jobs.outlook.witnesses import find_remaining, require_output_not_ahead
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.definition import defined_by, silent_bounds

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from spark_jobs.base.times import age_text, in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import Topic
@@ -127,18 +128,3 @@ def expiry(partition: int, oldest: datetime | None, retention: Retention, now: d
 def read_retention(broker: Broker, topic: str) -> Retention:
     """How long the topic keeps records, as far as we may know."""
     return retention_of(broker.topic_config(topic, KEYS))
-
-
-def in_utc(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def age_text(age: timedelta) -> str:
-    """
-    >>> age_text(timedelta(seconds=50)), age_text(timedelta(minutes=17)), age_text(timedelta(days=3))
-    ('50 s', '17 min', '72 h')
-    """
-    seconds = max(0, int(age.total_seconds()))
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"

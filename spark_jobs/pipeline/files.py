@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
 FOLDER_VARIABLE = "DAYFOLD_PIPELINES"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.losses import decisions_in, losses_in
 
 NEXT = 0
@@ -86,14 +86,6 @@ def _decision(row: Checkpoint) -> Decision:
     ]
     parts += [one.what for one in decisions_in([row])]
     return Decision(row.at, signed_by(row.details), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
-
-
-def unfinished_plan(log: CheckpointLog) -> Checkpoint | None:
-    """The row that planned the batch that is not finished."""
-    plan = log.progress.unfinished
-    if plan is None:
-        return None
-    return next(row for row in reversed(log.rows) if row.state == "PLANNED" and row.batch == plan.batch)
 
 
 def planned_by(row: Checkpoint) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from spark_jobs.lake.tables import SCHEMAS
+from spark_jobs.pipeline.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -25,8 +25,9 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.group_kind import Group
 from spark_jobs.broker.permissions import GROUP, Grant, missing
 from spark_jobs.lake.rows import count_rows
-from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
+from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 
 Kind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]

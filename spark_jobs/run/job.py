@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.proof import Answer
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import Plan
 
 if TYPE_CHECKING:

@@ -25,14 +25,16 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher, output_record
 from spark_jobs.lake import health as table_health
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
-from spark_jobs.lake.tables import DAILY_AVERAGES, Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import planning
 from spark_jobs.outlook.output_owner import require_own_output
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.witnesses import await_visible
+from spark_jobs.pipeline.schemas import DAILY_AVERAGES
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Progress
+from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import current_definition, require_same_definition
 

@@ -17,7 +17,8 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back, way_back
 from spark_jobs.lake.rows import Condition, read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, LostRace
+from spark_jobs.lake.tables import LostRace
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.readings.averages import daily_averages_of
 from spark_jobs.run.job import Job
@@ -55,7 +56,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[],
 
 
 def _append_contributions(job: Job, plan: Plan, table: DeltaTable, rows: pa.Table) -> None:
-    rows = rows.select(tables.SCHEMAS[CONTRIBUTIONS].names).cast(tables.SCHEMAS[CONTRIBUTIONS])
+    rows = rows.select(SCHEMAS[CONTRIBUTIONS].names).cast(SCHEMAS[CONTRIBUTIONS])
     fault("before:contributions_commit")
     append = partial(tables.append_once, rows=rows, app=job.lake.app(CONTRIBUTIONS), version=plan.batch)
     commit_batch(job.lake, table, plan.batch, append)
@@ -73,7 +74,7 @@ def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
     """
     keys = contributions.select(["partition", "date"])
     if not keys.num_rows:
-        return tables.SCHEMAS[DAILY_AVERAGES].empty_table()
+        return SCHEMAS[DAILY_AVERAGES].empty_table()
     every = _all_contributions(job, plan, keys)
     wanted = daily_averages_of(every, batch=plan.batch, revisions_after=plan.revisions_after)
     fault("before:averages_commit")

@@ -18,6 +18,7 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake import health as table_health
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import group_drift, planning
@@ -27,12 +28,11 @@ from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.rejection_limit import require_few_rejected
 from spark_jobs.outlook.witnesses import highest_revision
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
-from spark_jobs.progress.history import unfinished_plan
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
+from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
 from spark_jobs.run.job import Job, Request, now, step
-from spark_jobs.run.run_told import last_line, rejected_warning, resumed_text, sums_text
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,7 +52,7 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
         checkpoints = CheckpointLog(lake)
-        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, unfinished_plan(checkpoints))
+        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
         topics = planning.look_at_topics(broker, pipeline)
         require_own_output(broker, pipeline.name, topics.output)

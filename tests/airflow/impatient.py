@@ -5,7 +5,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 RETRY_SECONDS, RUN_SECONDS, TASK_SECONDS = 3, 240, 120
 OVERDUE, TARDY = "overdue", "tardy"

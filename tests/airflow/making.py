@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.airflow_api import AirflowApi
 from spark_jobs.local.kafka_server import find_broker
 from tests.airflow.rest import RemoteDag

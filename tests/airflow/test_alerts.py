@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.local.airflow_server import choose_port, running_airflow
 from tests.airflow.rest import RemoteDag

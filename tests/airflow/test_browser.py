@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.airflow import airflow_environment
 from spark_jobs.local.airflow_server import choose_port, running_airflow
 from spark_jobs.local.kafka_server import RunningKafka

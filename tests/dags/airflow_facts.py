@@ -150,10 +150,11 @@ def _submit(task: Any, case: dict[str, Any]) -> dict[str, Any]:
 def finished_facts(pipelines: str) -> dict[str, Any]:
     """What `finished_batches` makes of checkpoints that two runs wrote, asked for the second, and for one that wrote nothing."""
     # Not above: parsing is watched for importing these.
+    from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
     from spark_jobs.orchestration.finished import rows_of_run, summary_of
     from spark_jobs.pipeline.files import load_pipeline_files
-    from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, planned
+    from spark_jobs.progress.checkpoints import Checkpoint, Counts, planned
     from spark_jobs.progress.offsets import OffsetRange, Plan
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 Facts = Mapping[str, Any]
 

@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, append_once, merge_averages
+from spark_jobs.lake.tables import append_once, merge_averages
 from spark_jobs.orchestration.finished import SHOWN, find_finished, show_averages
 from spark_jobs.orchestration.nothing_new import tell_why_nothing
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.readings.averages import daily_averages_of
 from tests.dags.maintenance_facts import Lines

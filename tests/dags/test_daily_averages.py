@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.launch.submit import APPLICATION, PROJECT
+from spark_jobs.base.project import PROJECT
+from spark_jobs.launch.submit import APPLICATION
 from spark_jobs.orchestration.params import DECISIONS
 from tests.dags.asked import ACCEPTED, CANARY, CODES, FAILED, NO_PARAMS, REFUSED, SWITCHES, Facts
 from tests.hunt import files_with, is_in

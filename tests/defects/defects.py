@@ -184,7 +184,7 @@ DEFECTS = (
     ),
     Defect(
         "the newest checkpoints are read from an unfinished plan on",
-        "spark_jobs/progress/checkpoints.py",
+        "spark_jobs/lake/checkpoint_log.py",
         (('row.state == "PLANNED" and row.batch in finished]', 'row.state == "PLANNED"]'),),
         ("tests/unit/test_checkpoints.py", "-k", "stands_where_all_rows_stand"),
     ),
@@ -342,7 +342,7 @@ DEFECTS = (
     ),
     Defect(
         "a row that the store refused is somebody else's",
-        "spark_jobs/progress/checkpoints.py",
+        "spark_jobs/lake/checkpoint_log.py",
         (("            if len(later) > 1 or not is_ours(later[0][1]):\n", "            if later:\n"),),
         ("tests/unit/test_checkpoints.py", "-k", "landed_although_it_was_refused"),
     ),

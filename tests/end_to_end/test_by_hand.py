@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 from tests.conftest import NewWorld
 from tests.world import World, reading
 

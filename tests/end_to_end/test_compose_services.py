@@ -9,8 +9,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
-from spark_jobs.launch.submit import PROJECT, Submission, job_arguments, submit_command
+from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.local.demo_check import check
 from spark_jobs.local.load_readings import CONFIG
 from spark_jobs.local.readings import find_csv, read_readings

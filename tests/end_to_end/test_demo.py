@@ -20,7 +20,7 @@ import pytest
 from matplotlib import image
 from rich.console import Console
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.demo import Outcome, Scope, run_demo
 from spark_jobs.local.kafka_server import find_broker, stop_broker
 from tests import oracle

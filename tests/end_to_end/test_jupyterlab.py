@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from tests.submitted import wait_until
 
 pytestmark = pytest.mark.thorough

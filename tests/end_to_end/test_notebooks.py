@@ -15,8 +15,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.kafka_server import RunningKafka
 from tests import oracle
 from tests.tables_page import described_columns, python_blocks

@@ -13,8 +13,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.launch.submit import PROJECT
 from spark_jobs.local.kafka_server import RunningKafka, create_topics
 from spark_jobs.pipeline.files import FOLDER_VARIABLE
 

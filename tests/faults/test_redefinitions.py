@@ -9,12 +9,12 @@ from confluent_kafka import Producer
 
 from spark_jobs import cli
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.orchestration.params import require_decided
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.progress.losses import decisions_in
 from tests import oracle
 from tests.conftest import NewWorld

@@ -14,10 +14,11 @@ from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, S
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import REPUBLISHED
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.run.republish import Republication, republish
 from tests.conftest import NewWorld
 from tests.faults import points

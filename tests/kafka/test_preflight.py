@@ -14,11 +14,12 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, Group
 from spark_jobs.broker.publisher import OutputRecord, Publisher
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.planning import find_problems, look_at_topics
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts, Tally, counted
+from spark_jobs.progress.checkpoints import Checkpoint, Counts, Tally, counted
 from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
 from tests.stored import SIZE, lake_of, plan_batch, ranges, store_records, stored_pipeline

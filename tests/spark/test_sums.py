@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.lake.tables import CONTRIBUTIONS, SCHEMAS
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.readings.averages import contributions_of, sums_of
 
 RECORDS = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.lake.tables import SCHEMAS
+from spark_jobs.pipeline.schemas import SCHEMAS
 from spark_jobs.readings.averages import average, daily_averages_of
 
 DAY = date(2006, 12, 16)

@@ -11,22 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
+from spark_jobs.base.project import PROJECT
 from spark_jobs.lake import health as table_health
+from spark_jobs.lake.checkpoint_log import NEWEST, CheckpointLog, since_last_finished
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import count_rows
-from spark_jobs.lake.tables import CHECKPOINTS, RECORDS, Lake
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import (
-    NEWEST,
-    Checkpoint,
-    CheckpointLog,
-    Counts,
-    Progress,
-    after,
-    planned,
-    since_last_finished,
-)
+from spark_jobs.progress.checkpoints import Checkpoint, Counts, Progress, after, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.progress.row_order import FOLLOWS, State, disorders
 

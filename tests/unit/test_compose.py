@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from cryptography.fernet import Fernet
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from tests.compose_file import filled, make_secrets, read_compose, read_secrets
 from tests.compose_rules import problems_of
 

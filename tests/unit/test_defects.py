@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 from tests.defects.apply import applied
 from tests.defects.defects import DEFECTS, Defect
 

@@ -9,7 +9,7 @@ import pytest
 from spark_jobs.access.embedded import PROPERTIES, STATE, folder_meant
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 NOT_RUNNING = r"the embedded Kafka of {folder} is not running: start it with `dayfold broker start`, or name brokers of your own"
 

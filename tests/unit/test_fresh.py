@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS, Lake, append_once, merge_averages
-from spark_jobs.progress.checkpoints import CheckpointLog
+from spark_jobs.lake.tables import Lake, append_once, merge_averages
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.stored import DAY, lake_of, stored_pipeline
 
 BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}

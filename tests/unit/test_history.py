@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from spark_jobs.answers.batch_reports import history_report, history_table
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
-from spark_jobs.progress.history import NEXT, BatchHistory, history_in, unfinished_plan
+from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.history import NEXT, BatchHistory, history_in
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.row_order import State
-from spark_jobs.run.run_told import last_line, rejected_warning, resumed_text
+from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text
 from tests.nasty import NASTY, hidden_in
 from tests.stored import lake_of, plan_batch, stored_pipeline
 from tests.typed import text_of, type_in
@@ -125,9 +126,9 @@ def test_no_warning_without_a_rejected_message() -> None:
 
 def test_the_plan_of_an_unfinished_batch_is_found(tmp_path: Path) -> None:
     pipeline = stored_pipeline(tmp_path, 2)
-    assert unfinished_plan(CheckpointLog(lake_of(pipeline))) is None
+    assert CheckpointLog(lake_of(pipeline)).unfinished_plan is None
     plan_batch(pipeline, 3)
-    found = unfinished_plan(CheckpointLog(lake_of(pipeline)))
+    found = CheckpointLog(lake_of(pipeline)).unfinished_plan
     assert found is not None
     assert (found.batch, found.state) == (3, "PLANNED")
 

@@ -9,18 +9,8 @@ import pytest
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import (
-    CONTRIBUTIONS,
-    DAILY_AVERAGES,
-    RECORDS,
-    SCHEMAS,
-    Lake,
-    LostRace,
-    add_files,
-    append_once,
-    merge_averages,
-    require_schema,
-)
+from spark_jobs.lake.tables import Lake, LostRace, add_files, append_once, merge_averages, require_schema
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 
 DAY = date(2006, 12, 16)
 

@@ -17,14 +17,14 @@ from spark_jobs.base.errors import DecisionNeeded, PipelineBusy, TableDamaged, T
 from spark_jobs.base.faults import InjectedFault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.lake import health as table_health
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG, TableLog
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.tables import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of
+from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import CheckpointLog
 from tests.faults import points
 from tests.oracle import rows
 from tests.stored import SIZE, done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, stored_pipeline

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.base.project import PROJECT
 
 KEPT = ".env"
 """Passwords that the volumes of the containers were made with."""

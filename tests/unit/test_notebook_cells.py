@@ -12,11 +12,12 @@ import pytest
 from deltalake import write_deltalake
 
 from spark_jobs.lake import tables
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.local.notebooks import FOLDER
+from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.readings.averages import daily_averages_of
 from tests.stored import SIZE, contribution, done_at, lake_of, plan_batch, ranges, record, stored_pipeline
 

@@ -7,11 +7,13 @@ import pytest
 
 from spark_jobs.answers.readers import find_tables, version_of_batch
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.base.project import PROJECT
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS, Lake, merge_averages
-from spark_jobs.launch.submit import PROJECT
+from spark_jobs.lake.tables import Lake, merge_averages
+from spark_jobs.pipeline.schemas import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog
+from spark_jobs.progress.checkpoints import Checkpoint
 from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"

@@ -12,6 +12,7 @@ from spark_jobs.answers.batch_reports import rejected_report, rejected_table
 from spark_jobs.answers.reports import rejected_text
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import tables
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import (
     LAST_YEAR_US,
     RejectedMessage,
@@ -21,9 +22,10 @@ from spark_jobs.lake.rejected import (
     rejections_of,
     rules_of,
 )
-from spark_jobs.lake.tables import RECORDS, SCHEMAS, Lake
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.schemas import RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, CheckpointLog, Counts
+from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
 from tests.nasty import NASTY, hidden_in

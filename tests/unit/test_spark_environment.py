@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java, startable_environment
 from spark_jobs.launch.submit import (
     COLLECTOR,
-    PROJECT,
     SECOND_COMPILER_LATER,
     default_conf,
     spark_conf,

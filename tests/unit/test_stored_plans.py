@@ -7,9 +7,9 @@ import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.health import require_whole
 from spark_jobs.outlook.executable import require_executable
-from spark_jobs.progress.checkpoints import CheckpointLog
 from spark_jobs.run.decisions import abandon
 from spark_jobs.run.job import Job, Request
 from tests.faults.unusable import UNUSABLE, Alter, tamper
