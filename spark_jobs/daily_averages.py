@@ -1,7 +1,7 @@
 """The job as a process: one Kafka topic to exact daily averages, every record counted exactly once.
 
 Submitted with `spark-submit spark_jobs/daily_averages.py --config conf/pipelines/daily_voltage.yaml`. How it starts, what ends it and
-with which exit code is known here; what it does is told in `run.py`.
+with which exit code is known here; what it does stands in `run/story.py`.
 """
 
 import argparse

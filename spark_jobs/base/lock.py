@@ -1,7 +1,7 @@
 """One run of a pipeline per machine: an exclusive `flock` that the kernel releases when the process dies.
 
 The lock file stays and holds a line about its owner, so that a second run can say who works. Runs on other machines are
-kept out by the fence of `publication.py`.
+kept out by the fence of `broker/publisher.py`.
 """
 
 import fcntl

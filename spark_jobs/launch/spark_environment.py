@@ -2,7 +2,7 @@
 
 `spark-submit` goes by some thirty variables. A shell in which another Spark is set up must start the pinned one all the same, and
 a JVM option that the user exported wins over ours instead of clashing with it. Plain functions of a mapping; which Spark and which
-Java are ours is known in `submit.py` and `local/java.py`.
+Java are ours is known in `submit.py` and `java.py`.
 """
 
 import os
