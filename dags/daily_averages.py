@@ -27,7 +27,7 @@ from airflow.sdk import DAG, get_current_context, task
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset, find_finished
-from spark_jobs.orchestration.looking import look_for_new_records
+from spark_jobs.orchestration.looking import look_for_new_records, warn_of_retention
 from spark_jobs.orchestration.page import page_of
 from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
@@ -69,9 +69,7 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
     @task
     def retention() -> None:
         """Warnings in the log; nothing waits for this task."""
-        from spark_jobs.outlook.lookahead import warn_early
-
-        warn_early(pipeline, os.environ)
+        warn_of_retention(pipeline)
 
     @task(outlets=[averages])
     def finished_batches() -> list[dict[str, Any]]:

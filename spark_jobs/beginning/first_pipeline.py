@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.base.project import PROJECT
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.first_look import Look, look_at
 from spark_jobs.beginning.pipeline_draft import Names, draft, fields_seen
 from spark_jobs.beginning.some_messages import oldest_and_newest
-from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.cluster import connect_by
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder
 from spark_jobs.readings.judging import judge
@@ -58,7 +57,7 @@ def write_pipeline(wanted: Wanted, environment: Mapping[str, str]) -> Written:
     _require_new(path)
     properties = (wanted.kafka or _usual_properties(path)).resolve()
     now = datetime.now(UTC)
-    with connect(load_kafka_settings(properties, environment)) as broker:
+    with connect_by(properties, environment) as broker:
         messages = oldest_and_newest(broker, broker.topic(wanted.topic), LOOKED_AT)
     look = look_at(messages, now)
     require_suggestion(wanted.topic, look)

@@ -11,11 +11,10 @@ from typing import Any
 
 from rich.console import Group
 
-from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.some_messages import Message, first_messages
-from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.cluster import connect_by
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import Preview
@@ -67,7 +66,7 @@ def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Previ
     plan = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress.unfinished
     rules = plan.rules if plan else pipeline.parsing_rules(datetime.now(UTC))
     asked = {one.partition: (one.start, one.end) for one in (plan.ranges if plan else found.partitions)}
-    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+    with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)
         there = {one.number: (one.low, one.stable) for one in topic.partitions}
         # What is gone is a problem that the plan says, and no reason to see nothing of the rest.

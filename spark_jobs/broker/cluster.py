@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self, cast
 
 from confluent_kafka import (
@@ -28,7 +29,7 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.broker import epochs as kafka_epochs
 from spark_jobs.broker import group_kind as kafka_group_kind
@@ -150,6 +151,11 @@ class Connection:
 def _passes(failure: KafkaError) -> bool:
     """Whether waiting may mend it: a name server that does not answer, a connection closed while a broker starts or stops."""
     return any(words in failure.str() for words in ("Temporary failure", "isconnected", "reset by peer"))
+
+
+def connect_by(properties: Path, environment: Mapping[str, str]) -> "Broker":
+    """The cluster that a properties file leads to; see `connect`."""
+    return connect(load_kafka_settings(properties, environment))
 
 
 def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS) -> "Broker":

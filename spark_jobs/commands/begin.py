@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.beginning.first_pipeline import Wanted, Written, write_pipeline
 from spark_jobs.beginning.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.beginning.sample import counts_text
-from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.cluster import connect_by
 from spark_jobs.commands.command_line import AsJson, Config, Overrides, load, say
 
 topic_app = typer.Typer(help="The topic that a pipeline publishes to.", no_args_is_help=True)
@@ -40,7 +39,7 @@ def topic_create(
 ) -> None:
     """Create the pipeline's output topic with as many partitions as the input topic; one that is there and fits stays. No Spark."""
     pipeline = load(config, overrides)
-    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
+    with connect_by(pipeline.kafka, os.environ) as broker:
         made = create_output_topic(broker, pipeline, replicas=replication, config=COMPACTED if compact else None)
     if as_json:
         typer.echo(json.dumps(made.report, indent=2))

@@ -1,4 +1,4 @@
-"""The task `new_records`: whether a run would have anything to do, found out without Spark."""
+"""The tasks `new_records` and `retention`: whether a run would have anything to do, and what to hear early. Without Spark."""
 
 import os
 from typing import Any
@@ -30,3 +30,10 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
         if not has_work:
             context["ti"].xcom_push("nothing_new", tell_why_nothing(pipeline, context))
     return has_work
+
+
+def warn_of_retention(pipeline: Pipeline) -> None:
+    """Warnings in the log, of what expires soon and of what else an operator can help; never fails."""
+    from spark_jobs.outlook.lookahead import warn_early
+
+    warn_early(pipeline, os.environ)

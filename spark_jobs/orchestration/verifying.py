@@ -63,12 +63,9 @@ def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterab
 
 def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[int, "GroupOffset"]:
     """Where the consumer group stands, for the partitions that it has an offset of."""
-    from spark_jobs.access.properties import load_kafka_settings
-    from spark_jobs.broker.cluster import connect
-    from spark_jobs.outlook.group_drift import read_group
+    from spark_jobs.outlook.lookahead import find_group
 
-    with connect(load_kafka_settings(pipeline.kafka, os.environ)) as broker:
-        return read_group(broker, pipeline, partitions)
+    return find_group(pipeline, os.environ, partitions)
 
 
 def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:

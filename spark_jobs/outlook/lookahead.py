@@ -4,14 +4,14 @@ Opens the broker and the checkpoints for one question each and closes them again
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
-from spark_jobs.broker.cluster import connect
+from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
@@ -19,6 +19,7 @@ from spark_jobs.outlook import group_drift, planning
 from spark_jobs.outlook.executable import require_plannable
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.offsets import lag_of
 
 log = logging.getLogger("dayfold")
@@ -43,10 +44,16 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     """How many offsets a run would read now, asked of the broker and the checkpoints."""
     progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
-    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+    with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)
         starts = planning.find_starts(broker, pipeline, progress, topic)
     return sum(lag_of(one, starts) for one in topic.partitions)
+
+
+def find_group(pipeline: Pipeline, environment: Mapping[str, str], partitions: Sequence[int]) -> Mapping[int, GroupOffset]:
+    """Where the consumer group stands, for the partitions that it has an offset of."""
+    with connect_by(pipeline.kafka, environment) as broker:
+        return group_drift.read_group(broker, pipeline, partitions)
 
 
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import is_uri
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.broker.cluster import Broker, connect, connect_by
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake.durability import sync
 from spark_jobs.lake.tables import Lake
@@ -30,7 +30,7 @@ from spark_jobs.removal.belongings import GOING, TABLES, Belongings, files_of, f
 
 def look(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Belongings:
     """What there is; nothing is changed."""
-    with connect(load_kafka_settings(pipeline.kafka, environment)) as broker:
+    with connect_by(pipeline.kafka, environment) as broker:
         return find_belongings(broker, pipeline, config, environment)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from confluent_kafka import Producer
 
-from spark_jobs import cli
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
+from spark_jobs.commands import looking
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
@@ -99,7 +99,7 @@ def test_another_field_stops_plan_and_run_alike_until_it_is_decided_and_the_audi
     assert world.run(overrides=[WATTS]) == []
     assert "input.value.field: watts so far, voltage now" in stop(world)
     capfd.readouterr()
-    cli.losses_command(world.config, as_json=True)
+    looking.losses_command(world.config, as_json=True)
     assert [one["state"] for one in json.loads(capfd.readouterr().out)["decisions"]] == ["REDEFINED"]
 
 
@@ -203,8 +203,8 @@ def test_a_start_that_changes_nothing_is_said_to_by_plan_status_and_run(
     world.run()
     start = ["input.start=latest"]
     told_once = "input.start is latest, which changes nothing"
-    cli.plan_command(world.config, start)
-    cli.status_command(world.config, start)
+    looking.plan_command(world.config, start)
+    looking.status_command(world.config, start)
     said = capfd.readouterr()
     assert said.out.count(told_once) == 2
     assert world.run(overrides=start) == []

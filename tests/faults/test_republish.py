@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from spark_jobs import cli
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, Superseded
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import REPUBLISHED
+from spark_jobs.commands import deciding
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka_server import create_topics
@@ -93,7 +93,7 @@ def assert_nothing_moved(world: World) -> None:
 def test_current_averages_go_out_again_with_their_revisions_marked_and_written_down(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    cli.republish_command(world.config, days="2006-12-17..2006-12-17", run_id="again", as_json=True)
+    deciding.republish_command(world.config, days="2006-12-17..2006-12-17", run_id="again", as_json=True)
     report = json.loads(capfd.readouterr().out)
     made = republish(world.pipeline, "all of them")
     first, again = split(visible(world))

@@ -11,7 +11,6 @@ from typing import NoReturn
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from spark_jobs import cli
 from spark_jobs.access.java_secrets import secrets_files
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
@@ -19,6 +18,7 @@ from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNee
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import proof_text
+from spark_jobs.commands import deciding
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.schemas import RECORDS
@@ -108,7 +108,7 @@ def test_all_that_belongs_to_a_pipeline_is_listed_and_nothing_is_changed_without
     credentials = secrets_files(pipe.pipeline, {})[0]
     credentials.parent.mkdir(parents=True)
     credentials.write_text("left by a killed run")
-    cli.forget_command(pipe.config, pipe.overrides, as_json=True)
+    deciding.forget_command(pipe.config, pipe.overrides, as_json=True)
     told = json.loads(capfd.readouterr().out)
     things = {(one["kind"], Path(one["name"]).name): one for one in told["things"]}
     assert list(things) == [
@@ -127,7 +127,7 @@ def test_all_that_belongs_to_a_pipeline_is_listed_and_nothing_is_changed_without
     assert things["output topic", topic]["by_hand"].endswith(f"kafka-topics.sh --delete --topic {topic}")
     assert things["dag", name]["by_hand"].endswith(f"airflow dags delete {name}")
     assert {one["removed"] for one in told["things"]} == {False}
-    cli.forget_command(pipe.config, pipe.overrides)
+    deciding.forget_command(pipe.config, pipe.overrides)
     shown = capfd.readouterr().out
     assert [one.name for one in pipe.look().things if one.name not in shown] == []
     assert len(pipe.left()) == 7
