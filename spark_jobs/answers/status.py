@@ -13,8 +13,12 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import Rejections, rejections_of
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import planning, watch
+from spark_jobs.outlook import watch
 from spark_jobs.outlook.group_drift import look_at_group
+from spark_jobs.outlook.obstacles import find_problems
+from spark_jobs.outlook.still_there import losses_of
+from spark_jobs.outlook.topics import find_starts, look_at_topics
+from spark_jobs.outlook.unfinished import reading_from
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
@@ -78,7 +82,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     lake = Lake(pipeline.lake, pipeline.name)
     log = CheckpointLog(lake)
     progress = log.progress
-    topics = planning.look_at_topics(broker, pipeline)
+    topics = look_at_topics(broker, pipeline)
     topic, note = topics.input, start_note(pipeline, progress)
     retention = watch.read_retention(broker, topic.name)
     return Status(
@@ -91,7 +95,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         owner=lock_owner(pipeline.lock),
         retention=retention,
         partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),
-        problems=planning.find_problems(broker, pipeline, progress, topics),
+        problems=find_problems(broker, pipeline, progress, topics),
         notes=(note,) if note else (),
         rejected=rejections_of(lake),
     )
@@ -100,13 +104,13 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
 def _partitions(
     broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, kept: tuple[Retention, datetime]
 ) -> Iterator[PartitionStatus]:
-    reading = planning.reading_from(pipeline, progress)
+    reading = reading_from(pipeline, progress)
     # Stored offsets of a topic that was replaced say nothing about what is unread in the new one.
-    starts = planning.find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
+    starts = find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
     expiries = watch.find_expiries(broker, topic, starts, *kept)
     held = {one.partition: one for one in watch.held_back(broker, topic)}
     group = look_at_group(broker, pipeline, progress, topic)
-    losses = {loss.partition: loss for loss in planning.losses_of(broker, reading, topic)} if starts else {}
+    losses = {loss.partition: loss for loss in losses_of(broker, reading, topic)} if starts else {}
     for one in topic.partitions:
         verdict = judge(progress, topic, one, group.get(one.number), reading.ends)
         yield PartitionStatus(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from spark_jobs.base.errors import TransactionOpen
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import proven_batch
-from spark_jobs.outlook.planning import PUBLISHING_SECONDS, reading_from
+from spark_jobs.outlook.unfinished import PUBLISHING_SECONDS, reading_from
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, judge

@@ -15,9 +15,12 @@ from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import group_drift, planning
+from spark_jobs.outlook import group_drift
+from spark_jobs.outlook.early_warnings import warn_of_topic
 from spark_jobs.outlook.executable import require_plannable
+from spark_jobs.outlook.planning import Preview, preview
 from spark_jobs.outlook.preflight import require_permissions
+from spark_jobs.outlook.topics import find_starts
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.offsets import lag_of
@@ -25,7 +28,7 @@ from spark_jobs.progress.offsets import lag_of
 log = logging.getLogger("dayfold")
 
 
-def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.Preview:
+def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' or permissions' sake."""
     lake = Lake(pipeline.lake, pipeline.name)
     table_health.require_readable(lake)
@@ -34,7 +37,7 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> planning.P
     kafka = load_kafka_settings(pipeline.kafka, environment)
     with connect(kafka) as broker:
         notes = require_permissions(broker, kafka, pipeline)
-        found = planning.preview(broker, pipeline, checkpoints.progress)
+        found = preview(broker, pipeline, checkpoints.progress)
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
         require_plannable(pipeline.parsing_rules(datetime.now(UTC)))
@@ -46,7 +49,7 @@ def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
     with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)
-        starts = planning.find_starts(broker, pipeline, progress, topic)
+        starts = find_starts(broker, pipeline, progress, topic)
     return sum(lag_of(one, starts) for one in topic.partitions)
 
 
@@ -64,7 +67,7 @@ def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
         with connect(kafka) as broker:
             tls_files.warn_of_expiry(kafka, datetime.now(UTC))
             topic = broker.topic(pipeline.input.topic)
-            planning.warn_early(broker, pipeline, progress, topic, datetime.now(UTC))
+            warn_of_topic(broker, pipeline, progress, topic, datetime.now(UTC))
             group_drift.warn_of_group(broker, pipeline, progress, topic)
     except DayfoldError as error:
         log.warning("whether unread records expire soon, or the consumer group was moved, is not known: %s", error)

@@ -28,9 +28,10 @@ from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import planning
+from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output
 from spark_jobs.outlook.preflight import require_permissions
+from spark_jobs.outlook.topics import Topics, look_at_topics
 from spark_jobs.outlook.witnesses import await_visible
 from spark_jobs.pipeline.schemas import DAILY_AVERAGES
 from spark_jobs.pipeline.settings import Pipeline
@@ -80,7 +81,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         lake = Lake(pipeline.lake, pipeline.name)
         table_health.require_readable(lake)
         require_permissions(broker, kafka, pipeline)
-        topics = planning.look_at_topics(broker, pipeline)
+        topics = look_at_topics(broker, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
         _require_settled(broker, pipeline, CheckpointLog(lake).progress, topics)
         publisher = Publisher(kafka, pipeline.name)
@@ -111,7 +112,7 @@ def _require_visible(broker: Broker, made: Republication, publisher: Publisher) 
         )
 
 
-def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, topics: planning.Topics) -> None:
+def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> None:
     """Raise unless what the tables hold is what was published last, and the output topic is the one that averages go to."""
     if progress.unfinished is not None:
         raise DecisionNeeded(
@@ -119,7 +120,7 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, top
             "Run `dayfold run` first, which finishes it, then `dayfold republish` again."
         )
     require_own_output(broker, pipeline.name, topics.output)
-    planning.require_tables_not_behind(broker, pipeline, progress, topics)
+    require_tables_not_behind(broker, pipeline, progress, topics)
     require_same_definition(pipeline, progress, current_definition(pipeline, topics.output, datetime.now(UTC)))
 
 

@@ -16,7 +16,7 @@ from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
-from spark_jobs.outlook.planning import require_still_there
+from spark_jobs.outlook.still_there import require_still_there
 from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.checkpoints import Tally, counted
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic

@@ -18,7 +18,7 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
-from spark_jobs.outlook.planning import require_still_there
+from spark_jobs.outlook.still_there import require_still_there
 from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.checkpoints import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic

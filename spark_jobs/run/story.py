@@ -1,6 +1,6 @@
 """One run of the job, S0 to S7: the story, told once.
 
-`planning.py` decides what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its kill windows.
+`outlook/planning.py` makes the plan of what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its kill windows.
 """
 
 import logging
@@ -21,11 +21,16 @@ from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import group_drift, planning
+from spark_jobs.outlook import group_drift
+from spark_jobs.outlook.early_warnings import warn_of_topic
 from spark_jobs.outlook.executable import require_plannable
+from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
+from spark_jobs.outlook.planning import make_plan
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.rejection_limit import require_few_rejected
+from spark_jobs.outlook.topics import Topics, find_starts, look_at_topics
+from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
@@ -54,11 +59,11 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         checkpoints = CheckpointLog(lake)
         job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
-        topics = planning.look_at_topics(broker, pipeline)
+        topics = look_at_topics(broker, pipeline)
         require_own_output(broker, pipeline.name, topics.output)
-        require_tables_not_behind(job, topics)
+        require_no_newer_run(job, topics)
         table_health.require_whole(lake, job.checkpoints)
-        planning.warn_early(broker, pipeline, job.checkpoints.progress, topics.input, now())
+        warn_of_topic(broker, pipeline, job.checkpoints.progress, topics.input, now())
         group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
         if request.abandon:
             decisions.abandon(job)
@@ -90,36 +95,36 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
     return publisher
 
 
-def require_tables_not_behind(job: Job, topics: planning.Topics) -> None:
+def require_no_newer_run(job: Job, topics: Topics) -> None:
     """S1: raise if the group proves, or the output shows, a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
     try:
-        planning.require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics)
+        require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics)
     except DecisionNeeded:
         job.checkpoints.require_newest()
         raise
 
 
-def next_plan(job: Job, topics: planning.Topics) -> Plan | None:
+def next_plan(job: Job, topics: Topics) -> Plan | None:
     """S1 and S2: the next batch, stored; None if the run's ends are reached and nothing was written."""
     decisions.settle_topic(job, topics.input)
     decisions.settle_definition(job, topics.output)
     progress = job.checkpoints.progress
-    starts = planning.find_starts(job.broker, job.pipeline, progress, topics.input)
+    starts = find_starts(job.broker, job.pipeline, progress, topics.input)
     ranges = plan_ranges(starts, topics.ends, job.pipeline.limits.max_records_per_batch)
     fault("after:ends_resolved")
     if total_span(ranges) == 0:
         decisions.remember_start(job, topics.input, starts)
         return None
-    plan = planning.make_plan(job.pipeline, progress, topics, ranges, now())
+    plan = make_plan(job.pipeline, progress, topics, ranges, now())
     require_plannable(plan.rules)
     if not progress.table_ids:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
     return steps.commit_plan(job, plan)
 
 
-def finish_batch(job: Job, plan: Plan, topics: planning.Topics, publisher: Publisher) -> Checkpoint:
+def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Checkpoint:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
-    planning.require_usable(job.pipeline, job.checkpoints.progress, plan)
+    require_usable(job.pipeline, job.checkpoints.progress, plan)
     require_planned_output(job.broker, plan, topics.output.name)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):

@@ -114,7 +114,7 @@ DEFECTS = (
     ),
     Defect(
         "older tables are not compared with the output",
-        "spark_jobs/outlook/planning.py",
+        "spark_jobs/outlook/obstacles.py",
         (("    require_output_not_ahead(broker, pipeline, progress, topics.output)\n", ""),),
         ("tests/faults/test_new_lives.py", "-k", "no_new_life"),
     ),
@@ -143,7 +143,7 @@ DEFECTS = (
     ),
     Defect(
         "a partition without a stored offset is taken to begin at zero",
-        "spark_jobs/outlook/planning.py",
+        "spark_jobs/outlook/topics.py",
         (
             (
                 "return {partition.number: partition.low for partition in topic.partitions}",
@@ -202,7 +202,7 @@ DEFECTS = (
     ),
     Defect(
         "a topic created anew is taken for the old one",
-        "spark_jobs/outlook/planning.py",
+        "spark_jobs/outlook/still_there.py",
         (
             (
                 "    if progress.topic_id not in (None, topic.id):\n        raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)\n",
@@ -325,7 +325,7 @@ DEFECTS = (
     ),
     Defect(
         "a log that has grown again is taken for the one that was read",
-        "spark_jobs/outlook/planning.py",
+        "spark_jobs/outlook/still_there.py",
         (
             (
                 "    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, progress.epochs, topic)))\n",

@@ -17,7 +17,8 @@ from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
-from spark_jobs.outlook.planning import find_problems, look_at_topics
+from spark_jobs.outlook.obstacles import find_problems
+from spark_jobs.outlook.topics import look_at_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Counts, Tally, counted
 from tests.conftest import NewTopic
