@@ -5,152 +5,34 @@ isolation level named: the last stable offset is where read_committed readers en
 planning rules: what the numbers mean for a batch is decided elsewhere.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, cast
 
-from confluent_kafka import (
-    IsolationLevel,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import (
-    AdminClient,
-    ConfigResource,
-    ListOffsetsResultInfo,
-    OffsetSpec,
-    ResourceType,
-    TopicDescription,
-)
+from confluent_kafka import IsolationLevel, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import ConfigResource, ListOffsetsResultInfo, OffsetSpec, ResourceType, TopicDescription
 
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
-from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, DayfoldError, TryAgain
+from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.broker import epochs as kafka_epochs
 from spark_jobs.broker import group_kind as kafka_group_kind
 from spark_jobs.broker import record_times as kafka_times
 from spark_jobs.broker import rights as kafka_rights
 from spark_jobs.broker import scan as kafka_scan
 from spark_jobs.broker import topics as kafka_topics
-from spark_jobs.broker.client_errors import (
-    PASSES,
-    LibrdkafkaLog,
-    Request,
-    as_dayfold_error,
-    connection_error,
-    kafka_error,
-    reason,
-    require_protocol,
-    server_of,
-    tls_alert,
-)
+from spark_jobs.broker.client_errors import Request, as_dayfold_error
+from spark_jobs.broker.connection import ANY_TOPIC, AdminConnection
 from spark_jobs.broker.group import GroupReader
 from spark_jobs.progress.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0
-SILENT_SECONDS = 3.0
-"""After so long without any answer it is asked whether the port speaks another protocol."""
 SCAN_IDLE_SECONDS = 60.0
-POLL_SECONDS, TRY_SECONDS = 0.05, 0.25
-ANY_TOPIC = "__consumer_offsets"
-"""A topic to ask about where any would do, because asking about none means all, which large clusters answer slowly."""
-
 COMMITTED, UNCOMMITTED = IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED
 EARLIEST = cast("OffsetSpec", OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 LATEST = cast("OffsetSpec", OffsetSpec.latest())  # type: ignore[no-untyped-call]
-
-_NEVER_PASSES = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)
-_OF_CONNECTIONS = (*_NEVER_PASSES, KafkaError._SSL, KafkaError._RESOLVE)
-_NO_CONNECTION = (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._DESTROY_BROKER)
-"""What a request ends with when its broker is gone; the last one if librdkafka was just dropping that broker."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Connection:
-    """An AdminClient with the connection errors it met, which librdkafka reports apart from any call."""
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        self.settings = settings
-        self.failures: list[KafkaError] = []
-        config: dict[str, Any] = {**settings.librdkafka(), "error_cb": self.failures.append, "allow.auto.create.topics": "false"}
-        try:
-            self.admin = AdminClient(config, logger=LibrdkafkaLog())
-        except KafkaException as error:
-            raise as_dayfold_error(error, settings) from error
-
-    def reach(self, timeout_seconds: float) -> str:
-        """The id of the cluster, as soon as a broker has taken our login.
-
-        Asked in short synchronous calls: a login or certificate that can never work is seen between them and ends the wait.
-        """
-        started = time.monotonic()
-        deadline, asks_port = started + timeout_seconds, started + min(SILENT_SECONDS, timeout_seconds)
-        while time.monotonic() < deadline:
-            try:
-                return str(self.admin.list_topics(ANY_TOPIC, timeout=TRY_SECONDS).cluster_id)
-            except KafkaException:
-                self.admin.poll(POLL_SECONDS)
-                if failure := self.hopeless():
-                    raise connection_error(failure, self.settings) from None
-                if time.monotonic() > asks_port:
-                    asks_port = deadline
-                    require_protocol(self.settings)
-        raise self.unreachable(timeout_seconds)
-
-    def ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request, timeout_seconds: float) -> list[Any]:
-        """The answers in order, asked for again while Kafka says that the obstacle passes by itself (a leader is moving)."""
-        deadline = time.monotonic() + timeout_seconds
-        while True:
-            futures = list(question().values())
-            try:
-                return [future.result() for future in futures]
-            except KafkaException as error:
-                found = kafka_error(error)
-                if found is None or found.code() not in PASSES or time.monotonic() > deadline:
-                    raise self._explained(error, request, timeout_seconds) from error
-                self.admin.poll(POLL_SECONDS)
-            finally:
-                # librdkafka ends each request in time; the client must not be dropped while one is under way.
-                wait(futures)
-
-    def hopeless(self) -> KafkaError | None:
-        """A failure met so far that waiting cannot mend, if there is one."""
-        for failure in self.failures:
-            is_trust = failure.code() == KafkaError._SSL and not _passes(failure)
-            if failure.code() in _NEVER_PASSES or is_trust or tls_alert(failure):
-                return failure
-        unresolved = [one for one in self.failures if one.code() == KafkaError._RESOLVE and not _passes(one)]
-        names = {server_of(failure, self.settings) for failure in unresolved}
-        # One wrong name among several is no reason to stop: another broker of the list may answer.
-        return unresolved[0] if len(names) >= len(self.settings.servers.split(",")) else None
-
-    def unreachable(self, seconds: float) -> DayfoldError:
-        """Why no broker answered: the last failure that tells more than "all brokers are down"."""
-        telling = [failure for failure in self.failures if failure.code() != KafkaError._ALL_BROKERS_DOWN]
-        name_server_silent = telling and telling[-1].code() == KafkaError._RESOLVE and _passes(telling[-1])
-        if telling and telling[-1].code() in _OF_CONNECTIONS and not name_server_silent:
-            return connection_error(telling[-1], self.settings)
-        nothing = "no answer, or no token from the endpoint" if self.settings.mechanism == "OAUTHBEARER" else "no answer"
-        cause = reason(telling[-1], self.settings) if telling else nothing
-        return BrokerUnreachable(self.settings.servers, seconds, cause)
-
-    def _explained(self, error: KafkaException, request: Request, seconds: float) -> DayfoldError:
-        found = kafka_error(error)
-        self.admin.poll(0)
-        if found is not None and found.code() in _NO_CONNECTION:
-            failure = self.hopeless()
-            return connection_error(failure, self.settings) if failure else self.unreachable(seconds)
-        return as_dayfold_error(error, self.settings, request)
-
-
-def _passes(failure: KafkaError) -> bool:
-    """Whether waiting may mend it: a name server that does not answer, a connection closed while a broker starts or stops."""
-    return any(words in failure.str() for words in ("Temporary failure", "isconnected", "reset by peer"))
 
 
 def connect_by(properties: Path, environment: Mapping[str, str]) -> "Broker":
@@ -164,7 +46,7 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
     Raises `BrokerUnreachable` if none of the bootstrap servers answers, `ConfigurationError` naming host, principal and mechanism
     if a name cannot be resolved, a certificate is not trusted or the login is refused: one sentence, never a secret.
     """
-    connection = Connection(settings)
+    connection = AdminConnection.open(settings)
     cluster_id = connection.reach(timeout_seconds)
     if settings.cluster not in (None, cluster_id):
         raise TryAgain(
@@ -179,7 +61,7 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
 class Broker:
     """A cluster that answered; each question takes at most `timeout_seconds` and raises errors of our tree only."""
 
-    def __init__(self, connection: Connection, cluster_id: str, timeout_seconds: float) -> None:
+    def __init__(self, connection: AdminConnection, cluster_id: str, timeout_seconds: float) -> None:
         self._connection = connection
         self._admin = connection.admin
         self._cluster_id = cluster_id

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_DIGITS, EPOCH_SHIFT, ISO_WORD, EpochUnit, TimePattern
+from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.message_formats import Rejection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +45,7 @@ def with_event_time(messages: DataFrame, *, rules: ParsingRules, formats: Sequen
     if zone != "UTC" and not all(one.has_offset for one in formats):
         skipped = ~is_instant & (F.from_utc_timestamp(event_time, zone) != local)
         columns["time_reason"] = columns["time_reason"].when(skipped, Rejection.NONEXISTENT_TIME)
-    return messages.select("*", *(column.alias(name) for name, column in columns.items()))
+    return with_columns(messages, **columns)
 
 
 def plain_time(text: Column, start: Column, rules: ParsingRules, formats: Sequence[TimePattern]) -> Column:

@@ -16,10 +16,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.pipeline.time_formats import NUMBER, TimePattern, time_formats
+from spark_jobs.pipeline.time_formats import TimePattern, time_formats
+from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import constant, is_plausible, plain_time, says_instant, with_event_time
 from spark_jobs.readings.message_formats import (
-    NOT_FINITE,
     PlainForm,
     Rejection,
     message_form,
@@ -28,6 +28,7 @@ from spark_jobs.readings.message_formats import (
     plain_form,
     plain_number,
 )
+from spark_jobs.readings.numbers import with_digits, with_value
 
 _JSON_WHITESPACE = " \t\r\n"
 _STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
@@ -55,8 +56,8 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
         .transform(_with_json_fields, rules=rules, nonce=nonce)
         .transform(_with_texts, formats=formats, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
         .transform(with_event_time, rules=rules, formats=formats)
-        .transform(_with_digits)
-        .transform(_with_value, precision=rules.precision, scale=rules.scale, reject_excess=rules.excess_digits == "reject")
+        .transform(with_digits)
+        .transform(with_value, precision=rules.precision, scale=rules.scale, reject_excess=rules.excess_digits == "reject")
         .transform(_as_records, batch=batch)
     )
 
@@ -80,12 +81,12 @@ def with_plain_form(
             "plain_number": _null(number_type),
             "has_plain_form": F.lit(False),
         }
-        return _with(kept, **none, text=text, raw=message)
+        return with_columns(kept, **none, text=text, raw=message)
     start, end, number_start, quotes = F.col("time_start"), F.col("time_end"), F.col("number_start"), F.col("quotes")
     width, cut_time = formats[0].width, F.substring(message, start, end - start).cast("string")
     number = F.substring(message, number_start, F.octet_length(message) - number_start - quotes)
     is_instant = F.lit(True) if rules.timezone == "UTC" else says_instant(cut_time, formats[0])
-    return _with(
+    return with_columns(
         kept,
         matches=text.rlike(form.regex),
         blank=F.startswith(text, F.lit(form.spaced)).cast("int"),
@@ -114,21 +115,13 @@ def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, formats: Seque
     """
     form = message_form(rules.time_field, formats, rules.value_field, rules.precision, rules.scale)
     text, replaced, keys = F.col("text"), F.col("replaced"), F.col("keys")
-    return _with(
+    return with_columns(
         messages,
         replaced=F.regexp_replace(text, F.lit(form.regex), F.lit(nonce + form.replacement)),
         keys=F.when(replaced.startswith(nonce), F.json_object_keys(text)),
         usual=F.when(F.size(keys) == F.size(F.array_distinct(keys)), F.substr(replaced, F.lit(len(nonce) + 1))),
         is_usual=F.col("has_plain_form") | F.col("usual").isNotNull(),
     )
-
-
-def _with(messages: DataFrame, **columns: Column) -> DataFrame:
-    """Adds columns, each of which may build on those before it.
-
-    One `select` for all: Spark analyzes every `withColumn` by itself, which together took seconds of a small batch.
-    """
-    return messages.select("*", *(column.alias(name) for name, column in columns.items()))
 
 
 def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -> DataFrame:
@@ -143,7 +136,7 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
     wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
     complete = F.try_variant_get(parsed, "$[1]", "string") == nonce
     fields = F.try_variant_get(parsed, "$[0]", "map<string,variant>")
-    return _with(
+    return with_columns(
         messages,
         quoted=F.when(readable, quoted),
         parsed=F.when(F.col("quoted").isNotNull(), wrapped),
@@ -200,7 +193,7 @@ def _with_texts(messages: DataFrame, *, formats: Sequence[TimePattern], nonce: s
     strict_time = F.when(F.col("time_string").rlike(rf"\A(?:{time_regex})\z"), F.col("time_string"))
     first_two = F.substring_index(usual, "|", 2)
     usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
-    return _with(
+    return with_columns(
         messages,
         time_string=_json_text(
             "json_time", nonce, numbers=any(one.epoch_unit for one in formats), quote='"' if len(formats) > 1 else ""
@@ -225,72 +218,12 @@ def _json_text(field: str, nonce: str, *, numbers: bool, quote: str = "") -> Col
     )
 
 
-def _with_digits(messages: DataFrame) -> DataFrame:
-    """Adds, for valid numbers that are not plain, `digits` without leading zeros and `point`, its place in them.
-
-    The number is `0.digits` times ten to the power of `point`; zero has no digits.
-    """
-    number = F.when(~F.col("is_plain") & F.col("number").rlike(rf"\A{NUMBER}\z"), F.lower("number"))
-    mantissa = F.ltrim(F.substring_index("scientific", "e", 1), F.lit("-"))
-    whole = F.substring_index("mantissa", ".", 1)
-    written = F.translate("mantissa", ".", "")
-    return _with(
-        messages,
-        scientific=number,
-        mantissa=mantissa,
-        digits=F.ltrim(written, F.lit("0")),
-        point=F.length(whole) + F.length("digits") - F.length(written) + _exponent("scientific"),
-    )
-
-
-def _exponent(scientific: str) -> Column:
-    """As a long; one that is longer than an int is as good as endless, whatever the number's digits are."""
-    text = F.substring_index(scientific, "e", -1)
-    endless = F.when(text.startswith("-"), F.lit(-(2**40))).otherwise(F.lit(2**40))
-    return F.when(F.contains(F.col(scientific), F.lit("e")), F.coalesce(text.try_cast("int"), endless)).otherwise(F.lit(0))
-
-
-def _with_value(messages: DataFrame, *, precision: int, scale: int, reject_excess: bool) -> DataFrame:
-    """Adds `value`, rounded half away from zero, `rounded_from` and `value_reason`."""
-    value_type = f"decimal({precision},{scale})"
-    is_zero = F.col("digits") == ""
-    kept = F.greatest(F.lit(-1), F.least(F.lit(precision + 1), F.col("point") + scale)).cast("int")
-    has_excess = ~is_zero & (F.length(F.rtrim("digits", F.lit("0"))) > F.col("kept"))
-    too_big = ~is_zero & (F.col("point") > precision - scale)
-    written = F.when(F.col("is_plain"), F.col("number").try_cast(value_type)).otherwise(_rounded(scale).try_cast(value_type))
-    value = F.coalesce("plain_number", written)
-    reason = (
-        F.when(F.col("number").isNull(), Rejection.BAD_NUMBER)
-        .when(F.col("number").rlike(rf"\A{NOT_FINITE}\z"), Rejection.NOT_FINITE)
-        .when(~F.col("is_plain") & F.col("digits").isNull(), Rejection.BAD_NUMBER)
-        .when(too_big, Rejection.NUMBER_OUT_OF_RANGE)
-        .when(F.col("has_excess") & F.lit(reject_excess), Rejection.EXCESS_DIGITS)
-        .when(F.col("value").isNull(), Rejection.NUMBER_OUT_OF_RANGE)
-    )
-    return _with(
-        messages,
-        kept=kept,
-        has_excess=has_excess,
-        value=F.when(~F.coalesce(too_big, F.lit(False)), value),
-        rounded_from=F.when(F.col("has_excess"), F.col("number")),
-        value_reason=F.when(~F.coalesce(F.col("is_plain"), F.lit(False)), reason),
-    )
-
-
-def _rounded(scale: int) -> Column:
-    """From the digits that stay and the first that goes, which alone decides a half."""
-    kept = F.col("kept") + 1
-    digits = F.when(kept > 0, F.substring(F.rpad("digits", kept, F.lit("0")), F.lit(1), kept)).otherwise(F.lit("0"))
-    sign = F.when(F.startswith("scientific", F.lit("-")), "-").otherwise("")
-    return F.round(F.concat(sign, digits, F.lit(f"e-{scale + 1}")).try_cast(f"decimal(38,{scale + 1})"), scale)
-
-
 def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
     """The contract: columns of the table `records`, in its order."""
     missing = F.when(F.col("json_time").isNull(), Rejection.NO_TIME).when(F.col("json_value").isNull(), Rejection.NO_VALUE)
     reason = F.coalesce("syntax", F.when(~F.col("is_usual"), missing), "time_reason", "value_reason")
     accepted = F.col("reason").isNull()
-    return _with(messages, reason=reason).select(
+    return with_columns(messages, reason=reason).select(
         F.col("partition").cast("int").alias("partition"),
         F.col("offset").cast("long").alias("offset"),
         _kafka_timestamp().alias("kafka_timestamp"),

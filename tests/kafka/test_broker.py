@@ -15,7 +15,8 @@ from spark_jobs.access.embedded import cluster_id
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import BrokerUnreachable, ConfigurationError, TryAgain
 from spark_jobs.broker.client_errors import CONNECT
-from spark_jobs.broker.cluster import Broker, Connection, connect
+from spark_jobs.broker.cluster import Broker, connect
+from spark_jobs.broker.connection import AdminConnection
 from spark_jobs.broker.scan import Level
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
@@ -349,4 +350,4 @@ def test_all_ways_to_lose_a_broker_end_in_the_same_sentence(code: int, new_setti
     lost: Future[None] = Future()
     lost.set_exception(KafkaException(KafkaError(code)))
     with pytest.raises(BrokerUnreachable, match=f"no Kafka broker answered at 127.0.0.1:{port}"):
-        Connection(new_settings(f"127.0.0.1:{port}")).ask(lambda: {"one": lost}, CONNECT, timeout_seconds=1)
+        AdminConnection.open(new_settings(f"127.0.0.1:{port}")).ask(lambda: {"one": lost}, CONNECT, timeout_seconds=1)
