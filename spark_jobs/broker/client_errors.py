@@ -119,18 +119,8 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if code in _NO_TOPIC:
         what = f"{request.name} is no topic of {settings.servers}"
         return TopicMissing(f"{what}; create it or correct the name", what)
-    if code == KafkaError.TOPIC_EXCEPTION:
-        return ConfigurationError(
-            f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"
-        )
-    if code == KafkaError.GROUP_ID_NOT_FOUND:
-        return ConfigurationError(not_of_consumers(request.named("group"), settings))
-    if code == KafkaError.NON_EMPTY_GROUP:
-        return ConfigurationError(
-            f"somebody consumes as the group {request.name} at {settings.servers}; stop that, then run again"
-        )
-    if code == KafkaError.MSG_SIZE_TOO_LARGE:
-        return ConfigurationError(f"topic {request.name} takes no record of this size; raise its max.message.bytes")
+    if sentence := _refused(code, settings, request):
+        return ConfigurationError(sentence)
     if code in _SUPERSEDED:
         return Superseded(f"a newer run has taken over ({request}); this one stops")
     if code in _SETTINGS and (fault := tls_files.key_fault(settings.values)):
@@ -140,6 +130,20 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if code in _OUT_OF_RANGE:
         return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
+
+
+def _refused(code: int, settings: KafkaSettings, request: Request) -> str | None:
+    """What is wrong with the name, the group or the record of a request, if it is that."""
+    match code:
+        case KafkaError.TOPIC_EXCEPTION:
+            return f"{request.name!r} cannot be the name of a topic: letters, digits, dot, dash and underscore only"
+        case KafkaError.GROUP_ID_NOT_FOUND:
+            return not_of_consumers(request.named("group"), settings)
+        case KafkaError.NON_EMPTY_GROUP:
+            return f"somebody consumes as the group {request.name} at {settings.servers}; stop that, then run again"
+        case KafkaError.MSG_SIZE_TOO_LARGE:
+            return f"topic {request.name} takes no record of this size; raise its max.message.bytes"
+    return None
 
 
 def not_of_consumers(group: str, settings: KafkaSettings) -> str:

@@ -204,7 +204,8 @@ class Broker:
         idle_seconds: float = SCAN_IDLE_SECONDS,
     ) -> Iterator[Message]:
         """Visible records from `starts` to before `ends` per partition; see `kafka_scan.scan`."""
-        return kafka_scan.scan(self._connection.settings, topic, starts, ends, level=level, idle_seconds=idle_seconds)
+        spans = {number: (starts[number], end) for number, end in ends.items()}
+        return kafka_scan.scan(self._connection.settings, topic, spans, level=level, idle_seconds=idle_seconds)
 
     def _describe(self, name: str) -> TopicDescription:
         request = Request("Describe", "topic", name)

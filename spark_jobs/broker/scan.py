@@ -34,20 +34,14 @@ _PASSING = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN,
 
 
 def scan(
-    settings: KafkaSettings,
-    topic: str,
-    starts: Mapping[int, int],
-    ends: Mapping[int, int],
-    *,
-    level: Level = "read_committed",
-    idle_seconds: float,
+    settings: KafkaSettings, topic: str, spans: Mapping[int, tuple[int, int]], *, level: Level, idle_seconds: float
 ) -> Iterator[Message]:
-    """Records with `starts[p] <= offset < ends[p]` that a reader of the level sees, in offset order for each partition p of `ends`.
+    """Records from the start to before the end of each partition's span that a reader of the level sees, in the order of offsets.
 
     Raises `TryAgain` if nothing moves for `idle_seconds` before every end is reached (an open transaction holds back the rest,
     or the broker is gone) and if records vanish meanwhile; `ConfigurationError` without permission to read.
     """
-    spans = {number: (starts[number], end) for number, end in ends.items() if starts[number] < end}
+    spans = {number: (start, end) for number, (start, end) in spans.items() if start < end}
     if not spans:
         return
     request = Request("Read", "topic", topic)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.launch.spark_environment import LOOPBACK, SECRET_VARIABLE, is_local
@@ -67,8 +67,8 @@ def require_names(location: str) -> None:
     from pyspark import SparkContext
 
     SparkContext._ensure_initialized()
-    assert SparkContext._jvm is not None
-    encoding = str(SparkContext._jvm.System.getProperty("sun.jnu.encoding"))
+    jvm = cast(Any, SparkContext._jvm)  # It is there once it has been initialized.
+    encoding = str(jvm.System.getProperty("sun.jnu.encoding"))
     if encoding != "UTF-8":
         raise ConfigurationError(
             f"Java reads names of files as {encoding} in this locale, and {location} has others than ASCII's characters: "

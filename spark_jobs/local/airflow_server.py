@@ -147,6 +147,6 @@ def _start_parts(environment: Mapping[str, str], logs: Path) -> "subprocess.Pope
 
 
 def _end(parts: "subprocess.Popen[bytes]") -> None:
-    assert parts.stdin is not None
-    parts.stdin.close()
+    if parts.stdin:
+        parts.stdin.close()
     parts.wait(END_SECONDS + 3 * KILL_SECONDS)
