@@ -12,17 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Counts, planned
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.readings.averages import daily_averages_of
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 """When batch 1 was done; each later one a day after the one before."""
@@ -86,8 +86,8 @@ def finish_batch(pipeline: Pipeline, batch: int) -> None:
     store_records(lake, batch)
     added = pa.Table.from_pylist([contribution(batch, one.partition) for one in ranges(batch)], schema=SCHEMAS[CONTRIBUTIONS])
     tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
-    averages = daily_averages_of(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
-    tables.merge_averages(lake.open(DAILY_AVERAGES), averages, app=lake.app(DAILY_AVERAGES), version=batch)
+    averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
+    tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
     counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
     details = {"published": 2}
     CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", done_at(batch), "topic id", ranges(batch), counts, details))

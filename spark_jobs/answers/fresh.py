@@ -5,23 +5,34 @@ For whoever works on after a run, as the DAG that waits for the asset does. Know
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
+from spark_jobs.aggregates.aggregate import BATCH, REVISION
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES
 from spark_jobs.progress.checkpoints import Checkpoint
 
-_DAY = ("partition", "date")
-_COLUMNS = (*_DAY, "average", "value_count", "revision", "batch")
+_GROUP, _WINDOW = DAILY_AVERAGE.group, DAILY_AVERAGE.window
+COLUMNS = (
+    _WINDOW.column,
+    *(one.column for one in DAILY_AVERAGE.dimensions),
+    *(one.column for one in DAILY_AVERAGE.results),
+    DAILY_AVERAGE.count.column,
+    REVISION,
+    BATCH,
+)
 
 
 @dataclass(frozen=True)
 class FreshAverages:
     """The averages that `batches` changed. `rows` has one row per partition and date, the newest day first, with the columns
-    partition, date, average, value_count, revision, and batch, which is the last one that touched the row.
+    partition, date, average, the count of readings, revision, and batch, which is the last one that touched the row.
     """
 
     batches: tuple[int, ...]
@@ -35,7 +46,13 @@ class FreshAverages:
     def newest(self, count: int) -> list[dict[str, Any]]:
         """So many rows as plain values: dates in ISO form, averages as exact texts."""
         rows = self.rows.slice(0, count).to_pylist()
-        return [{**row, "date": row["date"].isoformat(), "average": str(row["average"])} for row in rows]
+        return [{name: _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
@@ -43,11 +60,14 @@ def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
 
     A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be read.
     """
-    touched = read_rows(lake.open(CONTRIBUTIONS), _DAY, [("batch", "in", sorted(batches))])
-    days = touched.group_by(list(_DAY), use_threads=False).aggregate([])
-    averages = read_rows(lake.open(DAILY_AVERAGES), _COLUMNS, [("date", "in", days["date"].unique().to_pylist())])
-    rows = averages.join(days, list(_DAY), join_type="inner", use_threads=False)
-    return FreshAverages(tuple(sorted(batches)), rows.sort_by([("date", "descending"), ("partition", "ascending")]))
+    touched = read_rows(lake.open(CONTRIBUTIONS), _GROUP, [(BATCH, "in", sorted(batches))])
+    days = touched.group_by(list(_GROUP), use_threads=False).aggregate([])
+    averages = read_rows(lake.open(DAILY_AVERAGES), COLUMNS, [(_WINDOW.column, "in", days[_WINDOW.column].unique().to_pylist())])
+    rows = averages.join(days, list(_GROUP), join_type="inner", use_threads=False)
+    return FreshAverages(
+        tuple(sorted(batches)),
+        rows.sort_by([(_WINDOW.column, "descending"), *((one.column, "ascending") for one in DAILY_AVERAGE.dimensions)]),
+    )
 
 
 def batches_of_runs(rows: Iterable[Checkpoint]) -> dict[str, set[int]]:

@@ -6,10 +6,10 @@ Opens the tables for one question each; how the answers are printed is known in 
 from collections.abc import Mapping, Sequence
 
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.rejected import RejectedMessage, Rejections, rejected_messages, rejections_of, rules_of
+from spark_jobs.lake.rejected import RejectedMessage, Rejections, rejected_messages, rejections_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline
-from spark_jobs.progress.history import BatchHistory, history_in
+from spark_jobs.progress.history import BatchHistory, history_in, rules_of
 from spark_jobs.progress.losses import DecisionEntry, LossEntry, decisions_in, losses_in
 
 

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.delta_log import Action, TableLog
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+
+STATES = tuple(one.column for one in DAILY_AVERAGE.states)
+"""Columns of `daily_averages` that add up over partitions: sum, count, lowest and highest."""
 
 
 def find_tables(pipeline_file: str | Path) -> tuple[Pipeline, dict[str, str]]:

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import Findings, difference
 from spark_jobs.audit.ledger import WHERE, Ledger
 from spark_jobs.audit.stored import record_counts, small_table, stored_ledger
-from spark_jobs.audit.tables import Found, Known, Row, without_broken
+from spark_jobs.audit.tables import Found, Known, without_broken
 from spark_jobs.audit.topics import Output, read_output
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Topic
 

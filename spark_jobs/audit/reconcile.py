@@ -13,6 +13,7 @@ from datetime import date
 from functools import partial
 from typing import Literal
 
+from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.evidence import Evidence, read_evidence
 from spark_jobs.audit.findings import Difference, Findings, difference
 from spark_jobs.audit.rows import Mismatch, check_input, read_batch
@@ -24,10 +25,10 @@ from spark_jobs.audit.tables import (
     Day,
     Known,
     Published,
-    Row,
     WrongDay,
     check_contributions,
     check_records,
+    day_of,
     doubled_days,
     revisions_of,
     wrong_days,
@@ -39,8 +40,8 @@ from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.record_files import batch_rows
+from spark_jobs.lake.schemas import RECORDS as RECORDS_TABLE
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import RECORDS as RECORDS_TABLE
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Counts
 
@@ -136,7 +137,7 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
         return NOT_LOOKED
     contributions: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
     for row in evidence.contributions or []:
-        contributions[row["batch"]][row["partition"], row["date"]] = row
+        contributions[row["batch"]][day_of(row)] = row
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
     table, mismatches, proven = lake.open(RECORDS_TABLE), [], set()
     # Asked anew: maintenance may have gone on since the counts were read.

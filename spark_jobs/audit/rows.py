@@ -15,11 +15,13 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import WHERE as CHECKPOINTS
 from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.stored import query
-from spark_jobs.audit.tables import RECORDS, Row
+from spark_jobs.audit.tables import RECORDS, day_of
 from spark_jobs.base import wording
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import OffsetRange, Topic
@@ -37,11 +39,6 @@ _WRONG_ROWS = """
     FROM records WHERE batch = {batch} AND (
         (rejected_because IS NULL AND (event_time IS NULL OR "date" IS NULL OR value IS NULL))
         OR rejected_because = '' OR (rejected_because IS NOT NULL AND ("date" IS NOT NULL OR value IS NOT NULL)))"""
-
-_CONTRIBUTIONS = """
-    SELECT partition, "date", sum(CAST(value AS DECIMAL(38, 6))) AS value_sum, count(*) AS value_count,
-           min(value) AS value_min, max(value) AS value_max
-    FROM records WHERE batch = {batch} AND rejected_because IS NULL GROUP BY partition, "date" """
 
 
 @dataclass(frozen=True)
@@ -139,9 +136,8 @@ def _some(rows: pa.RecordBatchReader, limit: int = 100) -> Iterator[Row]:
 
 def _check_sums(table: DeltaTable, batch: int, stored: Mapping[tuple[int, date], Row]) -> Iterator[Mismatch]:
     """The batch's contributions that its records do not add up to."""
-    wanted = {}
-    for row in query(table, _CONTRIBUTIONS.format(batch=batch)).read_all().to_pylist():
-        wanted[row.pop("partition"), row.pop("date")] = row
+    rows = query(table, DAILY_AVERAGE.again("records", batch)).read_all().to_pylist()
+    wanted = {day_of(row): row for row in rows}
     for partition, day in sorted(wanted.keys() | stored.keys()):
         key = (partition, day)
         found = stored.get(key)

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
+from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import RESTORE, Difference, difference, told
 from spark_jobs.audit.ledger import Ledger, read_ledger
-from spark_jobs.audit.tables import Found, Row
+from spark_jobs.audit.tables import Found
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.health import form_problems
 from spark_jobs.lake.rows import read_rows, require_files
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, RECORDS
 
 _EXACT = (
     "num_records",

@@ -9,22 +9,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal
-from typing import Any
+from decimal import Decimal
 
+from spark_jobs.aggregates.aggregate import BATCH, REVISION
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.base import wording
 from spark_jobs.base.wording import counted
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.readings.averages import average
 
 RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
 
 Day = tuple[int, date]
-Row = Mapping[str, Any]
-_EXACT = Context(prec=60)
-_COMPARED = ("value_sum", "value_count", "value_min", "value_max", "average", "revision", "batch")
+
+
+def day_of(row: Row) -> Day:
+    """Partition and day of a row of `contributions` or `daily_averages`."""
+    partition, day = DAILY_AVERAGE.group_of(row)
+    return partition, day
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,8 @@ def check_contributions(known: Known, rows: Iterable[Row]) -> Iterator[Differenc
     counted: dict[tuple[int, int], int] = defaultdict(int)
     times: dict[tuple[int, int, date], int] = defaultdict(int)
     for row in rows:
-        counted[row["batch"], row["partition"]] += row["value_count"]
-        times[row["batch"], row["partition"], row["date"]] += 1
+        counted[row[BATCH], row["partition"]] += DAILY_AVERAGE.readings(row)
+        times[row[BATCH], *day_of(row)] += 1
     yield from _strangers(known, CONTRIBUTIONS, counted, "readings")
     for (batch, number, day), count in sorted(times.items()):
         if count > 1:
@@ -123,7 +127,7 @@ def without_broken(where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Dif
     """Rows that can be reckoned with, and a difference for each that has a null or counts nothing."""
     whole, broken = [], []
     for row in rows:
-        if None in row.values() or row["value_count"] < 1:
+        if None in row.values() or DAILY_AVERAGE.readings(row) < 1:
             broken.append(
                 difference(where, f"a row holds nothing that can be reckoned with: {dict(row)}", partition=row["partition"])
             )
@@ -134,48 +138,44 @@ def without_broken(where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Dif
 
 @dataclass(frozen=True)
 class Revision:
-    """What a day is after one of its batches; the columns of `daily_averages` that follow from contributions."""
+    """What a day is after one of its batches; `columns` are those of `daily_averages` that follow from contributions."""
 
-    value_sum: Decimal
-    value_count: int
-    value_min: Decimal
-    value_max: Decimal
     revision: int
     batch: int
+    columns: Row
 
     @property
     def average(self) -> Decimal:
-        return average(self.value_sum, self.value_count)
+        return average_of(self.columns)
+
+    @property
+    def count(self) -> int:
+        return DAILY_AVERAGE.readings(self.columns)
+
+
+def average_of(row: Row) -> Decimal:
+    """The result of a total that is published."""
+    (result,) = DAILY_AVERAGE.results
+    return Decimal(row[result.column])
 
 
 def revisions_of(rows: Iterable[Row], after: int = 0) -> dict[Day, list[Revision]]:
     """Each day's revisions, oldest first, added up from contributions; the first one is the next above `after`.
 
-    >>> one = {"partition": 0, "date": date(2006, 12, 16), "value_min": Decimal(1), "value_max": Decimal(3), "value_count": 2}
-    >>> [days] = revisions_of([{**one, "batch": 4, "value_sum": Decimal(4)}, {**one, "batch": 2, "value_sum": Decimal(3)}]).values()
+    >>> group = {"partition": 0, "date": date(2006, 12, 16)}
+    >>> one, two = (DAILY_AVERAGE.with_results(dict(zip(DAILY_AVERAGE.contributions.names[3:], states))) for states in (
+    ...     (Decimal(4), 2, Decimal(1), Decimal(3)), (Decimal(3), 2, Decimal(1), Decimal(2))))
+    >>> [days] = revisions_of([{**group, **one, "batch": 4}, {**group, **two, "batch": 2}]).values()
     >>> [(day.batch, day.revision, day.average) for day in days]
     [(2, 1, Decimal('1.500000')), (4, 2, Decimal('1.750000'))]
     """
     days: dict[Day, list[Revision]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row["batch"]):
-        history = days[row["partition"], row["date"]]
-        history.append(_next_revision(history[-1], row) if history else _first_revision(row, after))
+    for row in sorted(rows, key=lambda row: row[BATCH]):
+        history = days[day_of(row)]
+        states = DAILY_AVERAGE.merged(history[-1].columns, row) if history else DAILY_AVERAGE.with_results(row)
+        revision = (history[-1].revision if history else after) + 1
+        history.append(Revision(revision, row[BATCH], {**states, REVISION: revision, BATCH: row[BATCH]}))
     return dict(days)
-
-
-def _first_revision(row: Row, after: int) -> Revision:
-    return Revision(row["value_sum"], row["value_count"], row["value_min"], row["value_max"], after + 1, row["batch"])
-
-
-def _next_revision(before: Revision, row: Row) -> Revision:
-    return Revision(
-        value_sum=_EXACT.add(before.value_sum, row["value_sum"]),
-        value_count=before.value_count + row["value_count"],
-        value_min=min(before.value_min, row["value_min"]),
-        value_max=max(before.value_max, row["value_max"]),
-        revision=before.revision + 1,
-        batch=row["batch"],
-    )
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Published:
 
     def says(self, wanted: Revision) -> bool:
         found = (self.average, self.batch, self.revision, self.count)
-        return found == (wanted.average, wanted.batch, wanted.revision, wanted.value_count)
+        return found == (wanted.average, wanted.batch, wanted.revision, wanted.count)
 
 
 @dataclass(frozen=True)
@@ -207,14 +207,14 @@ class WrongDay:
     def columns(self) -> list[str]:
         """The columns that differ, all of them if one side is missing."""
         if self.stored is None or self.wanted is None:
-            return list(_COMPARED)
-        return [name for name in _COMPARED if self.stored[name] != getattr(self.wanted, name)]
+            return list(DAILY_AVERAGE.compared)
+        return [name for name in DAILY_AVERAGE.compared if self.stored[name] != self.wanted.columns[name]]
 
     def is_stored_as(self, published: Published) -> bool:
         """Whether the row says what a record of the output topic says."""
         row = self.stored
         told = (published.average, published.batch, published.revision, published.count)
-        return row is not None and told == (row["average"], row["batch"], row["revision"], row["value_count"])
+        return row is not None and told == (average_of(row), row[BATCH], row[REVISION], DAILY_AVERAGE.readings(row))
 
     def __str__(self) -> str:
         day = f"partition {self.day[0]}, {self.day[1]}"
@@ -222,13 +222,13 @@ class WrongDay:
             return f"{day} is missing, contributions have it"
         if self.wanted is None:
             return f"{day} is there, contributions have nothing of it"
-        parts = [f"{name} {self.stored[name]}, by contributions {getattr(self.wanted, name)}" for name in self.columns]
+        parts = [f"{name} {self.stored[name]}, by contributions {self.wanted.columns[name]}" for name in self.columns]
         return f"{day} holds {'; '.join(parts)}"
 
 
 def wrong_days(known: Known, rows: Iterable[Row], revisions: Mapping[Day, list[Revision]]) -> list[WrongDay]:
     """I3, second half. A day may lag behind, or run ahead of, batches that are not finished yet, and no others."""
-    stored = {(row["partition"], row["date"]): row for row in rows}
+    stored = {day_of(row): row for row in rows}
     found = []
     for day in sorted(stored.keys() | revisions.keys()):
         row, history = stored.get(day), revisions.get(day, [])
@@ -248,7 +248,7 @@ def doubled_days(rows: Iterable[Row]) -> Iterator[Difference]:
     """A (partition, date) has one row."""
     times: dict[Day, int] = defaultdict(int)
     for row in rows:
-        times[row["partition"], row["date"]] += 1
+        times[day_of(row)] += 1
     for (number, day), count in sorted(times.items()):
         if count > 1:
             yield difference(AVERAGES, f"partition {number}, {day} is there {count} times", partition=number)

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from confluent_kafka import Message
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import Day, Known, Published, Revision
@@ -91,7 +92,7 @@ def _text(header: str | bytes | None) -> str:
 def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> Published:
     fields = json.loads(message.value() or b"", parse_float=Decimal, parse_int=Decimal)
     key = bytes(message.key() or b"").decode()
-    if fields.pop("date") != key:
+    if fields.pop(DAILY_AVERAGE.window.column) != key:
         raise ValueError(f"its key is {key}, its date another")
     # Whatever the field was called when it was published: settings may have changed since.
     (average,) = fields.values()
@@ -190,7 +191,7 @@ def _home(one: Published, wanted: Wanted) -> int | None:
 def _values(one: Published, here: Revision) -> str:
     return (
         f"says {one.average} (revision {one.revision}, count {one.count}), "
-        f"by contributions it is {here.average} (revision {here.revision}, count {here.value_count})"
+        f"by contributions it is {here.average} (revision {here.revision}, count {here.count})"
     )
 
 

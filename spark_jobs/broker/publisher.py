@@ -8,14 +8,11 @@ Killed before the commit reaches the coordinator: the next fence aborts the tran
 Killed after it: the proof says so and nothing is published again.
 """
 
-import json
 import logging
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -46,32 +43,6 @@ class OutputRecord:
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
-
-
-def output_record(row: Mapping[str, Any], *, pipeline: str, value_field: str) -> OutputRecord:
-    """The message for one row of `daily_averages`."""
-    day: date = row["date"]
-    headers = {"pipeline": pipeline, "batch": row["batch"], "revision": row["revision"], "count": row["value_count"]}
-    return OutputRecord(
-        partition=row["partition"],
-        key=key_of(day),
-        value=f'{{"date": "{day.isoformat()}", {json.dumps(value_field)}: {plain_number(row["average"])}}}'.encode(),
-        headers=tuple((name, str(value).encode()) for name, value in headers.items()),
-    )
-
-
-def key_of(day: date) -> bytes:
-    """The key of a day's average."""
-    return day.isoformat().encode()
-
-
-def plain_number(value: Decimal) -> str:
-    """A JSON number without exponent and trailing zeros.
-
-    >>> plain_number(Decimal("239.940000")), plain_number(Decimal("100.000000")), plain_number(Decimal("-0.000000"))
-    ('239.94', '100', '0')
-    """
-    return format((value + 0).normalize(), "f")
 
 
 def proof_text(batch: int) -> str:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.access import tls_files
-from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers import reports
 from spark_jobs.answers.batch_reports import history_report, history_table, rejected_report, rejected_table
 from spark_jobs.answers.past import read_batches, read_decided, read_rejected
@@ -18,11 +16,11 @@ from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.beginning.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
-from spark_jobs.broker.cluster import connect, connect_by
-from spark_jobs.broker.permissions import acl_lines
+from spark_jobs.broker.cluster import connect_by
 from spark_jobs.commands.command_line import AsJson, Config, Overrides, load, require_none, say, show
-from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.outlook.lookahead import expiring_certificates, look_ahead
 from spark_jobs.outlook.machine_notes import machine_notes
+from spark_jobs.outlook.permissions import acl_lines_of
 from spark_jobs.pipeline.setting_notes import notes_on, warn_of_settings
 
 Limit = Annotated[int, typer.Option("--limit", metavar="COUNT", min=1, help="Show at most so many, the newest.")]
@@ -66,10 +64,10 @@ def status_command(
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
     pipeline = load(config, overrides)
     warn_of_settings(pipeline)
-    kafka, now = load_kafka_settings(pipeline.kafka, os.environ), datetime.now(UTC)
-    with connect(kafka) as broker:
+    now = datetime.now(UTC)
+    with connect_by(pipeline.kafka, os.environ) as broker:
         status = read_status(broker, pipeline, now=now)
-    expiring = list(tls_files.expiring(kafka, now))
+    expiring = expiring_certificates(pipeline, os.environ, now)
     show({**reports.status_report(status), "certificates": expiring}, reports.status_table(status), as_json)
     for note in () if as_json else (*reports.status_notes(status), *expiring):
         say(note)
@@ -136,6 +134,5 @@ def acls_command(
 ) -> None:
     """Print the Kafka permissions that the pipeline needs, as command lines of kafka-acls.sh. No Spark, no broker."""
     pipeline = load(config, overrides)
-    kafka = load_kafka_settings(pipeline.kafka, os.environ)
-    for line in acl_lines(pipeline, kafka.servers, principal or kafka.principal, creating=create):
+    for line in acl_lines_of(pipeline, os.environ, principal, creating=create):
         typer.echo(line)

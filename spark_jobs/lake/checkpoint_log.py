@@ -16,8 +16,8 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
-from spark_jobs.pipeline.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.progress.checkpoints import Checkpoint, Counts, Progress, folded
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.row_order import disorders

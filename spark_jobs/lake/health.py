@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
@@ -17,8 +18,8 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG, Action, LogFile, TableLog
 from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import count_rows, read_rows, require_files
+from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import MAINTAINED, Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
 
@@ -227,9 +228,9 @@ def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
 
 
 def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
-    rows = read_rows(table, ["value_count"], [("batch", "=", done.batch)])
+    rows = read_rows(table, [DAILY_AVERAGE.count.column], [("batch", "=", done.batch)])
     return counted(sum(one.accepted for one in done.counts), "reading"), counted(
-        pc.sum(rows["value_count"]).as_py() or 0, "reading"
+        pc.sum(rows[DAILY_AVERAGE.count.column]).as_py() or 0, "reading"
     )
 
 

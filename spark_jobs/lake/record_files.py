@@ -25,8 +25,8 @@ from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import for_spark
 from spark_jobs.lake.rows import read_batches
+from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import WITH_STATISTICS, Lake, committed_as, committing, require_schema
-from spark_jobs.pipeline.schemas import RECORDS, SCHEMAS
 from spark_jobs.progress.offsets import OffsetRange
 
 if TYPE_CHECKING:

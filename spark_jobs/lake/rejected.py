@@ -6,7 +6,7 @@ than are asked for. How it is printed is known elsewhere.
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +17,8 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
 from spark_jobs.lake.rows import read_rows, rows_of_files
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, RECORDS
-from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import Checkpoint, plan_of
 
 EXCERPT_BYTES = 1000
 """What is read of a message; what is shown of it is less."""
@@ -151,11 +149,6 @@ def _message(row: Mapping[str, Any]) -> RejectedMessage:
         raw=row["raw"],
         size=row["size"],
     )
-
-
-def rules_of(rows: Iterable[Checkpoint], batches: Collection[int]) -> dict[int, ParsingRules]:
-    """The rules that these batches were read by, as their plans have them."""
-    return {row.batch: plan_of(row).rules for row in rows if row.state == "PLANNED" and row.batch in batches}
 
 
 def reasons_of_batch(lake: Lake, batch: int) -> dict[str, int]:

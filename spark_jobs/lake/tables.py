@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
+from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.durability import sync_commits
-from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 
 WITH_STATISTICS = ("partition", "offset", "date", "batch", "rounded_from", "rejected_because")
 """Columns of `records` that every commit carries statistics of."""
@@ -109,28 +109,30 @@ def add_files(table: DeltaTable, files: Iterable[AddAction], *, app: str, versio
         table.create_write_transaction(list(files), "append", table.schema(), commit_properties=committed_as(app, version))
 
 
-def merge_averages(table: DeltaTable, rows: pa.Table, *, app: str, version: int) -> None:
-    """Set each (partition, date) of `rows` to the values given, as batch `version`.
+def merge_totals(table: DeltaTable, rows: pa.Table, aggregate: Aggregate, *, app: str, version: int) -> None:
+    """Set the total of each group of `rows` to the values given, as batch `version`.
 
     Values are absolute, so repeating it changes nothing: the revision grows only where the stored batch is older, and
     rows of a later batch are left alone. `LostRace` if another run changed the table meanwhile.
     """
-    require_schema(rows.schema, SCHEMAS[DAILY_AVERAGES])
-    values = {column: f"source.{column}" for column in rows.column_names if column not in ("partition", "date", "revision")}
-    revision = "CASE WHEN target.batch < source.batch THEN target.revision + 1 ELSE target.revision END"
-    days = pc.min_max(rows["date"]).as_py()
-    # Says nothing new, but files of other days are skipped by it.
-    within = f"target.date >= '{days['min']}' AND target.date <= '{days['max']}'"
+    require_schema(rows.schema, aggregate.totals)
+    kept = (*aggregate.group, REVISION)
+    values = {column: f"source.{column}" for column in rows.column_names if column not in kept}
+    revision = f"CASE WHEN target.{BATCH} < source.{BATCH} THEN target.{REVISION} + 1 ELSE target.{REVISION} END"
+    first, last = aggregate.windows(rows)
+    window = f"target.{aggregate.window.column}"
+    # Says nothing new, but files of other windows are skipped by it.
+    within = f"{window} >= '{first}' AND {window} <= '{last}'"
     merge = table.merge(
         rows,
-        predicate=f"target.partition = source.partition AND target.date = source.date AND {within}",
+        predicate=" AND ".join([*(f"target.{name} = source.{name}" for name in aggregate.group), within]),
         source_alias="source",
         target_alias="target",
         commit_properties=committed_as(app, version),
     )
     with committing(table):
         (
-            merge.when_matched_update(predicate="target.batch <= source.batch", updates={**values, "revision": revision})
+            merge.when_matched_update(predicate=f"target.{BATCH} <= source.{BATCH}", updates={**values, REVISION: revision})
             .when_not_matched_insert_all()
             .execute()
         )

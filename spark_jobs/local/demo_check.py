@@ -15,15 +15,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.answers.readers import STATES
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import DAILY_AVERAGES, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.readings import Readings, rows_per_partition
-from spark_jobs.pipeline.schemas import DAILY_AVERAGES, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import total_span
@@ -53,6 +54,11 @@ class Total:
 
 
 Totals = Mapping[date, Total]
+
+
+def _total(row: Mapping[str, Any]) -> Total:
+    """Sum, count, lowest and highest of a row of `daily_averages`."""
+    return Total(*(row[name] for name in STATES))
 
 
 @dataclass(frozen=True)
@@ -146,15 +152,13 @@ def csv_totals(readings: Readings) -> Totals:
 def _totals(dates: pa.Array, values: pa.Array) -> Totals:
     rows = pa.table({"date": dates, "value": values}).group_by("date", use_threads=False)
     found = rows.aggregate([("value", name) for name in ("sum", "count", "min", "max")])
-    return {
-        row["date"]: Total(row["value_sum"], row["value_count"], row["value_min"], row["value_max"]) for row in found.to_pylist()
-    }
+    return {row["date"]: _total(row) for row in found.to_pylist()}
 
 
 def _totals_of_averages(averages: pa.Table) -> Totals:
     totals: dict[date, Total] = {}
     for row in averages.to_pylist():
-        one = Total(row["value_sum"], row["value_count"], row["value_min"], row["value_max"])
+        one = _total(row)
         totals[row["date"]] = totals[row["date"]] + one if row["date"] in totals else one
     return totals
 
@@ -234,10 +238,11 @@ def _unlike_published(averages: pa.Table, newest: dict[tuple[int, str], Any], fi
 
 
 def _wanted(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    average = (row["value_sum"] / row["value_count"]).quantize(_SIX_PLACES, ROUND_HALF_UP)
+    total = _total(row)
+    average = total.average
     if average != row["average"]:
         return ("a table whose average is not sum divided by count", row["average"], average)
-    return (row["date"].isoformat(), average, row["batch"], row["revision"], row["value_count"])
+    return (row["date"].isoformat(), average, row["batch"], row["revision"], total.count)
 
 
 def _published(message: Any, field: str) -> tuple[Any, ...]:

@@ -29,9 +29,10 @@ from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DayfoldError
 from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
-from spark_jobs.broker.permissions import TOPIC, Grant, grants_of
+from spark_jobs.broker.grants import TOPIC, Grant
 from spark_jobs.broker.rights import operation_name
 from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.outlook.permissions import grants_of
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
 

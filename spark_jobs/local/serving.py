@@ -11,13 +11,13 @@ from rich.console import Console
 
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.project import PROJECT
+from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local import dag_runs
 from spark_jobs.local.airflow_server import USER, RunningAirflow, choose_port, running_airflow
 from spark_jobs.local.ground import Ground, prepare_ground, running_kafka
 from spark_jobs.local.interrupts import interrupted_once
 from spark_jobs.local.screen import Screen
-from spark_jobs.pipeline.schemas import CHECKPOINTS
 
 
 def serve_airflow(project: Path = PROJECT, port: int | None = None, console: Console | None = None) -> None:

@@ -19,11 +19,11 @@ from spark_jobs.base.outages import outage
 from spark_jobs.base.wording import counted
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, require_proven
 from spark_jobs.maintenance.retention import last_prunable
 from spark_jobs.maintenance.upkeep import Size, Unneeded, compact, find_unneeded, shorten_log, size_of, vacuum
-from spark_jobs.pipeline.schemas import SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 
 log = logging.getLogger("dayfold")

@@ -8,21 +8,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.audit.rows import read_batch
 from spark_jobs.audit.stored import RecordCounts, record_counts, small_table, stored_ledger
 from spark_jobs.audit.tables import CONTRIBUTIONS as PLACE
-from spark_jobs.audit.tables import Found, Known, Row, check_contributions, check_records, without_broken
+from spark_jobs.audit.tables import Found, Known, check_contributions, check_records, day_of, without_broken
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
+from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.upkeep import back_to
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.progress.checkpoints import Checkpoint
 
 Counted = Mapping[tuple[int, int], Found]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _doubts(lake: Lake, ledger: Ledger, prunable: Prunable) -> Iterator[Differen
 def _deep_doubts(lake: Lake, batches: list[Batch], contributions: list[Row]) -> Iterator[Difference]:
     days: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
     for row in contributions:
-        days[row["batch"]][row["partition"], row["date"]] = row
+        days[row["batch"]][day_of(row)] = row
     table = lake.open(RECORDS)
     for batch in batches:
         rows = read_batch(table, batch, days[batch.number])

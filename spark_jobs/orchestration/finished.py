@@ -65,8 +65,8 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
     from spark_jobs.answers.fresh import fresh_averages
+    from spark_jobs.lake.schemas import DAILY_AVERAGES
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.pipeline.schemas import DAILY_AVERAGES
 
     lake = Lake(pipeline.lake, pipeline.name)
     with failures_of_tasks():

@@ -82,6 +82,7 @@ def figures(found: "FreshAverages", most: int) -> dict[str, Any]:
 
 def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) -> "Group":
     """The newest days for the log."""
+    from spark_jobs.answers.fresh import COLUMNS
     from spark_jobs.base.plain_tables import numbers, plain_table, texts
 
     days = found.rows.num_rows
@@ -89,8 +90,7 @@ def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) 
     since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
     title = f"{pipeline.name}: {named(found.batches)} changed {counted(days, 'average')}{since}{shown}"
     average = f"average {pipeline.input.value.field}"
-    names = ("date", "partition", "average", "value_count", "revision", "batch")
-    rows = ([str(row[name]) for name in names] for row in found.newest(most))
+    rows = ([str(row[name]) for name in COLUMNS] for row in found.newest(most))
     return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
 
 

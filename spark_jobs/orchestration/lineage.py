@@ -20,11 +20,11 @@ def lineage_of(pipeline: Pipeline) -> "OperatorLineage[Any, Any]":
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import storage_dataset
 
-    from spark_jobs.access.properties import load_kafka_settings
+    from spark_jobs.lake.schemas import SCHEMAS
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.pipeline.schemas import SCHEMAS
+    from spark_jobs.outlook.lookahead import kafka_servers
 
-    cluster = cluster_name(load_kafka_settings(pipeline.kafka, os.environ).servers)
+    cluster = cluster_name(kafka_servers(pipeline, os.environ))
     lake = Lake(pipeline.lake, pipeline.name)
     delta = {"storage": storage_dataset.StorageDatasetFacet(storageLayer="delta", fileFormat="parquet")}
     tables = [OutputDataset(*table_name(lake.location(table)), facets=dict(delta)) for table in SCHEMAS]

@@ -47,8 +47,8 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
 def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
     """What the table `records` holds of these batches, per partition."""
     from spark_jobs.lake.record_files import batch_rows
+    from spark_jobs.lake.schemas import RECORDS
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.pipeline.schemas import RECORDS
     from spark_jobs.progress.checkpoints import Counts
 
     table = Lake(pipeline.lake, pipeline.name).open(RECORDS)

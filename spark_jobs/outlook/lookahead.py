@@ -44,6 +44,16 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     return replace(found, notes=notes)
 
 
+def kafka_servers(pipeline: Pipeline, environment: Mapping[str, str]) -> str:
+    """The brokers of the pipeline, as its properties file names them."""
+    return load_kafka_settings(pipeline.kafka, environment).servers
+
+
+def expiring_certificates(pipeline: Pipeline, environment: Mapping[str, str], now: datetime) -> list[str]:
+    """A sentence for each certificate of the pipeline that expires soon, or has expired."""
+    return list(tls_files.expiring(load_kafka_settings(pipeline.kafka, environment), now))
+
+
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     """How many offsets a run would read now, asked of the broker and the checkpoints."""
     progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from spark_jobs.aggregates.aggregate import BATCH
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE, place_of
 from spark_jobs.base.errors import DecisionNeeded, TransactionOpen
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.broker.publisher import key_of, proven_batch
+from spark_jobs.broker.publisher import proven_batch
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.output_owner import require_planned_output
 from spark_jobs.outlook.proof import question_of
@@ -20,7 +23,6 @@ from spark_jobs.outlook.still_there import losses_of, require_no_losses, require
 from spark_jobs.outlook.topics import Topics
 from spark_jobs.outlook.unfinished import PUBLISHING_SECONDS, after_unfinished, is_read, require_usable
 from spark_jobs.outlook.witnesses import find_remaining, require_output_not_ahead
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.offsets import Plan
@@ -97,8 +99,8 @@ def _require_proof(broker: Broker, pipeline: Pipeline, progress: Progress) -> No
     plan, lake = progress.unfinished, Lake(pipeline.lake, pipeline.name)
     if plan is None or lake.known_batch(contributions := lake.open(CONTRIBUTIONS)) < plan.batch:
         return
-    rows = read_rows(contributions, ["partition", "date"], [("batch", "=", plan.batch)]).to_pylist()
-    expected = frozenset((row["partition"], key_of(row["date"])) for row in rows)
+    rows = read_rows(contributions, DAILY_AVERAGE.group, [(BATCH, "=", plan.batch)]).to_pylist()
+    expected = frozenset(map(place_of, rows))
     with suppress(TransactionOpen):
         find_remaining(broker, plan, question_of(pipeline, plan, expected), seconds=PUBLISHING_SECONDS)
 

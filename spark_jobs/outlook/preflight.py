@@ -12,8 +12,9 @@ from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.broker.client_errors import denied, not_of_consumers
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.broker.permissions import GROUP, TOPIC, TRANSACTIONAL_ID, grants_of, is_restricted, missing
+from spark_jobs.broker.grants import GROUP, TOPIC, TRANSACTIONAL_ID, is_restricted, missing
 from spark_jobs.broker.publisher import producer_settings
+from spark_jobs.outlook.permissions import grants_of
 from spark_jobs.pipeline.settings import Pipeline
 
 TRANSACTION, LONGEST = "transaction.timeout.ms", "transaction.max.timeout.ms"

@@ -10,8 +10,8 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.readings.rejected_hints import hint
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.executable import require_executable
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.definition import defined_by

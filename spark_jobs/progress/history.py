@@ -3,13 +3,14 @@
 All of it stands in the rows of the checkpoints; no broker, no Spark. How it is printed is known elsewhere.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.progress.checkpoints import Checkpoint, plan_of
 from spark_jobs.progress.losses import decisions_in, losses_in
 
 NEXT = 0
@@ -86,6 +87,11 @@ def _decision(row: Checkpoint) -> Decision:
     ]
     parts += [one.what for one in decisions_in([row])]
     return Decision(row.at, signed_by(row.details), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
+
+
+def rules_of(rows: Iterable[Checkpoint], batches: Collection[int]) -> dict[int, ParsingRules]:
+    """The rules that these batches were read by, as their plans have them."""
+    return {row.batch: plan_of(row).rules for row in rows if row.state == "PLANNED" and row.batch in batches}
 
 
 def planned_by(row: Checkpoint) -> str:

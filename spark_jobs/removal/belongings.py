@@ -22,12 +22,12 @@ from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.client_errors import denied
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.grants import GROUP, Grant, missing
 from spark_jobs.broker.group_kind import Group
-from spark_jobs.broker.permissions import GROUP, Grant, missing
 from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
-from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
 from spark_jobs.pipeline.settings import Pipeline
 
 Kind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]

@@ -16,10 +16,10 @@ from spark_jobs.base.signature import signature
 from spark_jobs.lake import tables
 from spark_jobs.lake.health import is_averaged
 from spark_jobs.lake.record_files import delete_batch
+from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import LostRace
 from spark_jobs.outlook.still_there import losses_of, require_no_losses, require_same_topic
 from spark_jobs.outlook.topics import first_starts
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.definition import to_details
 from spark_jobs.progress.offsets import Loss, OffsetRange, Topic, ends_of

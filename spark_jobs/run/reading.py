@@ -25,9 +25,9 @@ from deltalake.fs import DeltaStorageHandler
 from spark_jobs.access.java_secrets import secrets_file
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.record_times import instant_of
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.still_there import require_not_replaced
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run.job import Job

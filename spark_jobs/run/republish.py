@@ -17,27 +17,29 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
-from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher, output_record
+from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher
 from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
+from spark_jobs.lake.schemas import DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import Topics, look_at_topics
 from spark_jobs.outlook.witnesses import await_visible
-from spark_jobs.pipeline.schemas import DAILY_AVERAGES
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import current_definition, require_same_definition
+from spark_jobs.run.output_records import output_record
 
 log = logging.getLogger("dayfold")
 
@@ -126,9 +128,11 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, top
 
 def current_averages(lake: Lake, days: Days | None) -> list[dict[str, Any]]:
     """Rows of `daily_averages` as they are now, in the order in which a batch publishes them."""
-    where: list[Condition] = [("date", ">=", days[0]), ("date", "<=", days[1])] if days else []
+    where: list[Condition] = (
+        [(DAILY_AVERAGE.window.column, ">=", days[0]), (DAILY_AVERAGE.window.column, "<=", days[1])] if days else []
+    )
     rows = read_rows(lake.open(DAILY_AVERAGES), where=where)
-    found: list[dict[str, Any]] = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
+    found: list[dict[str, Any]] = rows.sort_by(DAILY_AVERAGE.order).to_pylist()
     return found
 
 

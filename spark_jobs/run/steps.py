@@ -11,16 +11,18 @@ from typing import Any
 
 import pyarrow as pa
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
-from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets, output_record
+from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
 from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
 from spark_jobs.progress.checkpoints import Checkpoint, Tally, planned
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.run.job import Job, now
+from spark_jobs.run.output_records import output_record
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> Publi
 
 
 def _records(job: Job, plan: Plan, rows: pa.Table) -> Iterator[OutputRecord]:
-    ordered = rows.sort_by([("partition", "ascending"), ("date", "ascending")]).to_pylist()
+    ordered = rows.sort_by(DAILY_AVERAGE.order).to_pylist()
     return (output_record(row, pipeline=job.pipeline.name, value_field=plan.rules.value_field) for row in ordered)
 
 

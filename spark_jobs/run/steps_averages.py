@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from spark_jobs.aggregates.aggregate import BATCH, REVISION
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base import wording
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.base.faults import fault
@@ -17,10 +19,9 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back, way_back
 from spark_jobs.lake.rows import Condition, read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import LostRace
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.readings.averages import daily_averages_of
 from spark_jobs.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ MERGE_ATTEMPTS = 3
 
 
 def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[], pa.Table]) -> pa.Table:
-    """S4: append what the batch's records `add_up` to, once; rows per (partition, date) of the batch.
+    """S4: append what the batch's records `add_up` to, once; rows per group of the batch.
 
     Killed before the commit: added up again. After it: found and not repeated.
     """
@@ -38,7 +39,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[],
     if job.lake.known_batch(table) < plan.batch and not found.num_rows and accepted:
         _append_contributions(job, plan, table, add_up())
         found = _contributions(job.lake.open(CONTRIBUTIONS), plan)
-    counted = pc.sum(found["value_count"]).as_py() or 0
+    counted = pc.sum(found[DAILY_AVERAGE.count.column]).as_py() or 0
     if accepted and not counted:
         raise TableDamaged(
             CONTRIBUTIONS,
@@ -64,7 +65,7 @@ def _append_contributions(job: Job, plan: Plan, table: DeltaTable, rows: pa.Tabl
 
 
 def _contributions(table: DeltaTable, plan: Plan) -> pa.Table:
-    return read_rows(table, where=[("batch", "=", plan.batch)])
+    return read_rows(table, where=[(BATCH, "=", plan.batch)])
 
 
 def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
@@ -72,33 +73,22 @@ def save_averages(job: Job, plan: Plan, contributions: pa.Table) -> pa.Table:
 
     Killed anywhere: repeating it sets the same values and the same revision.
     """
-    keys = contributions.select(["partition", "date"])
-    if not keys.num_rows:
-        return SCHEMAS[DAILY_AVERAGES].empty_table()
-    every = _all_contributions(job, plan, keys)
-    wanted = daily_averages_of(every, batch=plan.batch, revisions_after=plan.revisions_after)
+    if not contributions.num_rows:
+        return DAILY_AVERAGE.totals.empty_table()
+    every = _of_groups(job, CONTRIBUTIONS, contributions, (BATCH, "<=", plan.batch))
+    wanted = DAILY_AVERAGE.total(every, batch=plan.batch, revisions_after=plan.revisions_after)
     fault("before:averages_commit")
     _merge(job, plan, wanted)
     fault("after:averages_commit")
-    stored = _touched(read_rows(job.lake.open(DAILY_AVERAGES), where=_days(keys)), keys)
+    stored = _of_groups(job, DAILY_AVERAGES, contributions)
     _require_averages(plan, wanted, stored)
     return stored
 
 
-def _all_contributions(job: Job, plan: Plan, keys: pa.Table) -> pa.Table:
-    rows = read_rows(job.lake.open(CONTRIBUTIONS), where=[*_days(keys), ("batch", "<=", plan.batch)])
-    return _touched(rows, keys)
-
-
-def _days(keys: pa.Table) -> list[Condition]:
-    """A range rather than a list: file statistics skip by it, and the join that follows is exact."""
-    bounds = pc.min_max(keys["date"])
-    return [("date", ">=", bounds["min"].as_py()), ("date", "<=", bounds["max"].as_py())]
-
-
-def _touched(rows: pa.Table, keys: pa.Table) -> pa.Table:
-    """Rows whose (partition, date) is among the keys."""
-    return rows.join(keys, ["partition", "date"], join_type="left semi", use_threads=False)
+def _of_groups(job: Job, name: str, groups: pa.Table, *where: Condition) -> pa.Table:
+    """The table's rows of those groups."""
+    rows = read_rows(job.lake.open(name), where=[*DAILY_AVERAGE.within(groups), *where])
+    return DAILY_AVERAGE.touched(rows, groups)
 
 
 def _merge(job: Job, plan: Plan, wanted: pa.Table) -> None:
@@ -106,7 +96,7 @@ def _merge(job: Job, plan: Plan, wanted: pa.Table) -> None:
         table = job.lake.open(DAILY_AVERAGES)
         fault("before:averages_merge")
         try:
-            tables.merge_averages(table, wanted, app=job.lake.app(DAILY_AVERAGES), version=plan.batch)
+            tables.merge_totals(table, wanted, DAILY_AVERAGE, app=job.lake.app(DAILY_AVERAGES), version=plan.batch)
             return
         except LostRace as error:
             log.warning("another run changed the daily averages meanwhile (%s); merging again", error)
@@ -116,13 +106,13 @@ def _merge(job: Job, plan: Plan, wanted: pa.Table) -> None:
 
 
 def _require_averages(plan: Plan, wanted: pa.Table, stored: pa.Table) -> None:
-    newest = pc.max(stored["batch"]).as_py() if stored.num_rows else None
+    newest = pc.max(stored[BATCH]).as_py() if stored.num_rows else None
     if newest is not None and newest > plan.batch:
         raise Superseded(
             f"the daily averages already hold batch {newest}, this run is at batch {plan.batch}; a newer run goes on"
         )
-    order = [("partition", "ascending"), ("date", "ascending")]
-    columns = [name for name in wanted.column_names if name != "revision"]
+    order = DAILY_AVERAGE.order
+    columns = [name for name in wanted.column_names if name != REVISION]
     if not wanted.select(columns).sort_by(order).equals(stored.select(columns).sort_by(order)):
         raise TableDamaged(
             DAILY_AVERAGES,

@@ -11,13 +11,14 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base import wording
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_still_there
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.checkpoints import Tally, counted
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.readings.averages import sums_of
@@ -72,8 +73,8 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
 
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     require_still_there(job.broker, plan, topic)
-    found = reading_planned(job, plan, lambda messages: sums_of(parsed(messages, plan)).toArrow())
-    sums = Sums(found.filter(pc.is_valid(found["date"])), _rows_of(found))
+    found = reading_planned(job, plan, lambda messages: sums_of(parsed(messages, plan), DAILY_AVERAGE).toArrow())
+    sums = Sums(found.filter(pc.is_valid(found[DAILY_AVERAGE.window.column])), _rows_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(
             plan,
@@ -84,7 +85,7 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
 
 def _rows_of(sums: pa.Table) -> dict[int, PartitionRows]:
     grouped = sums.group_by("partition", use_threads=False).aggregate(
-        [("read", "sum"), ("value_count", "sum"), ("rounded", "sum"), ("first", "min"), ("last", "max")]
+        [("read", "sum"), (DAILY_AVERAGE.count.column, "sum"), ("rounded", "sum"), ("first", "min"), ("last", "max")]
     )
     rows = grouped.rename_columns(["partition", "read", "accepted", "rounded", "first", "last"]).to_pylist()
     return {row["partition"]: PartitionRows(**row) for row in rows}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
@@ -18,8 +19,8 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_still_there
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.progress.checkpoints import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.readings.averages import contributions_of
@@ -116,7 +117,7 @@ def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
 
 
 def _add_up(job: Job, plan: Plan) -> pa.Table:
-    return contributions_of(read_records(job.spark(), job.lake, plan.batch)).toArrow()
+    return contributions_of(read_records(job.spark(), job.lake, plan.batch), DAILY_AVERAGE).toArrow()
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:

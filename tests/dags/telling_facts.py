@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import append_once, merge_averages
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.tables import append_once, merge_totals
 from spark_jobs.orchestration.finished import SHOWN, find_finished, show_averages
 from spark_jobs.orchestration.nothing_new import tell_why_nothing
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.readings.averages import daily_averages_of
 from tests.dags.maintenance_facts import Lines
 from tests.stored import DAY, contribution, done_at, lake_of, stored_pipeline
 
@@ -64,8 +64,8 @@ def store_days(pipeline: Pipeline, batch: int, days: int) -> None:
     rows = [{**contribution(batch, 0), "date": DAY - timedelta(days=number)} for number in range(1, days + 1)]
     added = pa.Table.from_pylist(rows, schema=SCHEMAS[CONTRIBUTIONS])
     append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
-    averages = daily_averages_of(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
-    merge_averages(lake.open(DAILY_AVERAGES), averages, app=lake.app(DAILY_AVERAGES), version=batch)
+    averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
+    merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
 
 
 def listened(do: Any) -> dict[str, Any]:

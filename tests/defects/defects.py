@@ -173,13 +173,13 @@ DEFECTS = (
     Defect(
         "an older run may put old sums back",
         "spark_jobs/lake/tables.py",
-        (('predicate="target.batch <= source.batch"', "predicate=None"),),
+        (('predicate=f"target.{BATCH} <= source.{BATCH}"', "predicate=None"),),
         ("tests/unit/test_lake.py", "-k", "older_batch"),
     ),
     Defect(
         "a day is set to what this batch adds",
         "spark_jobs/run/steps_averages.py",
-        (('[*_days(keys), ("batch", "<=", plan.batch)]', '[*_days(keys), ("batch", "=", plan.batch)]'),),
+        (('contributions, (BATCH, "<=", plan.batch))', 'contributions, (BATCH, "=", plan.batch))'),),
         ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
     ),
     Defect(
@@ -273,7 +273,7 @@ DEFECTS = (
     ),
     Defect(
         "whole parts are added up in one number",
-        "spark_jobs/readings/averages.py",
+        "spark_jobs/aggregates/measures.py",
         (
             (
                 'for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))',

@@ -16,9 +16,9 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers.status import read_status
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.broker.cluster import connect
-from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.outlook.permissions import acl_lines
 from tests import oracle
 from tests.hunt import command_lines, files_with, is_in, processes_with
 from tests.kafka.secured import Authority, secured_options

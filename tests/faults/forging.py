@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, 
 from deltalake import DeltaTable
 
 from spark_jobs.broker.cluster import LATEST, UNCOMMITTED
-from spark_jobs.broker.publisher import OutputRecord, output_record
+from spark_jobs.broker.publisher import OutputRecord
+from spark_jobs.run.output_records import output_record
 from tests.faults.checkpoint_rows import ranges
 from tests.submitted import wait_until
 from tests.world import World

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from spark_jobs.pipeline.schemas import SCHEMAS
+from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.removal.belongings import TABLES
 
 SOURCE = Path(__file__).parent.parent.parent / "spark_jobs"

@@ -15,9 +15,9 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import preview
-from spark_jobs.pipeline.schemas import RECORDS, SCHEMAS
 from spark_jobs.progress.checkpoints import Counts, Tally, counted
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import reading as source

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, SCHEMAS
 from tests import oracle
 
 pytestmark = pytest.mark.group("CC")

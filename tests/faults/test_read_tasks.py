@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.readings import messages
 from spark_jobs.readings.messages import Tasks
 from tests.conftest import NewWorld

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 )
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.broker.permissions import Grant
+from spark_jobs.broker.grants import Grant
 from spark_jobs.local.kafka_access import allowed
 from spark_jobs.local.kafka_server import RunningKafka
 from tests.kafka.secured import Authority, grant

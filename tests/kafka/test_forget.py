@@ -19,9 +19,9 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import proof_text
 from spark_jobs.commands import deciding
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
-from spark_jobs.pipeline.schemas import RECORDS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.removal.belongings import TABLES, Belongings
 from spark_jobs.removal.forget import forget, look

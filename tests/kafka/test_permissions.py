@@ -15,11 +15,11 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.beginning.output_topic import create_output_topic
 from spark_jobs.broker.cluster import connect
-from spark_jobs.broker.permissions import acl_lines
 from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.broker.rights import NONE, Rights, operation_name
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.outlook.permissions import acl_lines
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.kafka.secured_cluster import Secured, bindings_of, without
 from tests.submitted import wait_until

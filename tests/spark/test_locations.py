@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from spark_jobs.lake.record_files import batch_rows, read_records, write_files
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
-from spark_jobs.pipeline.schemas import RECORDS
 from tests.unit.test_location import AWKWARD
 
 if TYPE_CHECKING:

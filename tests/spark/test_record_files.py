@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, read_records, write_files
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
-from spark_jobs.pipeline.schemas import RECORDS
 
 COLUMNS = (
     "partition int, offset bigint, kafka_timestamp timestamp, key binary, event_time timestamp, date date, "

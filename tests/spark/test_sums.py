@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, SCHEMAS
+from spark_jobs.aggregates.aggregate import Aggregate
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.readings.averages import contributions_of, sums_of
 
 RECORDS = (
@@ -38,7 +40,7 @@ def rows_of(values: dict[Group, list[Decimal]], rejected: int) -> list[tuple[Any
 @pytest.mark.proves("F96", "F98")
 @pytest.mark.parametrize("add_up", [contributions_of, sums_of])
 def test_sums_are_exact_at_both_ends_of_the_type(
-    spark: SparkSession, add_up: Callable[[DataFrame], DataFrame], chosen: random.Random
+    spark: SparkSession, add_up: Callable[[DataFrame, Aggregate], DataFrame], chosen: random.Random
 ) -> None:
     values: dict[Group, list[Decimal]] = {
         (0, DAYS[0]): [random_value(chosen) for _ in range(3000)],
@@ -48,7 +50,7 @@ def test_sums_are_exact_at_both_ends_of_the_type(
         (1, DAYS[1]): [MOST, -MOST, Decimal("-0.000001")],
         (2, DAYS[0]): [Decimal("-0.000001")] * 3 + [Decimal("-0.999999"), Decimal(0)],
     }
-    found = add_up(spark.createDataFrame(rows_of(values, rejected=5), RECORDS)).where("date is not null")
+    found = add_up(spark.createDataFrame(rows_of(values, rejected=5), RECORDS), DAILY_AVERAGE).where("date is not null")
     table = found.select(*SCHEMAS[CONTRIBUTIONS].names).toArrow()
     rows = {(row["partition"], row["date"]): row for row in table.to_pylist()}
     assert table.schema.types == SCHEMAS[CONTRIBUTIONS].types
@@ -77,10 +79,10 @@ def test_ten_million_of_the_greatest_value_are_not_too_much(spark: SparkSession)
         f"CAST('{MOST}' AS decimal(18,6)) AS value",
         "CAST(NULL AS string) AS rejected_because",
     )
-    (row,) = contributions_of(rows).collect()
+    (row,) = contributions_of(rows, DAILY_AVERAGE).collect()
     assert (row.value_sum, row.value_count) == (MOST * 10_000_000, 10_000_000)
 
 
 def test_a_group_of_rejected_records_has_counts_and_no_sum(spark: SparkSession) -> None:
-    (row,) = sums_of(spark.createDataFrame(rows_of({}, rejected=3), RECORDS)).collect()
+    (row,) = sums_of(spark.createDataFrame(rows_of({}, rejected=3), RECORDS), DAILY_AVERAGE).collect()
     assert (row.value_sum, row.value_count, row.value_min, row.read, row.first, row.last) == (None, 0, None, 3, 0, 2)

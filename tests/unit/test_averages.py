@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.pipeline.schemas import SCHEMAS
-from spark_jobs.readings.averages import average, daily_averages_of
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.measures import average
+from spark_jobs.lake.schemas import SCHEMAS
 
 DAY = date(2006, 12, 16)
 
@@ -30,7 +31,7 @@ def contribution(batch: int, partition: int, total: str, count: int) -> dict[str
 
 def averages_of(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     table = pa.Table.from_pylist(list(rows), schema=SCHEMAS["contributions"])
-    averages: list[dict[str, Any]] = daily_averages_of(table, batch=9).to_pylist()
+    averages: list[dict[str, Any]] = DAILY_AVERAGE.total(table, batch=9).to_pylist()
     return averages
 
 

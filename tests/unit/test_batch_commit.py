@@ -13,8 +13,8 @@ from spark_jobs.base.errors import TryAgain
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, SCHEMAS
 
 pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]
 

@@ -16,8 +16,8 @@ from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import NEWEST, CheckpointLog, since_last_finished
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Checkpoint, Counts, Progress, after, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan

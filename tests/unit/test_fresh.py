@@ -6,11 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import Lake, append_once, merge_averages
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.tables import Lake, append_once, merge_totals
 from tests.stored import DAY, lake_of, stored_pipeline
 
 BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}
@@ -26,7 +27,7 @@ def lake(tmp_path: Path) -> Lake:
         table = pa.Table.from_pylist(rows, schema=SCHEMAS[CONTRIBUTIONS])
         append_once(lake.open(CONTRIBUTIONS), table, app=lake.app(CONTRIBUTIONS), version=batch)
         averages = pa.Table.from_pylist([average(row) for row in rows], schema=SCHEMAS[DAILY_AVERAGES])
-        merge_averages(lake.open(DAILY_AVERAGES), averages, app=lake.app(DAILY_AVERAGES), version=batch)
+        merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
     return lake
 
 
@@ -71,9 +72,10 @@ def test_a_batch_without_readings_or_that_nobody_knows_changed_nothing(lake: Lak
 
 def test_only_the_partitions_that_a_batch_touched_are_shown(lake: Lake) -> None:
     other = {**average(contribution(3, 18)), "partition": 1}
-    merge_averages(
+    merge_totals(
         lake.open(DAILY_AVERAGES),
         pa.Table.from_pylist([other], schema=SCHEMAS[DAILY_AVERAGES]),
+        DAILY_AVERAGE,
         app=lake.app(DAILY_AVERAGES),
         version=4,
     )

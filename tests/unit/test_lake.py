@@ -6,11 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import Lake, LostRace, add_files, append_once, merge_averages, require_schema
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.tables import Lake, LostRace, add_files, append_once, merge_totals, require_schema
 
 DAY = date(2006, 12, 16)
 
@@ -86,7 +87,7 @@ def test_rows_that_do_not_fit_the_table_are_refused_with_every_difference(lake: 
 
 def merged(lake: Lake, *steps: tuple[int, int]) -> dict[str, Any]:
     for batch, total in steps:
-        merge_averages(lake.open(DAILY_AVERAGES), averages(batch, total), app="p/daily_averages", version=batch)
+        merge_totals(lake.open(DAILY_AVERAGES), averages(batch, total), DAILY_AVERAGE, app="p/daily_averages", version=batch)
     (row,) = read_rows(lake.open(DAILY_AVERAGES)).to_pylist()
     return dict(row)
 

@@ -20,10 +20,10 @@ from spark_jobs.lake import health as table_health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG, TableLog
 from spark_jobs.lake.record_files import batch_rows
+from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of
-from spark_jobs.pipeline.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from tests.faults import points
 from tests.oracle import rows

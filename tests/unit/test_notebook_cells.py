@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.local.notebooks import FOLDER
-from spark_jobs.pipeline.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Counts
-from spark_jobs.readings.averages import daily_averages_of
 from tests.stored import SIZE, contribution, done_at, lake_of, plan_batch, ranges, record, stored_pipeline
 
 SECONDS = 30
@@ -32,8 +32,8 @@ def finish_averages_only(pipeline: Pipeline, batch: int) -> None:
     write_deltalake(lake.open(RECORDS), rejected, mode="append", commit_properties=tables.committed_as(lake.app(RECORDS), batch))
     added = pa.Table.from_pylist([contribution(batch, one.partition) for one in stored], schema=SCHEMAS[CONTRIBUTIONS])
     tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
-    averages = daily_averages_of(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
-    tables.merge_averages(lake.open(DAILY_AVERAGES), averages, app=lake.app(DAILY_AVERAGES), version=batch)
+    averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
+    tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
     counts = (Counts(0, SIZE, SIZE - 1, 1, 0), Counts(1, SIZE - 1, SIZE - 1, 0, 1))
     details, at = {"published": 2, "records": False}, done_at(batch) + timedelta(seconds=SECONDS)
     CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", at, "topic id", stored, counts, details))

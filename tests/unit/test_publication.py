@@ -4,15 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from spark_jobs.broker.publisher import (
-    REPUBLISHED,
-    is_republished,
-    output_record,
-    plain_number,
-    producer_settings,
-    proof_text,
-    proven_batch,
-)
+from spark_jobs.broker.publisher import REPUBLISHED, is_republished, producer_settings, proof_text, proven_batch
+from spark_jobs.run.output_records import output_record, plain_number
 
 ROW = {
     "partition": 2,

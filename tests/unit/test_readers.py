@@ -5,13 +5,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.answers.readers import find_tables, version_of_batch
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.tables import Lake, merge_averages
-from spark_jobs.pipeline.schemas import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.tables import Lake, merge_totals
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
 from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
@@ -41,7 +42,7 @@ def set_average(pipeline: Pipeline, batch: int, *days: int) -> None:
         for day in days
     ]
     table = pa.Table.from_pylist(rows, schema=SCHEMAS[DAILY_AVERAGES])
-    merge_averages(lake.open(DAILY_AVERAGES), table, app=lake.app(DAILY_AVERAGES), version=batch)
+    merge_totals(lake.open(DAILY_AVERAGES), table, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
 
 
 def days_at(pipeline: Pipeline, batch: int) -> dict[int, int]:

@@ -9,8 +9,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake.delta_log import LOG
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
+from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace
-from spark_jobs.pipeline.schemas import RECORDS, SCHEMAS
 from spark_jobs.progress.offsets import OffsetRange
 from tests.stored import drop_newest_statistics
 

@@ -13,19 +13,12 @@ from spark_jobs.answers.reports import rejected_text
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.rejected import (
-    LAST_YEAR_US,
-    RejectedMessage,
-    Rejections,
-    reasons_of_batch,
-    rejected_messages,
-    rejections_of,
-    rules_of,
-)
+from spark_jobs.lake.rejected import LAST_YEAR_US, RejectedMessage, Rejections, reasons_of_batch, rejected_messages, rejections_of
+from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.schemas import RECORDS, SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.history import rules_of
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
 from tests.nasty import NASTY, hidden_in

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pyarrow as pa
 
-from spark_jobs.pipeline.schemas import SCHEMAS
+from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.progress.row_order import State
 from spark_jobs.readings.message_formats import Rejection
 from tests.tables_page import described_columns, described_words

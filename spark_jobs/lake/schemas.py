@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.measures import VALUE
+
 CHECKPOINTS, RECORDS, CONTRIBUTIONS, DAILY_AVERAGES = "checkpoints", "records", "contributions", "daily_averages"
 
 _INSTANT = pa.timestamp("us", tz="UTC")
-_VALUE, _SUM = pa.decimal128(18, 6), pa.decimal128(38, 6)
 _RANGE = pa.struct([("partition", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
 _COUNTS = pa.struct(
     [("partition", pa.int32()), ("read", pa.int64()), ("accepted", pa.int64()), ("rejected", pa.int64()), ("gaps", pa.int64())]
@@ -35,35 +37,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("key", pa.binary()),
             ("event_time", _INSTANT),
             ("date", pa.date32()),
-            ("value", _VALUE),
+            ("value", VALUE),
             ("rounded_from", pa.string()),
             ("rejected_because", pa.string()),
             ("raw", pa.binary()),
             ("batch", pa.int64()),
         ]
     ),
-    CONTRIBUTIONS: pa.schema(
-        [
-            ("batch", pa.int64()),
-            ("partition", pa.int32()),
-            ("date", pa.date32()),
-            ("value_sum", _SUM),
-            ("value_count", pa.int64()),
-            ("value_min", _VALUE),
-            ("value_max", _VALUE),
-        ]
-    ),
-    DAILY_AVERAGES: pa.schema(
-        [
-            ("partition", pa.int32()),
-            ("date", pa.date32()),
-            ("value_sum", _SUM),
-            ("value_count", pa.int64()),
-            ("value_min", _VALUE),
-            ("value_max", _VALUE),
-            ("average", _VALUE),
-            ("revision", pa.int64()),
-            ("batch", pa.int64()),
-        ]
-    ),
+    CONTRIBUTIONS: DAILY_AVERAGE.contributions,
+    DAILY_AVERAGES: DAILY_AVERAGE.totals,
 }

@@ -4,29 +4,11 @@ Plain values; asks nobody. What each command needs of it, and what a missing per
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
-from spark_jobs.broker.client_errors import Request
+from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.broker.grants import GROUP, TOPIC, TRANSACTIONAL_ID, Grant
 from spark_jobs.pipeline.settings import Pipeline
-
-TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional id"
-UNRESTRICTED = "Alter"
-"""Who may do this with a topic is not held to what a pipeline needs: there is no authorizer, or the principal may do everything."""
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What a pipeline's principal may do with one resource; what is `optional` only tells more."""
-
-    resource: str
-    name: str
-    operations: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-
-    @property
-    def all_operations(self) -> tuple[str, ...]:
-        return self.operations + self.optional
 
 
 def grants_of(pipeline: Pipeline, *, creating: bool = False) -> tuple[Grant, ...]:
@@ -43,25 +25,6 @@ def grants_of(pipeline: Pipeline, *, creating: bool = False) -> tuple[Grant, ...
     )
 
 
-def missing(grants: Iterable[Grant], allowed: Mapping[tuple[str, str], frozenset[str] | None]) -> Iterator[Request]:
-    """What is needed and not allowed; a resource of which the broker says nothing is left to the request that needs it.
-
-    >>> [str(one) for one in missing([Grant("topic", "out", ("Write", "Describe"))], {("topic", "out"): frozenset({"Describe"})})]
-    ['Write on topic out']
-    >>> list(missing([Grant("topic", "out", ("Write",))], {("topic", "out"): None}))
-    []
-    """
-    for grant in grants:
-        found = allowed.get((grant.resource, grant.name))
-        if found is not None:
-            yield from (Request(one, grant.resource, grant.name) for one in grant.operations if one not in found)
-
-
-def is_restricted(allowed: Iterable[frozenset[str] | None]) -> bool:
-    """Whether the broker holds the principal to what was granted."""
-    return any(found is not None and UNRESTRICTED not in found for found in allowed)
-
-
 def acl_lines(pipeline: Pipeline, servers: str, principal: str, *, creating: bool = False) -> Iterator[str]:
     """The grants as command lines of Kafka's own tool, each for exactly one resource."""
     for grant in grants_of(pipeline, creating=creating):
@@ -71,3 +34,11 @@ def acl_lines(pipeline: Pipeline, servers: str, principal: str, *, creating: boo
         yield shlex.join(
             [*tool, "--allow-principal", principal, *operations, option, grant.name, "--resource-pattern-type", "literal"]
         )
+
+
+def acl_lines_of(
+    pipeline: Pipeline, environment: Mapping[str, str], principal: str | None, *, creating: bool = False
+) -> Iterator[str]:
+    """The same for the brokers of the properties file, and for whom it logs in as, unless another one is named."""
+    kafka = load_kafka_settings(pipeline.kafka, environment)
+    return acl_lines(pipeline, kafka.servers, principal or kafka.principal, creating=creating)
