@@ -28,7 +28,7 @@ from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset, find_finished
 from spark_jobs.orchestration.looking import look_for_new_records, warn_of_retention
-from spark_jobs.orchestration.page import page_of
+from spark_jobs.orchestration.page import averages_page
 from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
 from spark_jobs.orchestration.verifying import verify_partitions
@@ -42,7 +42,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
     with DAG(
         dag_id=pipeline.name,
         description=f"Daily averages of {pipeline.input.topic}, exactly once",
-        doc_md=page_of(__doc__, pipeline, config),
+        doc_md=averages_page(__doc__, pipeline, config),
         schedule=schedule_of(pipeline),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,

@@ -24,7 +24,7 @@ from airflow.sdk import DAG, get_current_context, task
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
 from spark_jobs.orchestration.finished import averages_asset
-from spark_jobs.orchestration.freshness import page_of, report_fresh
+from spark_jobs.orchestration.freshness import fresh_page, report_fresh
 from spark_jobs.pipeline.files import fresh_name, load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
 
@@ -34,7 +34,7 @@ def fresh_dag(config: Path, pipeline: Pipeline) -> DAG:
     with DAG(
         dag_id=fresh_name(pipeline.name),
         description=f"What the latest batches of {pipeline.name} changed",
-        doc_md=page_of(__doc__, pipeline, config),
+        doc_md=fresh_page(__doc__, pipeline, config),
         schedule=[averages_asset(pipeline)],
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,

@@ -23,7 +23,7 @@ from airflow.sdk import DAG, get_current_context, task
 
 from spark_jobs.orchestration.alerts import alerts_of
 from spark_jobs.orchestration.defaults import DEFAULTS
-from spark_jobs.orchestration.maintaining import PARAMS, SCHEDULE, TASK, maintain_tables, page_of
+from spark_jobs.orchestration.maintaining import PARAMS, SCHEDULE, TASK, maintain_tables, maintenance_page
 from spark_jobs.pipeline.files import load_pipeline_files, maintenance_name, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
 
@@ -33,7 +33,7 @@ def maintenance_dag(config: Path, pipeline: Pipeline) -> DAG:
     with DAG(
         dag_id=maintenance_name(pipeline.name),
         description=f"Maintenance of the tables of {pipeline.name}",
-        doc_md=page_of(__doc__, pipeline, config),
+        doc_md=maintenance_page(__doc__, pipeline, config),
         schedule=SCHEDULE,
         catchup=False,
         max_active_runs=1,

@@ -95,10 +95,10 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     require_pinned_spark(os.environ, version("pyspark"))
     require_names(pipeline.lake)
     import_pyarrow()
-    from spark_jobs.run.job import Request
+    from spark_jobs.run.job import RunRequest
     from spark_jobs.run.story import run_pipeline
 
-    request = Request(
+    request = RunRequest(
         arguments.run_id,
         accept_loss=arguments.accept_loss,
         adopt_topic=arguments.adopt_topic,

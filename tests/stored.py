@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
@@ -129,7 +129,7 @@ def contribution(batch: int, partition: int) -> Mapping[str, object]:
 
 def drop_newest_statistics(lake: Lake, name: str) -> None:
     """Take the statistics out of a table's newest commit, as a writer that makes none would have left it."""
-    newest = max(Path(lake.location(name), LOG).glob("*.json"))
+    newest = max(Path(lake.location(name), LOG_FOLDER).glob("*.json"))
     actions = [json.loads(line) for line in newest.read_text().splitlines()]
     for one in actions:
         one.get("add", {}).pop("stats", None)

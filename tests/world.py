@@ -21,7 +21,7 @@ from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.local.kafka_server import create_topics
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.run.job import Request
+from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
 from tests import invariants, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
@@ -164,7 +164,7 @@ class World:
     def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
         """One run of the job in this process."""
         pipeline = load_pipeline(self.config, overrides=overrides)
-        request = Request(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
+        request = RunRequest(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
         return run_pipeline(pipeline, request, self.spark)
 
     def run_with_fault(self, fault: str, **asked: Any) -> bool:

@@ -36,7 +36,7 @@ SECURITY_KEYS = SECRET_KEYS | {
     "ssl.keystore.location",
     "ssl.endpoint.identification.algorithm",
 }
-"""Translated by `kafka_java` with an eye on each other; every other key is translated on its own."""
+"""Translated by `java_client.py` with an eye on each other; every other key is translated on its own."""
 
 FILE_KEYS = frozenset({"ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location"})
 """Values that name a file; relative ones start at the project folder, as in a pipeline file."""

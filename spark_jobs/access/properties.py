@@ -3,7 +3,7 @@ r"""One Kafka properties file for every client: librdkafka in the driver, the Ja
 The file is in librdkafka's (Confluent's) style: `key=value` lines, `#` comments, the value taken literally to the end of the line
 and stripped, `${env:NAME}` replaced from the environment. A PEM value may be written in one line with `\n`. Relative file names
 start at the project folder, like those of a pipeline file. What other clients' files write besides is translated first
-(`kafka_dialects`). The job's first step loads the file; the Java half is handed to Spark with no secret in it. Must not know topics and
+(`dialects.py`). The job's first step loads the file; the Java half is handed to Spark with no secret in it. Must not know topics and
 offsets, and opens no connection.
 """
 
@@ -20,8 +20,7 @@ from types import MappingProxyType
 
 from cryptography import x509
 
-from spark_jobs.access import embedded as embedded_kafka
-from spark_jobs.access import java_client as kafka_java
+from spark_jobs.access import embedded, java_client
 from spark_jobs.access.dialects import JAAS, translated
 from spark_jobs.access.keys import FILE_KEYS, KNOWN_KEYS, PEM_KEYS, REFUSED_KEYS, SECRET_KEYS, WRITE_INSTEAD
 from spark_jobs.access.rules import problems_of, warnings_of
@@ -65,15 +64,15 @@ class KafkaSettings:
     @property
     def mechanism(self) -> str:
         """How the principal proves itself: a SASL mechanism, SSL for a client certificate, or none."""
-        if kafka_java.uses_sasl(self.values):
-            return kafka_java.mechanism(self.values)
-        return "SSL" if kafka_java.secret_settings(self.values) else "none"
+        if java_client.uses_sasl(self.values):
+            return java_client.mechanism(self.values)
+        return "SSL" if java_client.secret_settings(self.values) else "none"
 
     @property
     def principal(self) -> str:
         """Whom the broker takes us for, as its default rules name it; for messages only."""
         if self.mechanism == "OAUTHBEARER":
-            return f"User:{kafka_java.oidc_client(self.values, 'id')}"
+            return f"User:{java_client.oidc_client(self.values, 'id')}"
         if self.mechanism == "SSL":
             return _certificate_subject(self.values)
         return f"User:{self.values['sasl.username']}" if self.mechanism != "none" else "User:ANONYMOUS"
@@ -81,7 +80,7 @@ class KafkaSettings:
     @property
     def has_java_secrets(self) -> bool:
         """Whether `java` refers to a secrets file, which `write_java_secrets` must then have written on every Spark host."""
-        return bool(kafka_java.secret_settings(self.values))
+        return bool(java_client.secret_settings(self.values))
 
     def librdkafka(self) -> dict[str, str]:
         """Settings for confluent-kafka, secrets included: never print or log it."""
@@ -93,12 +92,12 @@ class KafkaSettings:
         Secrets are references that Kafka's file provider resolves inside the client, from the file that `write_java_secrets`
         wrote at the same absolute path on every host. No secrets: no references, no provider.
         """
-        settings = kafka_java.plain_settings(self.values)
+        settings = java_client.plain_settings(self.values)
         if not self.has_java_secrets:
             return settings
         path = _referable(secrets_file)
-        references = {name: f"${{file:{path}:{name}}}" for name in kafka_java.secret_settings(self.values)}
-        provider = {"class": kafka_java.PROVIDER, "param.allowed.paths": str(path.parent)}
+        references = {name: f"${{file:{path}:{name}}}" for name in java_client.secret_settings(self.values)}
+        provider = {"class": java_client.PROVIDER, "param.allowed.paths": str(path.parent)}
         return (
             settings | references | {"config.providers": "file"} | {f"config.providers.file.{k}": v for k, v in provider.items()}
         )
@@ -109,9 +108,9 @@ class KafkaSettings:
         A reader sees the old file or the new one, never a half. Raises `ConfigurationError` if a key file is missing or its
         password is wrong.
         """
-        secrets = {name: value() for name, value in kafka_java.secret_settings(self.values).items()}
+        secrets = {name: value() for name, value in java_client.secret_settings(self.values).items()}
         if secrets:
-            _write_private(_referable(path), kafka_java.properties_text(secrets))
+            _write_private(_referable(path), java_client.properties_text(secrets))
         return bool(secrets)
 
     def redacted(self, text: str) -> str:
@@ -155,10 +154,10 @@ def _may_be_open(values: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
 
 def _with_embedded(path: Path, values: dict[str, str]) -> tuple[dict[str, str], str | None]:
     """The settings with the address of the embedded broker that they lead to, and its cluster's id; as they are if they lead to none."""
-    folder = embedded_kafka.folder_meant(path, values.get("bootstrap.servers", ""), project_folder(path))
+    folder = embedded.folder_meant(path, values.get("bootstrap.servers", ""), project_folder(path))
     if folder is None:
         return values, None
-    found = embedded_kafka.find_embedded(folder)
+    found = embedded.find_embedded(folder)
     return {**values, "bootstrap.servers": found.servers}, found.cluster
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from spark_jobs.access import java_client as kafka_java
+from spark_jobs.access import java_client
 from spark_jobs.access.keys import FILE_KEYS, SECURITY_KEYS
 from spark_jobs.access.values import value_problems
 
@@ -46,20 +46,20 @@ def problems_of(values: Values) -> Iterator[str]:
     yield from value_problems(values)
     yield from _too_great(values)
     yield from _missing_files(values)
-    if kafka_java.protocol(values) not in PROTOCOLS:
+    if java_client.protocol(values) not in PROTOCOLS:
         yield f"security.protocol must be one of {', '.join(PROTOCOLS)}"
         return
     yield from _without_effect(values)
     yield from _tls(values)
-    if kafka_java.uses_sasl(values):
+    if java_client.uses_sasl(values):
         yield from _sasl(values)
 
 
 def warnings_of(values: Values) -> Iterator[str]:
     """One sentence for each legal setting that an attacker on the network could use."""
-    if kafka_java.protocol(values) == "SASL_PLAINTEXT":
+    if java_client.protocol(values) == "SASL_PLAINTEXT":
         yield "security.protocol=SASL_PLAINTEXT sends login and data unencrypted; use SASL_SSL wherever others share the network"
-    if values.get("ssl.endpoint.identification.algorithm") == "none" and kafka_java.uses_tls(values):
+    if values.get("ssl.endpoint.identification.algorithm") == "none" and java_client.uses_tls(values):
         yield "ssl.endpoint.identification.algorithm=none: any host with a certificate of the trusted CA can pose as the broker"
 
 
@@ -99,11 +99,11 @@ def _missing_files(values: Values) -> Iterator[str]:
 
 
 def _without_effect(values: Values) -> Iterator[str]:
-    protocol = kafka_java.protocol(values)
+    protocol = java_client.protocol(values)
     for key in sorted(SECURITY_KEYS & values.keys() - {"security.protocol"}):
-        if key.startswith("sasl.") and not kafka_java.uses_sasl(values):
+        if key.startswith("sasl.") and not java_client.uses_sasl(values):
             yield f"{key} is set but security.protocol is {protocol}, so it would be ignored; use SASL_SSL"
-        if key.startswith("ssl.") and not kafka_java.uses_tls(values):
+        if key.startswith("ssl.") and not java_client.uses_tls(values):
             yield f"{key} is set but security.protocol is {protocol}, so it would be ignored; use {_with_tls(protocol)}"
 
 
@@ -126,11 +126,11 @@ def _tls(values: Values) -> Iterator[str]:
 
 def _sasl(values: Values) -> Iterator[str]:
     if not values.keys() & {"sasl.mechanism", "sasl.mechanisms"}:
-        yield f"security.protocol {kafka_java.protocol(values)} needs sasl.mechanism: one of {', '.join(kafka_java.LOGIN_MODULES)}"
+        yield f"security.protocol {java_client.protocol(values)} needs sasl.mechanism: one of {', '.join(java_client.LOGIN_MODULES)}"
         return
-    mechanism = kafka_java.mechanism(values)
-    if mechanism not in kafka_java.LOGIN_MODULES:
-        yield f"sasl.mechanism must be one of {', '.join(kafka_java.LOGIN_MODULES)}"
+    mechanism = java_client.mechanism(values)
+    if mechanism not in java_client.LOGIN_MODULES:
+        yield f"sasl.mechanism must be one of {', '.join(java_client.LOGIN_MODULES)}"
     elif mechanism == "OAUTHBEARER":
         yield from _oidc(values)
     else:
@@ -146,6 +146,6 @@ def _oidc(values: Values) -> Iterator[str]:
         if not values.keys() & {f"{OIDC}client.{part}", f"{OIDC}client.credentials.client.{part}"}:
             yield f"sasl.mechanism OAUTHBEARER needs sasl.oauthbearer.client.{part}"
     url = values.get(f"{OIDC}token.endpoint.url")
-    problem = kafka_java.url_problem(url) if url else "sasl.mechanism OAUTHBEARER needs sasl.oauthbearer.token.endpoint.url"
+    problem = java_client.url_problem(url) if url else "sasl.mechanism OAUTHBEARER needs sasl.oauthbearer.token.endpoint.url"
     if problem:
         yield problem

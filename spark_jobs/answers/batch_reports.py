@@ -19,7 +19,7 @@ from spark_jobs.readings.expectations import expected
 SHOWN = 160
 """Characters of a message in a table."""
 
-_COUNTS = ("read", "accepted", "rejected", "gaps")
+_SHOWN_COUNTS = ("read", "accepted", "rejected", "gaps")
 
 
 def history_report(entries: Sequence[BatchHistory]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _batch_report(one: BatchHistory) -> dict[str, Any]:
         "state": one.state,
         "planned": _written(one.planned),
         "done": _written(one.done),
-        **{name: one.total(name) for name in _COUNTS},
+        **{name: one.total(name) for name in _SHOWN_COUNTS},
         "reasons": details.get("rejected"),
         "seconds": one.seconds,
         "published": details.get("published"),
@@ -51,7 +51,7 @@ def history_table(pipeline: str, entries: Sequence[BatchHistory], batches: int, 
     shown = f", the newest {len(entries)}" if len(entries) < batches else ""
     title = f"{pipeline}: {counted(batches, 'batch')}{shown}" if entries else f"{pipeline}: no batch has been planned yet"
     if width >= WIDE:
-        columns = (*numbers("batch"), *texts("state"), *times("planned", "done"), *texts("who", "run"), *numbers(*_COUNTS))
+        columns = (*numbers("batch"), *texts("state"), *times("planned", "done"), *texts("who", "run"), *numbers(*_SHOWN_COUNTS))
         return plain_table(title, (*columns, *numbers("seconds", "published"), *texts("decisions")), map(_wide, entries))
     columns = (*numbers("batch"), *texts("state"), *times("planned\ndone"), *texts("who\nrun", "what became of it"))
     return plain_table(title, columns, map(_narrow, entries))
@@ -59,7 +59,7 @@ def history_table(pipeline: str, entries: Sequence[BatchHistory], batches: int, 
 
 def _wide(one: BatchHistory) -> Sequence[Cell]:
     names = (_both(one, _who), _both(one, _run))
-    counts = (number(one.total(name)) for name in _COUNTS)
+    counts = (number(one.total(name)) for name in _SHOWN_COUNTS)
     return (
         _number_of(one),
         one.state,
@@ -74,7 +74,7 @@ def _wide(one: BatchHistory) -> Sequence[Cell]:
 
 
 def _narrow(one: BatchHistory) -> Sequence[Cell]:
-    counts = tuple(f"{number(one.total(name))} {name}" for name in _COUNTS)
+    counts = tuple(f"{number(one.total(name))} {name}" for name in _SHOWN_COUNTS)
     became = (*counts, f"{_published(one)} published", f"{_seconds(one)} seconds") if one.done else ()
     names = _both(one, _who) + _both(one, _run)
     return _number_of(one), one.state, (_at(one.planned), _at(one.done)), names, became + _decisions(one)

@@ -19,7 +19,7 @@ def read_decided(pipeline: Pipeline) -> tuple[Sequence[LossEntry], Sequence[Deci
     return losses_in(rows), decisions_in(rows)
 
 
-def read_batches(pipeline: Pipeline) -> Sequence[BatchHistory]:
+def read_history(pipeline: Pipeline) -> Sequence[BatchHistory]:
     """All batches, oldest first."""
     return history_in(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
 

@@ -22,7 +22,7 @@ from spark_jobs.outlook.unfinished import reading_from
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
-from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, Verdict, beside_loss, judge
+from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, GroupVerdict, beside_loss, judge_group
 from spark_jobs.progress.offsets import Topic, lag_of
 from spark_jobs.progress.redefinition import start_note
 
@@ -43,7 +43,7 @@ class PartitionStatus:
     lag: int
     held: HeldBack | None
     expiry: Expiry | None
-    verdict: Verdict
+    verdict: GroupVerdict
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _partitions(
     group = look_at_group(broker, pipeline, progress, topic)
     losses = {loss.partition: loss for loss in losses_of(broker, reading, topic)} if starts else {}
     for one in topic.partitions:
-        verdict = judge(progress, topic, one, group.get(one.number), reading.ends)
+        verdict = judge_group(progress, topic, one, group.get(one.number), reading.ends)
         yield PartitionStatus(
             partition=one.number,
             stored=progress.ends.get(one.number),

@@ -10,10 +10,10 @@ from functools import partial
 
 from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import Findings, difference
-from spark_jobs.audit.ledger import WHERE, Ledger
+from spark_jobs.audit.ledger import CHECKPOINTS_PLACE, Ledger
 from spark_jobs.audit.stored import record_counts, small_table, stored_ledger
 from spark_jobs.audit.tables import Found, Known, without_broken
-from spark_jobs.audit.topics import Output, read_output
+from spark_jobs.audit.topics import OutputState, read_output
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
@@ -29,7 +29,7 @@ class Evidence:
     known: Known
     input: Topic
     group: Mapping[int, tuple[int, str]] | None
-    output: Output
+    output: OutputState
     records: Mapping[tuple[int, int], Found] | None
     averages: list[Row] | None
     contributions: list[Row] | None
@@ -75,7 +75,9 @@ def _ledger(broker: Broker, pipeline: Pipeline, lake: Lake, topic: Topic, findin
     if _group(broker, pipeline, topic, findings):
         traces.append(f"group {pipeline.name}")
     if traces:
-        findings.differences.append(difference(WHERE, f"it is missing, but there are traces of batches in {', '.join(traces)}"))
+        findings.differences.append(
+            difference(CHECKPOINTS_PLACE, f"it is missing, but there are traces of batches in {', '.join(traces)}")
+        )
     elif not findings.differences:
         findings.notes.append("nothing has been done yet: there are no checkpoints")
     return None

@@ -17,7 +17,7 @@ from spark_jobs.progress.offsets import OffsetRange, ends_of
 from spark_jobs.progress.redefinition import Redefinition, redefinitions
 from spark_jobs.progress.row_order import State, disorder
 
-WHERE = "table checkpoints"
+CHECKPOINTS_PLACE = "table checkpoints"
 MIXED = (
     "If the averages from there on are not comparable with those before, read everything anew, as another pipeline with another output topic; "
     "if they are, run once with --adopt-definition, which records that."
@@ -96,7 +96,7 @@ class Ledger:
         return bool(moved) and batch < moved[-1].batch and moved[-1].output_topic_id == output_topic_id
 
     def complain(self, what: str, partition: int | None = None) -> None:
-        self.differences.append(difference(WHERE, what, partition=partition))
+        self.differences.append(difference(CHECKPOINTS_PLACE, what, partition=partition))
 
 
 def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_sequence: int) -> Ledger:
@@ -137,7 +137,7 @@ def _compare_definitions(ledger: Ledger, rows: Iterable[Checkpoint]) -> None:
         ledger.complain(f"the settings of its batches cannot be compared ({error!r})")
     for one in ledger.redefined:
         if not one.decided:
-            ledger.differences.append(difference(WHERE, f"{one}, which nobody decided", MIXED))
+            ledger.differences.append(difference(CHECKPOINTS_PLACE, f"{one}, which nobody decided", MIXED))
 
 
 def _require_no_holes(ledger: Ledger, sequences: list[int], last_sequence: int) -> None:

@@ -19,10 +19,10 @@ from spark_jobs.audit.findings import Difference, Findings, difference
 from spark_jobs.audit.rows import Mismatch, check_input, read_batch
 from spark_jobs.audit.stored import check_health
 from spark_jobs.audit.tables import (
-    AVERAGES,
-    CONTRIBUTIONS,
-    RECORDS,
-    Day,
+    AVERAGES_PLACE,
+    CONTRIBUTIONS_PLACE,
+    RECORDS_PLACE,
+    DayOfPartition,
     Known,
     Published,
     WrongDay,
@@ -40,7 +40,7 @@ from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.schemas import RECORDS as RECORDS_TABLE
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Counts
@@ -139,13 +139,13 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
     for row in evidence.contributions or []:
         contributions[row["batch"]][day_of(row)] = row
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
-    table, mismatches, proven = lake.open(RECORDS_TABLE), [], set()
+    table, mismatches, proven = lake.open(RECORDS), [], set()
     # Asked anew: maintenance may have gone on since the counts were read.
     pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
         if batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number):
             continue
-        rows = findings.attempt(RECORDS_TABLE, partial(read_batch, table, batch, contributions[batch.number]))
+        rows = findings.attempt(RECORDS, partial(read_batch, table, batch, contributions[batch.number]))
         if rows is None:
             return NOT_LOOKED
         findings.differences += rows.differences
@@ -169,9 +169,9 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     _judge_sums(findings, looked.mismatches, {one.day for one in wrong})
     newest = _newest(evidence.output.records)
     for one in wrong:
-        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS), looked.at(known, one.day[0]))
+        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS_PLACE), looked.at(known, one.day[0]))
         findings.differences += [found] if found else []
-    wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS))
+    wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS_PLACE))
     findings.differences += check_output(evidence.output, wanted)
     gone = beyond_proof(evidence.output, wanted)
     if gone:
@@ -180,16 +180,16 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
         )
 
 
-def _judge_sums(findings: Findings, mismatches: Iterable[Mismatch], wrong: set[Day]) -> None:
+def _judge_sums(findings: Findings, mismatches: Iterable[Mismatch], wrong: set[DayOfPartition]) -> None:
     """If the averages agree with the contributions, it is the records that changed afterwards."""
-    damaged = findings.partitions_with(RECORDS) | findings.partitions_with(CONTRIBUTIONS)
+    damaged = findings.partitions_with(RECORDS_PLACE) | findings.partitions_with(CONTRIBUTIONS_PLACE)
     for one in mismatches:
         if one.partition not in damaged:
-            where = CONTRIBUTIONS if (one.partition, one.day) in wrong else RECORDS
+            where = CONTRIBUTIONS_PLACE if (one.partition, one.day) in wrong else RECORDS_PLACE
             findings.differences.append(difference(where, str(one), partition=one.partition))
 
 
-def _newest(records: Iterable[Published]) -> dict[Day, Published]:
+def _newest(records: Iterable[Published]) -> dict[DayOfPartition, Published]:
     """The newest visible record of each day."""
     return {(one.partition, one.day): one for one in sorted(records, key=lambda one: one.batch)}
 
@@ -206,10 +206,10 @@ def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], 
         return None
     if for_averages and not for_contributions and proof != "proven":
         told = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
-        return difference(CONTRIBUTIONS, told, partition=number)
+        return difference(CONTRIBUTIONS_PLACE, told, partition=number)
     if for_averages and for_contributions and proof != "proven":
-        return difference(AVERAGES, str(wrong), ASK_DEEP if proof == "not looked" else BRING_BOTH, number)
-    return difference(AVERAGES, str(wrong), partition=number)
+        return difference(AVERAGES_PLACE, str(wrong), ASK_DEEP if proof == "not looked" else BRING_BOTH, number)
+    return difference(AVERAGES_PLACE, str(wrong), partition=number)
 
 
 def _take_notes(evidence: Evidence, findings: Findings) -> None:

@@ -18,10 +18,9 @@ from deltalake import DeltaTable
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.aggregates.measures import Row
 from spark_jobs.audit.findings import Difference, difference
-from spark_jobs.audit.ledger import WHERE as CHECKPOINTS
-from spark_jobs.audit.ledger import Batch
+from spark_jobs.audit.ledger import CHECKPOINTS_PLACE, Batch
 from spark_jobs.audit.stored import query
-from spark_jobs.audit.tables import RECORDS, day_of
+from spark_jobs.audit.tables import RECORDS_PLACE, day_of
 from spark_jobs.base import wording
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import OffsetRange, Topic
@@ -83,7 +82,7 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
     rows, outside = _mark(table, batch, seen)
     for number, count in sorted(outside.items()):
         yield difference(
-            RECORDS,
+            RECORDS_PLACE,
             f"batch {batch.number} has {wording.counted(count, 'row')} outside its range on partition {number}",
             partition=number,
         )
@@ -91,10 +90,10 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
         again = count - int(seen[number].sum())
         if again:
             told = f"batch {batch.number}, partition {number}: {wording.counted(again, 'row')} {'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
-            yield difference(RECORDS, told, partition=number)
+            yield difference(RECORDS_PLACE, told, partition=number)
     for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
         told = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
-        yield difference(RECORDS, told, partition=row["partition"])
+        yield difference(RECORDS_PLACE, told, partition=row["partition"])
 
 
 def _mark(table: DeltaTable, batch: Batch, seen: Seen) -> tuple[dict[int, int], dict[int, int]]:
@@ -175,7 +174,7 @@ def _check_count(topic: Topic, batch: Batch, held: OffsetRange, visible: int, *,
         return
     if visible > counted.read or (visible < counted.read and not compacted):
         told = f"batch {batch.number}, partition {held.partition}: {topic.name} shows {wording.counted(visible, 'record')}, {counted.read} were counted"
-        yield difference(CHECKPOINTS, told, partition=held.partition)
+        yield difference(CHECKPOINTS_PLACE, told, partition=held.partition)
 
 
 def _end(batch: Batch, planned: OffsetRange) -> int:
@@ -196,5 +195,5 @@ def _held(topic: Topic, planned: OffsetRange) -> tuple[int, OffsetRange]:
 def _told(batch: Batch, number: int, offsets: "np.ndarray[Any, np.dtype[np.int64]]", what: str) -> Difference:
     shown = ", ".join(map(str, offsets[:SHOWN])) + (", ..." if len(offsets) > SHOWN else "")
     return difference(
-        RECORDS, f"batch {batch.number}, partition {number}: {what}: {len(offsets)}, offset {shown}", partition=number
+        RECORDS_PLACE, f"batch {batch.number}, partition {number}: {what}: {len(offsets)}, offset {shown}", partition=number
     )

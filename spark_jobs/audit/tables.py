@@ -20,12 +20,12 @@ from spark_jobs.base import wording
 from spark_jobs.base.wording import counted
 from spark_jobs.progress.offsets import OffsetRange
 
-RECORDS, CONTRIBUTIONS, AVERAGES = "table records", "table contributions", "table daily_averages"
+RECORDS_PLACE, CONTRIBUTIONS_PLACE, AVERAGES_PLACE = "table records", "table contributions", "table daily_averages"
 
-Day = tuple[int, date]
+DayOfPartition = tuple[int, date]
 
 
-def day_of(row: Row) -> Day:
+def day_of(row: Row) -> DayOfPartition:
     """Partition and day of a row of `contributions` or `daily_averages`."""
     partition, day = DAILY_AVERAGE.group_of(row)
     return partition, day
@@ -69,7 +69,7 @@ def check_records(known: Known, found: Mapping[tuple[int, int], Found]) -> Itera
 
     A batch that was pruned has none at all; one of which only some are there is damaged all the same.
     """
-    yield from _strangers(known, RECORDS, {key: one.read for key, one in found.items()}, "records")
+    yield from _strangers(known, RECORDS_PLACE, {key: one.read for key, one in found.items()}, "records")
     there = {number for number, _ in found}
     for batch in known.ledger.batches.values():
         if batch.end == "ABANDONED" or (batch.number <= known.pruned and batch.number not in there):
@@ -83,12 +83,12 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     offsets = batch.ranges.get(number, OffsetRange(number, 0, 0))
     if rows and (rows.first < offsets.start or rows.last >= offsets.end):
         told = f"{where} holds offsets {rows.first} to {rows.last}, its range is {offsets.start} to {offsets.end} (exclusive)"
-        yield difference(RECORDS, told, partition=number)
+        yield difference(RECORDS_PLACE, told, partition=number)
     kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
     if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
         told = f"{where} holds {counted(read, 'record')} ({accepted} accepted), by its checkpoint there must be {kept.read} ({kept.accepted} accepted)"
-        yield difference(RECORDS, told, partition=number)
+        yield difference(RECORDS_PLACE, told, partition=number)
 
 
 def _strangers(known: Known, where: str, rows: Mapping[tuple[int, int], int], what: str) -> Iterator[Difference]:
@@ -105,10 +105,12 @@ def check_contributions(known: Known, rows: Iterable[Row]) -> Iterator[Differenc
     for row in rows:
         counted[row[BATCH], row["partition"]] += DAILY_AVERAGE.readings(row)
         times[row[BATCH], *day_of(row)] += 1
-    yield from _strangers(known, CONTRIBUTIONS, counted, "readings")
+    yield from _strangers(known, CONTRIBUTIONS_PLACE, counted, "readings")
     for (batch, number, day), count in sorted(times.items()):
         if count > 1:
-            yield difference(CONTRIBUTIONS, f"batch {batch}, partition {number}, {day} is there {count} times", partition=number)
+            yield difference(
+                CONTRIBUTIONS_PLACE, f"batch {batch}, partition {number}, {day} is there {count} times", partition=number
+            )
     for one in known.ledger.settled:
         if one.end == "DONE":
             yield from _contributions_of(one, counted)
@@ -120,7 +122,7 @@ def _contributions_of(batch: Batch, counted: Mapping[tuple[int, int], int]) -> I
         accepted = batch.counts[number].accepted if number in batch.counts else 0
         if found != accepted:
             told = f"batch {batch.number}, partition {number} counts {wording.counted(found, 'reading')}, accepted by its checkpoint: {accepted:,}"
-            yield difference(CONTRIBUTIONS, told, partition=number)
+            yield difference(CONTRIBUTIONS_PLACE, told, partition=number)
 
 
 def without_broken(where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Difference]]:
@@ -159,7 +161,7 @@ def average_of(row: Row) -> Decimal:
     return Decimal(row[result.column])
 
 
-def revisions_of(rows: Iterable[Row], after: int = 0) -> dict[Day, list[Revision]]:
+def revisions_of(rows: Iterable[Row], after: int = 0) -> dict[DayOfPartition, list[Revision]]:
     """Each day's revisions, oldest first, added up from contributions; the first one is the next above `after`.
 
     >>> group = {"partition": 0, "date": date(2006, 12, 16)}
@@ -169,7 +171,7 @@ def revisions_of(rows: Iterable[Row], after: int = 0) -> dict[Day, list[Revision
     >>> [(day.batch, day.revision, day.average) for day in days]
     [(2, 1, Decimal('1.500000')), (4, 2, Decimal('1.750000'))]
     """
-    days: dict[Day, list[Revision]] = defaultdict(list)
+    days: dict[DayOfPartition, list[Revision]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row[BATCH]):
         history = days[day_of(row)]
         states = DAILY_AVERAGE.merged(history[-1].columns, row) if history else DAILY_AVERAGE.with_results(row)
@@ -199,7 +201,7 @@ class Published:
 class WrongDay:
     """A row of `daily_averages` that is not what contributions add up to; None where there is none."""
 
-    day: Day
+    day: DayOfPartition
     stored: Row | None
     wanted: Revision | None
 
@@ -226,7 +228,7 @@ class WrongDay:
         return f"{day} holds {'; '.join(parts)}"
 
 
-def wrong_days(known: Known, rows: Iterable[Row], revisions: Mapping[Day, list[Revision]]) -> list[WrongDay]:
+def wrong_days(known: Known, rows: Iterable[Row], revisions: Mapping[DayOfPartition, list[Revision]]) -> list[WrongDay]:
     """I3, second half. A day may lag behind, or run ahead of, batches that are not finished yet, and no others."""
     stored = {day_of(row): row for row in rows}
     found = []
@@ -246,9 +248,9 @@ def wrong_days(known: Known, rows: Iterable[Row], revisions: Mapping[Day, list[R
 
 def doubled_days(rows: Iterable[Row]) -> Iterator[Difference]:
     """A (partition, date) has one row."""
-    times: dict[Day, int] = defaultdict(int)
+    times: dict[DayOfPartition, int] = defaultdict(int)
     for row in rows:
         times[day_of(row)] += 1
     for (number, day), count in sorted(times.items()):
         if count > 1:
-            yield difference(AVERAGES, f"partition {number}, {day} is there {count} times", partition=number)
+            yield difference(AVERAGES_PLACE, f"partition {number}, {day} is there {count} times", partition=number)

@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Birth
-from spark_jobs.audit.tables import Day, Known, Published, Revision
+from spark_jobs.audit.tables import DayOfPartition, Known, Published, Revision
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
 from spark_jobs.broker.scan import headers_of
@@ -35,7 +35,7 @@ PublishedKey = tuple[int, date, int]
 
 
 @dataclass
-class Output:
+class OutputState:
     """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that, `foreign` counts
     records without the pipeline's header, `earlier` those of its name from before its first batch was planned, where partitions ended at `born`.
     """
@@ -54,12 +54,12 @@ class Output:
         return f"topic {self.topic.name}"
 
 
-def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> Output:
+def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> OutputState:
     """All that a read_committed reader sees of the output topic now."""
     topic = broker.topic(pipeline.output.topic)
     policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]
     before = born.output_ends if born is not None and born.output_topic_id == topic.id else {}
-    output = Output(topic, None if policy is None else "compact" in policy, before)
+    output = OutputState(topic, None if policy is None else "compact" in policy, before)
     starts = {one.number: one.low for one in topic.partitions}
     ends = {one.number: one.stable for one in topic.partitions}
     for message in broker.scan(topic.name, starts, ends):
@@ -67,7 +67,7 @@ def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> Outpu
     return output
 
 
-def _take(output: Output, message: Message, pipeline: Pipeline) -> None:
+def _take(output: OutputState, message: Message, pipeline: Pipeline) -> None:
     headers = dict(headers_of(message))
     if headers.get("pipeline") != pipeline.name.encode():
         output.foreign += 1
@@ -102,7 +102,7 @@ def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> P
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedAverage:
     """What contributions say must have been published; partitions in `skipped` are not judged, their contributions are wrong."""
 
     known: Known
@@ -110,13 +110,13 @@ class Wanted:
     skipped: frozenset[int]
 
 
-def wanted_of(known: Known, days: Mapping[Day, list[Revision]], skipped: Iterable[int]) -> Wanted:
+def wanted_of(known: Known, days: Mapping[DayOfPartition, list[Revision]], skipped: Iterable[int]) -> WantedAverage:
     """Every revision of every day, by what tells it apart on the topic."""
     found = {(*day, one.batch): one for day, history in days.items() for one in history}
-    return Wanted(known, found, frozenset(skipped))
+    return WantedAverage(known, found, frozenset(skipped))
 
 
-def check_output(output: Output, wanted: Wanted) -> Iterator[Difference]:
+def check_output(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
     """I4 and I6: each visible record is wanted where it is, once and in order, and none is missing that could be seen."""
     for what in output.unreadable:
         yield difference(output.place, what, STRANGE)
@@ -138,7 +138,7 @@ def check_output(output: Output, wanted: Wanted) -> Iterator[Difference]:
         yield difference(output.place, told, MISSING, number)
 
 
-def _check_republished(output: Output, wanted: Wanted) -> Iterator[Difference]:
+def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
     """What was published once more is a revision that contributions add up to, and the checkpoints know of it; its order proves nothing."""
     for one, when in output.republished:
         here = wanted.revisions.get((one.partition, one.day, one.batch))
@@ -152,7 +152,7 @@ def _check_republished(output: Output, wanted: Wanted) -> Iterator[Difference]:
             yield difference(output.place, f"{told} is in no row of the checkpoints", STRANGE, one.partition)
 
 
-def _judge(place: str, one: Published, wanted: Wanted, before: Published | None, newest: int) -> Difference | None:
+def _judge(place: str, one: Published, wanted: WantedAverage, before: Published | None, newest: int) -> Difference | None:
     """What is wrong with a visible record, if anything."""
     here = wanted.revisions.get((one.partition, one.day, one.batch))
     told = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}"
@@ -180,7 +180,7 @@ def _judge(place: str, one: Published, wanted: Wanted, before: Published | None,
     return None
 
 
-def _home(one: Published, wanted: Wanted) -> int | None:
+def _home(one: Published, wanted: WantedAverage) -> int | None:
     """Another partition that wants exactly this record, if there is one."""
     others = {
         number for number, day, batch in wanted.revisions if (day, batch) == (one.day, one.batch) and number != one.partition
@@ -195,7 +195,7 @@ def _values(one: Published, here: Revision) -> str:
     )
 
 
-def _must_be_seen(output: Output, wanted: Wanted, seen: Mapping[PublishedKey, Published]) -> Iterator[PublishedKey]:
+def _must_be_seen(output: OutputState, wanted: WantedAverage, seen: Mapping[PublishedKey, Published]) -> Iterator[PublishedKey]:
     """Revisions of finished batches that the topic still holds for certain: published after its first offset of now."""
     first = {number: min((key[2], key[1]) for key in seen if key[0] == number) for number in {key[0] for key in seen}}
     for key in required(output, wanted):
@@ -204,10 +204,10 @@ def _must_be_seen(output: Output, wanted: Wanted, seen: Mapping[PublishedKey, Pu
             yield key
 
 
-def required(output: Output, wanted: Wanted) -> Iterator[PublishedKey]:
+def required(output: OutputState, wanted: WantedAverage) -> Iterator[PublishedKey]:
     """Revisions that were published here; where the topic is compacted, or may be, only the newest of each day."""
     elsewhere = {batch for _, _, batch in wanted.revisions if wanted.known.ledger.went_elsewhere(batch, output.topic.id)}
-    newest: dict[Day, int] = {}
+    newest: dict[DayOfPartition, int] = {}
     for number, day, batch in wanted.revisions:
         if wanted.known.settled(batch) and number not in wanted.skipped and batch not in elsewhere:
             newest[number, day] = max(batch, newest.get((number, day), 0))
@@ -221,13 +221,13 @@ def required(output: Output, wanted: Wanted) -> Iterator[PublishedKey]:
             yield number, day, batch
 
 
-def _surely_held(output: Output, wanted: Wanted, number: int, batch: int) -> bool:
+def _surely_held(output: OutputState, wanted: WantedAverage, number: int, batch: int) -> bool:
     """Whether the topic still begins before the place where it ended when the batch was planned."""
     low = next((one.low for one in output.topic.partitions if one.number == number), 0)
     return low <= wanted.known.ledger.batches[batch].output_starts.get(number, 0)
 
 
-def beyond_proof(output: Output, wanted: Wanted) -> int:
+def beyond_proof(output: OutputState, wanted: WantedAverage) -> int:
     """Averages that were published so long ago that the topic does not hold them any more, for all that it shows."""
     seen = {(one.partition, one.day, one.batch) for one in output.records}
     held = set(_must_be_seen(output, wanted, {(one.partition, one.day, one.batch): one for one in output.records}))

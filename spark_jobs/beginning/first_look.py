@@ -13,7 +13,7 @@ from typing import Any
 from spark_jobs.beginning.guessed_times import Times, rules_for, times_of
 from spark_jobs.beginning.some_messages import Message
 from spark_jobs.readings.judging import read_value
-from spark_jobs.readings.strict_objects import JsonNumber, Refused, Undecided, field_of, strict_object
+from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
 
 DEEPEST = 4
 ENOUGH = 0.5
@@ -62,7 +62,7 @@ def look_at(messages: Sequence[Message], now: datetime) -> Look:
     for message in messages:
         try:
             objects.append((strict_object(message.value), message.sent))
-        except (Refused, Undecided) as error:
+        except (NoObject, Undecided) as error:
             refused[str(error)] += 1
             begins = begins or message.value
     written = _written(objects)
@@ -106,7 +106,7 @@ def _numbers(values: Sequence[tuple[str, Any]], now: datetime) -> Numbers | None
     for text, _ in values:
         try:
             read.append((text, *read_value(text, rules)))
-        except Refused:
+        except NoObject:
             continue
     if not read:
         return None

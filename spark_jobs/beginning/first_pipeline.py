@@ -21,7 +21,7 @@ from spark_jobs.beginning.some_messages import oldest_and_newest
 from spark_jobs.broker.cluster import connect_by
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder, require_alone
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline, project_folder
-from spark_jobs.readings.judging import judge
+from spark_jobs.readings.judging import judge_message
 
 LOOKED_AT = 200
 KAFKA = Path("conf") / "kafka.properties"
@@ -29,7 +29,7 @@ SHOWN = 80
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPipeline:
     """What the user asks for; what is None follows from the topic."""
 
     topic: str
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenPipeline:
     """The file that is there now, and how many of the messages seen it accepts; `rejected` counts the others by reason."""
 
     path: Path
@@ -50,7 +50,7 @@ class Written:
     rejected: Mapping[str, int]
 
 
-def write_pipeline(wanted: Wanted, environment: Mapping[str, str]) -> Written:
+def write_pipeline(wanted: WantedPipeline, environment: Mapping[str, str]) -> WrittenPipeline:
     """Look at the topic and write its pipeline file; `DecisionNeeded` says what was seen if no time or no number is among it."""
     name = wanted.name or pipeline_name(wanted.topic)
     path = wanted.to or pipelines_folder(environment) / f"{name}.yaml"
@@ -65,9 +65,11 @@ def write_pipeline(wanted: Wanted, environment: Mapping[str, str]) -> Written:
         Names(name, _from(project_folder(path), properties), wanted.topic, wanted.output or output_name(wanted.topic)), look
     )
     pipeline = _store(path, text, environment)
-    verdicts = [judge(one.value, pipeline.parsing_rules(now)) for one in messages]
+    verdicts = [judge_message(one.value, pipeline.parsing_rules(now)) for one in messages]
     rejected = Counter(str(one.reason) for one in verdicts if one.reason)
-    return Written(path, pipeline, len(messages), sum(one.value is not None for one in verdicts), dict(rejected.most_common()))
+    return WrittenPipeline(
+        path, pipeline, len(messages), sum(one.value is not None for one in verdicts), dict(rejected.most_common())
+    )
 
 
 def pipeline_name(topic: str) -> str:

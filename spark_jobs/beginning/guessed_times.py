@@ -15,7 +15,7 @@ from statistics import median
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_WORDS, ISO_WORD, MAX_FORMATS, default_earliest, time_formats, time_pattern
 from spark_jobs.readings.judging import read_time
-from spark_jobs.readings.strict_objects import JsonNumber, Refused, Undecided
+from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATES = (
@@ -34,7 +34,7 @@ _CLOCKS = ("HH:mm:ss", "HH:mm", "HH:mm:ss.SSSSSS", "HH:mm:ss,SSSSSS", "HHmmss", 
 _OFFSETS = ("", "X", "XXX", " X", " XXX", " Z")
 LONGEST = 60
 
-Written = Sequence[tuple[str, datetime | None]]
+WrittenTimes = Sequence[tuple[str, datetime | None]]
 """What a field holds in some messages, each with when that was sent."""
 
 
@@ -74,7 +74,7 @@ def rules_for(
     )
 
 
-def times_of(values: Written, now: datetime) -> Times | None:
+def times_of(values: WrittenTimes, now: datetime) -> Times | None:
     """How the values are read as times; None if no format reads one of them.
 
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def times_of(values: Written, now: datetime) -> Times | None:
     return Times(tuple(chosen), len(covered), example, others[:3], _has_local(values, chosen, covered), off[first])
 
 
-def _formats_for(values: Written) -> Iterator[str]:
+def _formats_for(values: WrittenTimes) -> Iterator[str]:
     yield ISO_WORD
     yield from EPOCH_WORDS
     looks = {re.sub("[0-9]", "0", text): text for text, _ in values if 8 <= len(text) <= LONGEST}
@@ -122,19 +122,19 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     return found
 
 
-def _instants(values: Written, written_as: str, now: datetime) -> dict[int, int]:
+def _instants(values: WrittenTimes, written_as: str, now: datetime) -> dict[int, int]:
     """Per place among the values the microseconds that the format reads there."""
     rules, found = rules_for(written_as, now), {}
     for place, (text, _) in enumerate(values):
         if len(text) <= LONGEST:
             try:
                 found[place] = read_time(text, rules)[0]
-            except (Refused, Undecided):
+            except (NoObject, Undecided):
                 continue
     return found
 
 
-def _days_off(values: Written, instants: dict[int, int]) -> float:
+def _days_off(values: WrittenTimes, instants: dict[int, int]) -> float:
     """How far the times are from when their records were sent; far, if that is not known."""
     distances = [
         abs(micros - (sent - EPOCH) // timedelta(microseconds=1))
@@ -148,7 +148,7 @@ def _reads_otherwise(other: dict[int, int], first: dict[int, int]) -> bool:
     return len(other) == len(first) and any(first.get(place, micros) != micros for place, micros in other.items())
 
 
-def _has_local(values: Written, chosen: Sequence[str], places: set[int]) -> bool:
+def _has_local(values: WrittenTimes, chosen: Sequence[str], places: set[int]) -> bool:
     """Whether the first format that reads one of the texts finds no offset in it."""
     for place in places:
         text = values[place][0]

@@ -20,7 +20,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import Preview
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline
 from spark_jobs.readings.expectations import expected
-from spark_jobs.readings.judging import Verdict, judge
+from spark_jobs.readings.judging import MessageVerdict, judge_message
 from spark_jobs.readings.rejected_hints import hint
 
 LARGEST_SAMPLE = 1000
@@ -35,7 +35,7 @@ class Judged:
     """A message and what would become of it."""
 
     message: Message
-    verdict: Verdict
+    verdict: MessageVerdict
 
     @property
     def kind(self) -> str:
@@ -72,7 +72,7 @@ def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Previ
         # What is gone is a problem that the plan says, and no reason to see nothing of the rest.
         spans = {one: (max(start, there[one][0]), min(end, there[one][1])) for one, (start, end) in asked.items() if one in there}
         messages = first_messages(broker, topic.name, spans, most)
-    judged = tuple(Judged(message, judge(message.value, rules)) for message in messages)
+    judged = tuple(Judged(message, judge_message(message.value, rules)) for message in messages)
     return Sample(rules, pipeline.limits.max_rejected_fraction, judged)
 
 
@@ -160,7 +160,7 @@ def _stacked(one: Judged, rules: ParsingRules) -> Sequence[Cell]:
     return str(one.message.partition), number(one.message.offset), _verdict(one, rules), reading
 
 
-def _reading(verdict: Verdict) -> tuple[str, str, str]:
+def _reading(verdict: MessageVerdict) -> tuple[str, str, str]:
     if verdict.event_time is None or verdict.value is None:
         return "-", "-", "-"
     rounded = f" (rounded from {excerpt(verdict.rounded_from.encode(), 40)})" if verdict.rounded_from else ""

@@ -33,7 +33,7 @@ class LibrdkafkaLog:
 
 
 @dataclass(frozen=True)
-class Request:
+class KafkaRequest:
     """What a client was asked to do: the ACL operation, the kind of resource and its name; the topic, if it is about another one.
 
     `others` are what the same call needs of other kinds of resources.
@@ -43,7 +43,7 @@ class Request:
     resource: str
     name: str
     topic: str = ""
-    others: tuple["Request", ...] = ()
+    others: tuple["KafkaRequest", ...] = ()
 
     def __str__(self) -> str:
         return f"{self.operation} on {self.resource} {self.name}".rstrip()
@@ -53,7 +53,7 @@ class Request:
         return next((one.name for one in (self, *self.others) if one.resource == resource), self.name)
 
 
-CONNECT = Request("Describe", "cluster", "kafka-cluster")
+CONNECT = KafkaRequest("Describe", "cluster", "kafka-cluster")
 
 PASSES = (
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -102,7 +102,7 @@ def kafka_error(error: KafkaError | BaseException) -> KafkaError | None:
     return kafka_error(error.__cause__) if error.__cause__ is not None else None
 
 
-def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings, request: Request = CONNECT) -> DayfoldError:
+def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings, request: KafkaRequest = CONNECT) -> DayfoldError:
     """The error to raise for `error`, one sentence that names host, principal, topic or group, and never a secret.
 
     Settings, login, trust, names and permissions end with exit code 78, a newer producer with 76, everything that may pass by
@@ -132,7 +132,7 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
 
 
-def _refused(code: int, settings: KafkaSettings, request: Request) -> str | None:
+def _refused(code: int, settings: KafkaSettings, request: KafkaRequest) -> str | None:
     """What is wrong with the name, the group or the record of a request, if it is that."""
     match code:
         case KafkaError.TOPIC_EXCEPTION:
@@ -155,7 +155,7 @@ def not_of_consumers(group: str, settings: KafkaSettings) -> str:
     )
 
 
-def open_transaction(request: Request) -> TransactionOpen:
+def open_transaction(request: KafkaRequest) -> TransactionOpen:
     """The group's offsets are not known before a transaction ends."""
     return TransactionOpen(
         f"group {request.name}: its offsets of {request.topic} are part of an open transaction; run again when it has ended"
@@ -216,7 +216,7 @@ def server_of(error: KafkaError, settings: KafkaSettings) -> str:
     return match[1] if match else settings.servers
 
 
-def denied(missing: Sequence[Request], settings: KafkaSettings) -> NotPermitted:
+def denied(missing: Sequence[KafkaRequest], settings: KafkaSettings) -> NotPermitted:
     """That the principal may not do all this."""
     what, ask = " and ".join(map(str, missing)), "that ACL" if len(missing) == 1 else "these ACLs"
     return NotPermitted(
@@ -225,7 +225,7 @@ def denied(missing: Sequence[Request], settings: KafkaSettings) -> NotPermitted:
     )
 
 
-def _denied(resource: str, settings: KafkaSettings, request: Request) -> ConfigurationError:
+def _denied(resource: str, settings: KafkaSettings, request: KafkaRequest) -> ConfigurationError:
     others = [one for one in request.others if one.resource == resource]
     name = request.name if resource == request.resource else request.topic
     return denied(others[:1] or [replace(request, resource=resource, name=name)], settings)

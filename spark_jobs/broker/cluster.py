@@ -16,15 +16,11 @@ from confluent_kafka.admin import ConfigResource, ListOffsetsResultInfo, OffsetS
 
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, TryAgain
-from spark_jobs.broker import epochs as kafka_epochs
-from spark_jobs.broker import group_kind as kafka_group_kind
-from spark_jobs.broker import record_times as kafka_times
-from spark_jobs.broker import rights as kafka_rights
-from spark_jobs.broker import scan as kafka_scan
-from spark_jobs.broker import topics as kafka_topics
-from spark_jobs.broker.client_errors import Request, as_dayfold_error
+from spark_jobs.broker import epochs, group_kind, record_times, rights, scan, topics
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
 from spark_jobs.broker.connection import ANY_TOPIC, AdminConnection
 from spark_jobs.broker.group import GroupReader
+from spark_jobs.broker.scan import Level
 from spark_jobs.progress.offsets import Partition, Topic
 
 CONNECT_SECONDS = 10.0
@@ -124,7 +120,7 @@ class Broker:
         (default: the client's timeout).
         `ConfigurationError` at once without permission on the group.
         """
-        request = Request("Describe", "group", group, topic)
+        request = KafkaRequest("Describe", "group", group, topic)
         patience = self._timeout_seconds if seconds is None else seconds
         return self._reader(group).committed(request, partitions, timeout_seconds=patience)
 
@@ -142,15 +138,15 @@ class Broker:
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:
         """Values of the topic's settings, as text; None for each without permission to see them or without such a key."""
-        return self._config(ConfigResource(ResourceType.TOPIC, name), Request("DescribeConfigs", "topic", name), keys)
+        return self._config(ConfigResource(ResourceType.TOPIC, name), KafkaRequest("DescribeConfigs", "topic", name), keys)
 
     def broker_config(self, keys: Iterable[str]) -> dict[str, str | None]:
         """The same of a broker's own settings, of the one that answers."""
         number = self._admin.list_topics(ANY_TOPIC, timeout=self._timeout_seconds).orig_broker_id
         resource = ConfigResource(ResourceType.BROKER, str(number))
-        return self._config(resource, Request("DescribeConfigs", "cluster", "kafka-cluster"), keys)
+        return self._config(resource, KafkaRequest("DescribeConfigs", "cluster", "kafka-cluster"), keys)
 
-    def _config(self, resource: ConfigResource, request: Request, keys: Iterable[str]) -> dict[str, str | None]:
+    def _config(self, resource: ConfigResource, request: KafkaRequest, keys: Iterable[str]) -> dict[str, str | None]:
         try:
             (found,) = self._ask(lambda: self._admin.describe_configs([resource], request_timeout=self._timeout_seconds), request)
         except ConfigurationError:
@@ -158,41 +154,41 @@ class Broker:
         return {key: found[key].value if key in found else None for key in keys}
 
     def create_topic(self, name: str, partitions: int, replicas: int | None, config: Mapping[str, str]) -> bool:
-        """Create a topic; False if there was one of that name. See `kafka_topics.create_topic`."""
-        topic = kafka_topics.new_topic(name, partitions, replicas, config)
-        return kafka_topics.create_topic(self._admin, self._connection.settings, topic, self._timeout_seconds)
+        """Create a topic; False if there was one of that name. See `topics.create_topic`."""
+        topic = topics.new_topic(name, partitions, replicas, config)
+        return topics.create_topic(self._admin, self._connection.settings, topic, self._timeout_seconds)
 
     def replicas(self, name: str) -> int:
         """How many copies of each partition there are to be."""
         return min(len(partition.replicas) for partition in self._describe(name).partitions)
 
-    def topic_rights(self, topics: Sequence[str]) -> dict[str, kafka_rights.Rights]:
-        """What we may do with each topic; see `kafka_rights.topic_rights`."""
-        return kafka_rights.topic_rights(self._admin, topics, seconds=self._timeout_seconds)
+    def topic_rights(self, topics: Sequence[str]) -> dict[str, rights.Rights]:
+        """What we may do with each topic; see `rights.topic_rights`."""
+        return rights.topic_rights(self._admin, topics, seconds=self._timeout_seconds)
 
-    def group_rights(self, group: str, topic: str) -> kafka_rights.Rights:
-        """What we may do with the group; see `kafka_rights.group_rights`."""
-        return kafka_rights.group_rights(self._connection.settings, group, topic, seconds=self._timeout_seconds)
+    def group_rights(self, group: str, topic: str) -> rights.Rights:
+        """What we may do with the group; see `rights.group_rights`."""
+        return rights.group_rights(self._connection.settings, group, topic, seconds=self._timeout_seconds)
 
-    def find_group(self, name: str, *, seconds: float | None = None) -> kafka_group_kind.Group | None:
-        """The group of this name and what it is; see `kafka_group_kind.find_group`."""
+    def find_group(self, name: str, *, seconds: float | None = None) -> group_kind.ConsumerGroup | None:
+        """The group of this name and what it is; see `group_kind.find_group`."""
         try:
-            return kafka_group_kind.find_group(self._admin, name, seconds=seconds or self._timeout_seconds)
+            return group_kind.find_group(self._admin, name, seconds=seconds or self._timeout_seconds)
         except KafkaException as error:
-            raise as_dayfold_error(error, self.settings, Request("Describe", "group", name)) from error
+            raise as_dayfold_error(error, self.settings, KafkaRequest("Describe", "group", name)) from error
 
     def delete_group(self, name: str) -> None:
         """Delete a consumer group with its offsets; `ConfigurationError` while somebody is in it."""
-        request = Request("Delete", "group", name)
+        request = KafkaRequest("Delete", "group", name)
         self._ask(lambda: self._admin.delete_consumer_groups([name], request_timeout=self._timeout_seconds), request)
 
     def record_times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, datetime]:
-        """Per partition when the first record at the offset or after it was written; see `kafka_times.record_times`."""
-        return kafka_times.record_times(self._connection.settings, topic, offsets, seconds=self._timeout_seconds)
+        """Per partition when the first record at the offset or after it was written; see `record_times.record_times`."""
+        return record_times.record_times(self._connection.settings, topic, offsets, seconds=self._timeout_seconds)
 
-    def find_cut(self, topic: str, positions: Mapping[int, kafka_epochs.Position]) -> dict[int, int]:
-        """Partitions whose log is not the one any more that was read up to these positions; see `kafka_epochs.find_cut`."""
-        return kafka_epochs.find_cut(self._connection.settings, topic, positions, seconds=self._timeout_seconds)
+    def find_cut(self, topic: str, positions: Mapping[int, epochs.Position]) -> dict[int, int]:
+        """Partitions whose log is not the one any more that was read up to these positions; see `epochs.find_cut`."""
+        return epochs.find_cut(self._connection.settings, topic, positions, seconds=self._timeout_seconds)
 
     def scan(
         self,
@@ -200,17 +196,17 @@ class Broker:
         starts: Mapping[int, int],
         ends: Mapping[int, int],
         *,
-        level: kafka_scan.Level = "read_committed",
+        level: Level = "read_committed",
         idle_seconds: float = SCAN_IDLE_SECONDS,
     ) -> Iterator[Message]:
-        """Visible records from `starts` to before `ends` per partition; see `kafka_scan.scan`."""
+        """Visible records from `starts` to before `ends` per partition; see `scan.scan`."""
         spans = {number: (starts[number], end) for number, end in ends.items()}
-        return kafka_scan.scan(self._connection.settings, topic, spans, level=level, idle_seconds=idle_seconds)
+        return scan.scan(self._connection.settings, topic, spans, level=level, idle_seconds=idle_seconds)
 
     def _describe(self, name: str) -> TopicDescription:
-        request = Request("Describe", "topic", name)
-        topics = TopicCollection([name])
-        (found,) = self._ask(lambda: self._admin.describe_topics(topics, request_timeout=self._timeout_seconds), request)
+        request = KafkaRequest("Describe", "topic", name)
+        wanted = TopicCollection([name])
+        (found,) = self._ask(lambda: self._admin.describe_topics(wanted, request_timeout=self._timeout_seconds), request)
         leaderless = [str(one.id) for one in found.partitions if one.leader is None or one.leader.id < 0]
         if leaderless:
             raise TryAgain(f"topic {name}: partition {', '.join(leaderless)} has no leader; its broker is down or just starting")
@@ -226,11 +222,11 @@ class Broker:
         specs = {TopicPartition(topic, number): spec for number, spec in wanted.items()}
         found = self._ask(
             lambda: self._admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds),
-            Request("Describe", "topic", topic),
+            KafkaRequest("Describe", "topic", topic),
         )
         return dict(zip(wanted, found, strict=True))
 
-    def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request) -> list[Any]:
+    def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: KafkaRequest) -> list[Any]:
         return self._connection.ask(question, request, self._timeout_seconds)
 
 

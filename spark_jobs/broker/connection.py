@@ -15,8 +15,8 @@ from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import BrokerUnreachable, DayfoldError
 from spark_jobs.broker.client_errors import (
     PASSES,
+    KafkaRequest,
     LibrdkafkaLog,
-    Request,
     as_dayfold_error,
     connection_error,
     kafka_error,
@@ -75,7 +75,9 @@ class AdminConnection:
                     require_protocol(self.settings)
         raise self.unreachable(timeout_seconds)
 
-    def ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: Request, timeout_seconds: float) -> list[Any]:
+    def ask(
+        self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: KafkaRequest, timeout_seconds: float
+    ) -> list[Any]:
         """The answers in order, asked for again while Kafka says that the obstacle passes by itself (a leader is moving)."""
         deadline = time.monotonic() + timeout_seconds
         while True:
@@ -112,7 +114,7 @@ class AdminConnection:
         cause = reason(telling[-1], self.settings) if telling else nothing
         return BrokerUnreachable(self.settings.servers, seconds, cause)
 
-    def _explained(self, error: KafkaException, request: Request, seconds: float) -> DayfoldError:
+    def _explained(self, error: KafkaException, request: KafkaRequest, seconds: float) -> DayfoldError:
         found = kafka_error(error)
         self.admin.poll(0)
         if found is not None and found.code() in _NO_CONNECTION:

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
-from spark_jobs.broker.scan import GROUP, POLL_SECONDS
+from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
+from spark_jobs.broker.scan import POLL_SECONDS, SCAN_GROUP
 
 Position = tuple[int, int]
 """Where reading goes on, and a leader epoch that no record before it is later than."""
@@ -23,7 +23,7 @@ UNKNOWN = -1
 """What the leader answers where it knows nothing of an epoch, nor of any before it."""
 
 _SETTINGS = {
-    "group.id": GROUP,
+    "group.id": SCAN_GROUP,
     "isolation.level": "read_uncommitted",
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
@@ -45,7 +45,7 @@ def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Positi
     """
     if not positions:
         return {}
-    request = Request("Read", "topic", topic)
+    request = KafkaRequest("Read", "topic", topic)
     try:
         consumer = Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
     except KafkaException as error:
@@ -60,7 +60,7 @@ def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Positi
 
 
 def _cut(
-    consumer: Consumer, waiting: set[int], settings: KafkaSettings, request: Request, seconds: float
+    consumer: Consumer, waiting: set[int], settings: KafkaSettings, request: KafkaRequest, seconds: float
 ) -> Iterator[tuple[int, int]]:
     deadline = time.monotonic() + seconds
     while waiting:
@@ -79,7 +79,7 @@ def _cut(
             yield number, int(found[1])
 
 
-def _is_answer(message: Message, settings: KafkaSettings, request: Request) -> bool:
+def _is_answer(message: Message, settings: KafkaSettings, request: KafkaRequest) -> bool:
     """Whether it says something about the position: a record, its end, or that there is no such place; other errors pass."""
     error = message.error()
     if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:

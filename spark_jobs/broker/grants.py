@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spark_jobs.broker.client_errors import Request
+from spark_jobs.broker.client_errors import KafkaRequest
 
 TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional id"
 UNRESTRICTED = "Alter"
@@ -24,7 +24,7 @@ class Grant:
         return self.operations + self.optional
 
 
-def missing(grants: Iterable[Grant], allowed: Mapping[tuple[str, str], frozenset[str] | None]) -> Iterator[Request]:
+def missing(grants: Iterable[Grant], allowed: Mapping[tuple[str, str], frozenset[str] | None]) -> Iterator[KafkaRequest]:
     """What is needed and not allowed; a resource of which the broker says nothing is left to the request that needs it.
 
     >>> [str(one) for one in missing([Grant("topic", "out", ("Write", "Describe"))], {("topic", "out"): frozenset({"Describe"})})]
@@ -35,7 +35,7 @@ def missing(grants: Iterable[Grant], allowed: Mapping[tuple[str, str], frozenset
     for grant in grants:
         found = allowed.get((grant.resource, grant.name))
         if found is not None:
-            yield from (Request(one, grant.resource, grant.name) for one in grant.operations if one not in found)
+            yield from (KafkaRequest(one, grant.resource, grant.name) for one in grant.operations if one not in found)
 
 
 def is_restricted(allowed: Iterable[frozenset[str] | None]) -> bool:

@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import DayfoldError
-from spark_jobs.broker import scan as kafka_scan
-from spark_jobs.broker.client_errors import PASSES, LibrdkafkaLog, Request, as_dayfold_error, kafka_error, open_transaction
+from spark_jobs.broker import scan
+from spark_jobs.broker.client_errors import PASSES, KafkaRequest, LibrdkafkaLog, as_dayfold_error, kafka_error, open_transaction
 
 TRY_SECONDS = 0.5
 """How long one question may take before we look whether an error has arrived beside it."""
@@ -27,9 +27,11 @@ class GroupReader:
     def __init__(self, settings: KafkaSettings, group: str) -> None:
         self._settings = settings
         # Without read_committed an open transaction's offsets look as if there were none.
-        self._consumer = _consumer(settings, Request("Describe", "group", group), "read_committed")
+        self._consumer = _consumer(settings, KafkaRequest("Describe", "group", group), "read_committed")
 
-    def committed(self, request: Request, partitions: Sequence[int], *, timeout_seconds: float) -> dict[int, tuple[int, str]]:
+    def committed(
+        self, request: KafkaRequest, partitions: Sequence[int], *, timeout_seconds: float
+    ) -> dict[int, tuple[int, str]]:
         """Offset and metadata that group `request.name` has committed for `request.topic`, for the partitions that have any.
 
         Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets stays
@@ -48,17 +50,17 @@ class GroupReader:
     def visible(self, topic: str, offsets: Mapping[int, int], *, idle_seconds: float) -> set[int]:
         """Partitions whose record at the given offset a read_committed reader sees; its log must have been stable beyond it."""
         spans = {number: (offset, offset + 1) for number, offset in offsets.items()}
-        request = Request("Read", "topic", topic)
-        found = kafka_scan.read(self._consumer, self._settings, request, spans, idle_seconds)
+        request = KafkaRequest("Read", "topic", topic)
+        found = scan.read(self._consumer, self._settings, request, spans, idle_seconds)
         return {message.partition() or 0 for message in found}
 
     def close(self) -> None:
         self._consumer.close()
 
 
-def _consumer(settings: KafkaSettings, request: Request, level: str) -> Consumer:
+def _consumer(settings: KafkaSettings, request: KafkaRequest, level: str) -> Consumer:
     # The time that a fetch waits for more is time that a run waits for the last partition.
-    own = {**kafka_scan.SETTINGS, "group.id": request.name, "isolation.level": level, "fetch.wait.max.ms": "5"}
+    own = {**scan.SETTINGS, "group.id": request.name, "isolation.level": level, "fetch.wait.max.ms": "5"}
     try:
         return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
     except KafkaException as error:
@@ -66,7 +68,7 @@ def _consumer(settings: KafkaSettings, request: Request, level: str) -> Consumer
 
 
 def _try(
-    consumer: Consumer, wanted: list[TopicPartition], settings: KafkaSettings, request: Request
+    consumer: Consumer, wanted: list[TopicPartition], settings: KafkaSettings, request: KafkaRequest
 ) -> list[TopicPartition] | None:
     """The answer, or None if it may come with the next try."""
     try:
@@ -83,7 +85,7 @@ def _try(
     return None if errors else found
 
 
-def _raise_refusal(consumer: Consumer, settings: KafkaSettings, request: Request) -> None:
+def _raise_refusal(consumer: Consumer, settings: KafkaSettings, request: KafkaRequest) -> None:
     """A missing permission is no answer to the question; librdkafka reports it among the consumer's records."""
     message = consumer.poll(0)
     error = message.error() if message is not None else None
@@ -91,7 +93,7 @@ def _raise_refusal(consumer: Consumer, settings: KafkaSettings, request: Request
         raise as_dayfold_error(error, settings, request)
 
 
-def _why_silent(settings: KafkaSettings, request: Request, wanted: list[TopicPartition]) -> DayfoldError:
+def _why_silent(settings: KafkaSettings, request: KafkaRequest, wanted: list[TopicPartition]) -> DayfoldError:
     """If a reader that does not care for transactions gets an answer, it is an open transaction that held back ours."""
     consumer = _consumer(settings, request, "read_uncommitted")
     try:

@@ -17,7 +17,7 @@ TRIES = 2
 
 
 @dataclass(frozen=True)
-class Group:
+class ConsumerGroup:
     """A group by the broker's words; `state` is `NOT_OF_CONSUMERS` if it holds no offsets."""
 
     name: str
@@ -33,19 +33,19 @@ class Group:
         return self.state not in (EMPTY, DEAD)
 
 
-def find_group(admin: AdminClient, name: str, *, seconds: float) -> Group | None:
+def find_group(admin: AdminClient, name: str, *, seconds: float) -> ConsumerGroup | None:
     """The group of this name, None if there is none that we may see; raises what librdkafka raises."""
     for _ in range(TRIES):
         listed = [one for one in _listed(admin, name, seconds) if one.id == name]
         if not listed:
             return None
         if listed[0].state != DEAD:
-            return Group(name, str(listed[0].state))
+            return ConsumerGroup(name, str(listed[0].state))
         found = admin.list_consumer_groups(request_timeout=seconds).result().valid
         states = [one.state.name.title() for one in found if one.group_id == name]
         if states:
-            return Group(name, states[0])
-    return Group(name, NOT_OF_CONSUMERS)
+            return ConsumerGroup(name, states[0])
+    return ConsumerGroup(name, NOT_OF_CONSUMERS)
 
 
 def _listed(admin: AdminClient, name: str, seconds: float) -> list[GroupMetadata]:

@@ -21,7 +21,7 @@ from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error, kafka_error
+from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error, kafka_error
 from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Publisher:
         try:
             self._retry(self._producer.init_transactions, FENCE_SECONDS)
         except KafkaException as error:
-            raise as_dayfold_error(error, self._settings, Request("Write", "transactional id", self._pipeline)) from error
+            raise as_dayfold_error(error, self._settings, KafkaRequest("Write", "transactional id", self._pipeline)) from error
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
         """Publish all records and the group's offsets, which stay where they are without `ends`, in one transaction; number of records.
@@ -232,8 +232,8 @@ class Publisher:
         found = kafka_error(error)
         if found is not None and found.code() == KafkaError._FATAL:
             error = self._fatal() or error
-        others = (Request("Read", "group", self._pipeline), Request("Write", "transactional id", self._pipeline))
-        return as_dayfold_error(error, self._settings, Request("Write", "topic", topic, others=others))
+        others = (KafkaRequest("Read", "group", self._pipeline), KafkaRequest("Write", "transactional id", self._pipeline))
+        return as_dayfold_error(error, self._settings, KafkaRequest("Write", "topic", topic, others=others))
 
 
 def group_offsets(topic: str, batch: int, ranges: Iterable[OffsetRange]) -> list[TopicPartition]:

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
-from spark_jobs.broker.scan import GROUP, POLL_SECONDS
+from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
+from spark_jobs.broker.scan import POLL_SECONDS, SCAN_GROUP
 
 log = logging.getLogger(__name__)
 
 _SETTINGS = {
-    "group.id": GROUP,
+    "group.id": SCAN_GROUP,
     "isolation.level": "read_uncommitted",
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
@@ -57,7 +57,7 @@ def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int],
     """
     if not starts:
         return {}
-    request = Request("Read", "topic", topic)
+    request = KafkaRequest("Read", "topic", topic)
     try:
         consumer = Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
     except KafkaException as error:
@@ -104,5 +104,5 @@ def _is_answer(message: Message, settings: KafkaSettings) -> bool:
     """Whether the partition has said what it has to say; other errors pass, or last until the time is up."""
     error = message.error()
     if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-        raise as_dayfold_error(error, settings, Request("Read", "topic", str(message.topic())))
+        raise as_dayfold_error(error, settings, KafkaRequest("Read", "topic", str(message.topic())))
     return error is None or error.code() in _NOTHING_THERE

@@ -13,16 +13,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.broker.client_errors import LibrdkafkaLog, Request, as_dayfold_error
+from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
 
 Level = Literal["read_committed", "read_uncommitted"]
 
 POLL_SECONDS = 0.2
-GROUP = "dayfold-scan"
+SCAN_GROUP = "dayfold-scan"
 """librdkafka asks for a group name even where no group is used; no permission on it is needed."""
 
 SETTINGS = {
-    "group.id": GROUP,
+    "group.id": SCAN_GROUP,
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
     # A start that is gone must be an error, not a silent jump to what is left.
@@ -44,7 +44,7 @@ def scan(
     spans = {number: (start, end) for number, (start, end) in spans.items() if start < end}
     if not spans:
         return
-    request = Request("Read", "topic", topic)
+    request = KafkaRequest("Read", "topic", topic)
     consumer = _consumer(settings, request, level)
     try:
         yield from read(consumer, settings, request, spans, idle_seconds)
@@ -53,7 +53,7 @@ def scan(
 
 
 def read(
-    consumer: Consumer, settings: KafkaSettings, request: Request, spans: Mapping[int, tuple[int, int]], idle_seconds: float
+    consumer: Consumer, settings: KafkaSettings, request: KafkaRequest, spans: Mapping[int, tuple[int, int]], idle_seconds: float
 ) -> Iterator[Message]:
     """The same through a consumer that is there already and goes on afterwards; no span may be empty."""
     _check_topic(consumer, settings, request, idle_seconds)
@@ -83,14 +83,14 @@ def headers_of(message: Message) -> list[tuple[str, str | bytes | None]]:
         return []
 
 
-def _consumer(settings: KafkaSettings, request: Request, level: Level) -> Consumer:
+def _consumer(settings: KafkaSettings, request: KafkaRequest, level: Level) -> Consumer:
     try:
         return Consumer({**settings.librdkafka(), **SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
 
 
-def _check_topic(consumer: Consumer, settings: KafkaSettings, request: Request, seconds: float) -> None:
+def _check_topic(consumer: Consumer, settings: KafkaSettings, request: KafkaRequest, seconds: float) -> None:
     """An assigned topic that does not exist would be waited for in silence (seen with librdkafka 2.16)."""
     try:
         found = consumer.list_topics(request.name, timeout=seconds).topics[request.name]
@@ -101,7 +101,7 @@ def _check_topic(consumer: Consumer, settings: KafkaSettings, request: Request, 
 
 
 def _visible(
-    consumer: Consumer, left: dict[int, int], settings: KafkaSettings, request: Request, idle_seconds: float
+    consumer: Consumer, left: dict[int, int], settings: KafkaSettings, request: KafkaRequest, idle_seconds: float
 ) -> Iterator[Message]:
     deadline = time.monotonic() + idle_seconds
     while left:
@@ -140,7 +140,7 @@ def _partition(message: Message) -> int:
     return -1 if number is None else number
 
 
-def _check(deadline: float, left: Mapping[int, int], request: Request, idle_seconds: float) -> None:
+def _check(deadline: float, left: Mapping[int, int], request: KafkaRequest, idle_seconds: float) -> None:
     if time.monotonic() > deadline:
         ends = ", ".join(f"{number} up to offset {end}" for number, end in sorted(left.items()))
         raise TryAgain(

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.broker.client_errors import Request, as_dayfold_error, kafka_error, reason
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error, kafka_error, reason
 
 BROKERS_CHOICE = -1
 """Asks the broker for its own default."""
@@ -32,7 +32,7 @@ def create_topic(admin: AdminClient, settings: KafkaSettings, topic: NewTopic, s
             return False
         if found is not None and found.code() in _NOT_SO:
             raise ConfigurationError(f"{settings.servers} does not create {topic.topic}: {reason(found, settings)}") from error
-        raise as_dayfold_error(error, settings, Request("Create", "topic", topic.topic)) from error
+        raise as_dayfold_error(error, settings, KafkaRequest("Create", "topic", topic.topic)) from error
     return True
 
 

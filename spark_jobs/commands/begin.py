@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.beginning.first_pipeline import Wanted, Written, write_pipeline
+from spark_jobs.beginning.first_pipeline import WantedPipeline, WrittenPipeline, write_pipeline
 from spark_jobs.beginning.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.beginning.sample import counts_text
 from spark_jobs.broker.cluster import connect_by
@@ -68,7 +68,7 @@ def init_command(
     as_json: AsJson = False,
 ) -> None:
     """Look at a topic's messages and write a pipeline file that reads them, with the reasons in it. No Spark."""
-    written = write_pipeline(Wanted(topic, kafka, to, name, output), os.environ)
+    written = write_pipeline(WantedPipeline(topic, kafka, to, name, output), os.environ)
     if as_json:
         typer.echo(json.dumps(_report(written), indent=2))
         return
@@ -80,7 +80,7 @@ def init_command(
     say(f"next: look at the file, then\ndayfold topic create {path}\ndayfold plan {path} --sample 20\ndayfold run {path}")
 
 
-def _report(written: Written) -> dict[str, object]:
+def _report(written: WrittenPipeline) -> dict[str, object]:
     time, value = written.pipeline.input.time, written.pipeline.input.value
     return {
         "file": str(written.path),

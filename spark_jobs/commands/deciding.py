@@ -10,7 +10,7 @@ import typer
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, load, say, show
-from spark_jobs.maintenance.maintain import maintain, preview
+from spark_jobs.maintenance.maintain import maintain, preview_maintenance
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.removal.belongings_report import belongings_notes, belongings_report, belongings_table
 from spark_jobs.removal.forget import forget, look
@@ -44,7 +44,7 @@ def maintain_command(
 ) -> None:
     """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""
     pipeline = load(config, overrides)
-    found = (preview if dry_run else maintain)(pipeline, now=datetime.now(UTC))
+    found = (preview_maintenance if dry_run else maintain)(pipeline, now=datetime.now(UTC))
     show(maintenance_report(found), maintenance_table(found), as_json)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from spark_jobs.answers import reports
 from spark_jobs.answers.batch_reports import history_report, history_table, rejected_report, rejected_table
-from spark_jobs.answers.past import read_batches, read_decided, read_rejected
+from spark_jobs.answers.past import read_decided, read_history, read_rejected
 from spark_jobs.answers.status import read_status
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
@@ -105,7 +105,7 @@ def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = 
 def history_command(config: Config, overrides: Overrides = [], limit: Limit = SHOWN, as_json: AsJson = False) -> None:  # noqa: B006
     """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""
     pipeline = load(config, overrides)
-    batches = read_batches(pipeline)
+    batches = read_history(pipeline)
     newest = batches[::-1][:limit]
     show(history_report(newest), partial(history_table, pipeline.name, newest, len(batches)), as_json)
 

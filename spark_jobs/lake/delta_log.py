@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from deltalake.exceptions import TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
-LOG = "_delta_log"
-_COMMIT = re.compile(rf"{LOG}/(\d{{20}})\.json")
-_CHECKPOINT = re.compile(rf"{LOG}/(\d{{20}})\.checkpoint(?:\.\d{{10}}\.\d{{10}})?\.parquet")
+LOG_FOLDER = "_delta_log"
+_COMMIT = re.compile(rf"{LOG_FOLDER}/(\d{{20}})\.json")
+_CHECKPOINT = re.compile(rf"{LOG_FOLDER}/(\d{{20}})\.checkpoint(?:\.\d{{10}}\.\d{{10}})?\.parquet")
 
 Action = dict[str, Any]
 
@@ -46,7 +46,7 @@ class TableLog:
     @cached_property
     def _found(self) -> list[pa_fs.FileInfo]:
         try:
-            found: list[pa_fs.FileInfo] = self._storage.get_file_info(pa_fs.FileSelector(LOG, allow_not_found=True))
+            found: list[pa_fs.FileInfo] = self._storage.get_file_info(pa_fs.FileSelector(LOG_FOLDER, allow_not_found=True))
         except TableNotFoundError:
             return []
         return found

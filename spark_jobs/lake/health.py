@@ -15,7 +15,7 @@ from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamage
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.delta_log import LOG, Action, LogFile, TableLog
+from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import count_rows, read_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
@@ -23,7 +23,7 @@ from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
 from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
 
-NEWEST = 5
+NEWEST_COMMITS = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""
 
 FAR_BACK = 200
@@ -77,7 +77,7 @@ def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
     living = [commit for commit in log.commits if commit.version > since]
     for commit in living:
         trouble = "is empty" if not commit.size else None
-        if trouble is None and commit in living[-NEWEST:]:
+        if trouble is None and commit in living[-NEWEST_COMMITS:]:
             trouble = _torn(log, commit)
         if trouble:
             later = any(other.size for other in living if other.version > commit.version)
@@ -86,7 +86,7 @@ def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
                 f"the commit {commit.path} {trouble} (a power cut does that), so what it said is lost",
                 "Later commits were built on it. " + COPY
                 if later
-                else f"Move this file out of {log.location}/{LOG} and run again: the run does the commit's work again, or says what is "
+                else f"Move this file out of {log.location}/{LOG_FOLDER} and run again: the run does the commit's work again, or says what is "
                 "missing.",
             )
 
@@ -106,7 +106,7 @@ def _damaged_checkpoints(name: str, log: TableLog) -> Iterator[TableDamaged]:
             yield TableDamaged(
                 name,
                 f"the checkpoint {part.path} of its log cannot be read ({trouble})",
-                f"The commits say the same: move it and _last_checkpoint out of {log.location}/{LOG} and run again."
+                f"The commits say the same: move it and _last_checkpoint out of {log.location}/{LOG_FOLDER} and run again."
                 if log.is_readable_without(part.version)
                 else COPY,
             )
@@ -139,7 +139,7 @@ def _undo(lake: Lake, name: str, log: TableLog) -> str:
         return COPY
     return (
         f"Nothing of the pipeline was written since version {last}: move every file of a later version, and _last_checkpoint, out of "
-        f"{log.location}/{LOG}, and run again."
+        f"{log.location}/{LOG_FOLDER}, and run again."
     )
 
 
@@ -210,7 +210,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
     """The last finished batch must be there as its checkpoint counted it; a RESTORE or a lost commit takes it away first."""
     try:
         require_files(lake, name, table, done.batch)
-        wanted, found = _COUNTS[name](table, done)
+        wanted, found = _COUNTERS[name](table, done)
     except TableDamaged as damage:
         yield damage
         return
@@ -244,7 +244,7 @@ def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     return counted(wanted, "day"), counted(min(wanted, found), "day")
 
 
-_COUNTS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}
+_COUNTERS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}
 
 
 def way_back(lake: Lake, name: str) -> str:
@@ -282,7 +282,7 @@ def _forget(lake: Lake, name: str, last_batch: int) -> str:
         return COPY
     return (
         f"Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version {first} and "
-        f"later, and _last_checkpoint, out of {log.location}/{LOG} and run again: it is planned and read anew."
+        f"later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER} and run again: it is planned and read anew."
     )
 
 

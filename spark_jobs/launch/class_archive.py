@@ -12,14 +12,14 @@ from typing import Any
 
 from spark_jobs.base.project import PROJECT
 
-FOLDER = PROJECT / "jars" / "archive"
+ARCHIVE_FOLDER = PROJECT / "jars" / "archive"
 ARCHIVE, STAMP = "classes.jsa", "classes.json"
 
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 """An archive that does not fit is no news: the JVM would say so on the output of the job."""
 
 
-def archive_options(folder: Path = FOLDER) -> tuple[str, ...]:
+def archive_options(folder: Path = ARCHIVE_FOLDER) -> tuple[str, ...]:
     """Options of a JVM that is to use the archive, none if there is no whole one.
 
     Named in vain it would do harm: a JVM that is told of a file that is missing does not use its own archive either.

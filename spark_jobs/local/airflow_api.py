@@ -14,7 +14,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PARTS = ("scheduler", "triggerer", "dag_processor")
 
 
-class Refused(Exception):
+class ApiRefused(Exception):
     """Airflow answered, but not with what was asked for; `status` is HTTP's, `text` the answer."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class AirflowApi:
-    """Asks as the user who logs in with this password. `OSError` if nobody answers, `Refused` for an answer that is an error."""
+    """Asks as the user who logs in with this password. `OSError` if nobody answers, `ApiRefused` for an answer that is an error."""
 
     address: str
     user: str
@@ -43,7 +43,7 @@ class AirflowApi:
         """What is still waited for: the first part whose sign of life since this moment is missing; None once all are at work."""
         try:
             health = _ask("GET", f"{self.address}/api/v2/monitor/health", None, {})
-        except (OSError, Refused):
+        except (OSError, ApiRefused):
             return "api-server"
         for part in _PARTS:
             heard = health[part][f"latest_{part}_heartbeat"]
@@ -55,7 +55,7 @@ class AirflowApi:
         """Whether the DAG was parsed already."""
         try:
             return bool(self.ask("GET", f"/dags/{dag_id}")["dag_id"] == dag_id)
-        except Refused as refused:
+        except ApiRefused as refused:
             if refused.status == 404:
                 return False
             raise
@@ -77,5 +77,5 @@ def _ask(method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
         with _OPENER.open(request, timeout=ASK_SECONDS) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
-        raise Refused(error.code, error.read().decode(errors="replace")) from error
+        raise ApiRefused(error.code, error.read().decode(errors="replace")) from error
     return json.loads(text) if text else None

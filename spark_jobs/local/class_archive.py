@@ -18,7 +18,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from spark_jobs.base.errors import DayfoldError, TryAgain
-from spark_jobs.launch.class_archive import ARCHIVE, FOLDER, STAMP, read_stamp
+from spark_jobs.launch.class_archive import ARCHIVE, ARCHIVE_FOLDER, STAMP, read_stamp
 from spark_jobs.launch.spark_environment import in_one_text, without_jvm_options
 from spark_jobs.launch.submit import Submission, job_arguments, spark_jars, submit_command, submitted_environment
 from spark_jobs.local.exclusive import exclusively
@@ -33,7 +33,7 @@ _MESSAGES = (
 )
 
 
-def make_archive(java: Path, folder: Path = FOLDER) -> None:
+def make_archive(java: Path, folder: Path = ARCHIVE_FOLDER) -> None:
     """Bring `folder` to an archive for this Java and today's jars; milliseconds when it is there.
 
     Two set-ups at once make one archive. Killed anywhere, the next call goes on.
@@ -75,7 +75,7 @@ def _state(path: Path) -> list[str | int]:
     return [str(path), state.st_size, state.st_mtime_ns]
 
 
-def is_made_for(wanted: dict[str, Any], folder: Path = FOLDER) -> bool:
+def is_made_for(wanted: dict[str, Any], folder: Path = ARCHIVE_FOLDER) -> bool:
     """Whether the archive in `folder` is whole and was made for this Java and these jars."""
     with suppress(OSError):
         return read_stamp(folder) == {**wanted, "bytes": (folder / ARCHIVE).stat().st_size}

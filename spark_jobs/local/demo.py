@@ -21,19 +21,10 @@ from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local import airflow, dag_runs
-from spark_jobs.local.demo_check import Verdict, check
+from spark_jobs.local.demo_check import CheckVerdict, check
 from spark_jobs.local.demo_hints import hints, places
 from spark_jobs.local.demo_plot import Captions
-from spark_jobs.local.demo_report import (
-    Hint,
-    Report,
-    batch_sheet,
-    newest_sheet,
-    offset_sheet,
-    on_terminal,
-    save_page,
-    step_sheet,
-)
+from spark_jobs.local.demo_report import Hint, Report, batch_sheet, newest_sheet, offset_sheet, on_terminal, save_page, step_sheet
 from spark_jobs.local.demo_steps import Step, Steps
 from spark_jobs.local.ground import PARTITIONS, prepare_ground, running_kafka
 from spark_jobs.local.interrupts import interrupted_once
@@ -41,7 +32,7 @@ from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.local.loading import send_missing
 from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, read_readings
 from spark_jobs.local.screen import Clock, Screen
-from spark_jobs.outlook.planning import preview
+from spark_jobs.outlook.planning import preview_run
 from spark_jobs.pipeline.settings import Pipeline
 
 TITLE, CAPTION = "Dayfold demo: exact daily averages of real readings", "Household voltage: the average of each day"
@@ -63,7 +54,7 @@ class Outcome:
     """What the demo has done, in this start and earlier ones, what it found, and where its picture and page are."""
 
     steps: tuple[Step, ...]
-    verdict: Verdict
+    verdict: CheckVerdict
     picture: Path
     page: Path
     hints: tuple[Hint, ...]
@@ -153,7 +144,7 @@ def load(demo: Demo, what: str, *, until: int) -> None:
 def average_new(demo: Demo, what: str) -> None:
     """One DAG run if there is anything to do. The very first one is killed in the middle of its batch, and another one resumes it."""
     progress = CheckpointLog(Lake(demo.pipeline.lake, demo.pipeline.name)).progress
-    found = preview(demo.broker, demo.pipeline, progress)
+    found = preview_run(demo.broker, demo.pipeline, progress)
     if found.problems:
         raise DecisionNeeded(f"{found.problems[0]}\nTo begin the demo anew: make clean, then make demo.")
     if not found.has_work(demo.pipeline):

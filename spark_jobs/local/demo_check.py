@@ -73,7 +73,7 @@ class Resumed:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckVerdict:
     """What was found equal. `further` records are in the topic besides the demo's; `totals` are those of `daily_averages`."""
 
     days: int
@@ -95,7 +95,7 @@ class Verdict:
         )
 
 
-def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | None = None) -> Verdict:
+def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | None = None) -> CheckVerdict:
     """Compare tables and output topic with the CSV; `DecisionNeeded` with every kind of difference if there is any.
 
     `killed` is a batch that a killed run left unfinished: what it was planned to read is compared with what the next one made of it.
@@ -119,7 +119,7 @@ def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | 
     if differences:
         raise DecisionNeeded("\n".join(["the pipeline's result is not what the CSV says:", *differences]))
     resumed = Resumed(killed, total_span(_row(rows, killed, "PLANNED").ranges)) if killed else None
-    return Verdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals, resumed)
+    return CheckVerdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals, resumed)
 
 
 def _row(rows: Iterable[Checkpoint], batch: int, state: str) -> Checkpoint:

@@ -11,13 +11,13 @@ from rich.console import Group
 from spark_jobs.answers.status import Status
 from spark_jobs.base.plain_tables import Column, plain_table
 from spark_jobs.base.wording import counted, headed, measured, printable
-from spark_jobs.local.demo_check import Totals, Verdict
+from spark_jobs.local.demo_check import CheckVerdict, Totals
 from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo_plot import sum_of as sum_of_days
 from spark_jobs.local.demo_steps import Step
 from spark_jobs.progress.checkpoints import Checkpoint
 
-NEWEST = 7
+NEWEST_DAYS = 7
 PARTS = ("records", "contributions", "averages", "publish")
 """What the checkpoints time of a batch, in the order of the steps."""
 STYLE = """
@@ -63,7 +63,7 @@ class Report:
 
     title: str
     captions: Captions
-    verdict: Verdict
+    verdict: CheckVerdict
     sheets: tuple[Sheet, ...]
     places: Mapping[str, str]
     hints: tuple[Hint, ...] = field(default=())
@@ -98,7 +98,7 @@ def batch_sheet(done: Iterable[Checkpoint]) -> Sheet:
 
 def newest_sheet(totals: Totals, unit: str | None) -> Sheet:
     """The newest daily averages over all partitions: sum divided by count, never an average of averages."""
-    newest = sorted(totals, reverse=True)[:NEWEST]
+    newest = sorted(totals, reverse=True)[:NEWEST_DAYS]
     rows = [
         (day.isoformat(), f"{one.average:.6f}", f"{one.count:,}", f"{one.min:.2f}", f"{one.max:.2f}")
         for day, one in ((day, totals[day]) for day in newest)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["load", "killed", "resumed", "averaged", "idle"]
+StepKind = Literal["load", "killed", "resumed", "averaged", "idle"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Step:
     `killed` is a DAG run that was killed on purpose, `resumed` the one that finished its batch, `idle` one that found nothing to do.
     """
 
-    kind: Kind
+    kind: StepKind
     name: str
     at: str
     seconds: float

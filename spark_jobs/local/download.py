@@ -35,7 +35,7 @@ OnBytes = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """One file to fetch; `name` is what messages call it."""
 
     name: str
@@ -49,7 +49,7 @@ def maven_repository() -> str:
     return os.environ.get(MAVEN_VARIABLE) or MAVEN_CENTRAL
 
 
-def download_all(files: list[Wanted], source: str) -> None:
+def download_all(files: list[WantedFile], source: str) -> None:
     """Bring every file to its place and say how much that was, or raise the first error; `source` is what the progress line says."""
     begun = time.monotonic()
     _download_all(files, source)
@@ -67,7 +67,7 @@ def fetched(count: int, size: int, seconds: float) -> str:
     return f"{counted(count, 'file')}, {megabytes:,.{0 if megabytes >= 10 else 1}f} MB in {seconds:.0f} s"
 
 
-def _download_all(files: list[Wanted], source: str) -> None:
+def _download_all(files: list[WantedFile], source: str) -> None:
     stopped = threading.Event()
     with _progress(len(files), source) as (on_bytes, on_file), ThreadPoolExecutor(_PARALLEL) as pool:
 
@@ -85,7 +85,7 @@ def _download_all(files: list[Wanted], source: str) -> None:
             pool.shutdown(cancel_futures=True)
 
 
-def _fetch(wanted: Wanted, on_bytes: OnBytes) -> None:
+def _fetch(wanted: WantedFile, on_bytes: OnBytes) -> None:
     wanted.target.parent.mkdir(exist_ok=True)
     beside = wanted.target.with_suffix(".part")
     try:
@@ -100,7 +100,7 @@ def _fetch(wanted: Wanted, on_bytes: OnBytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _download_with_retries(wanted: Wanted, path: Path, on_bytes: OnBytes) -> str:
+def _download_with_retries(wanted: WantedFile, path: Path, on_bytes: OnBytes) -> str:
     attempt = 1
     while True:
         try:
@@ -132,7 +132,7 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(error, urllib.error.HTTPError) or error.code >= 500 or error.code == http.HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _explained(wanted: Wanted, error: Exception) -> DayfoldError:
+def _explained(wanted: WantedFile, error: Exception) -> DayfoldError:
     if not _may_pass(error):
         return ConfigurationError(
             f"{wanted.name}: {wanted.url} answers {error}; {MAVEN_VARIABLE} can name another Maven repository"

@@ -15,7 +15,7 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.project import PROJECT
 from spark_jobs.local.exclusive import exclusively
 
-LOCK, FOLDER = PROJECT / "conf" / "jars.lock", PROJECT / "jars"
+LOCK, JARS = PROJECT / "conf" / "jars.lock", PROJECT / "jars"
 
 _LINE = re.compile(r"(?P<group>[a-z]+)\s+(?P<sha256>[0-9a-f]{64})\s+(?P<coordinate>[\w.-]+:[\w.-]+:[\w.-]+)")
 _STAMP = ".verified.json"
@@ -63,7 +63,7 @@ def _parse_line(lock: Path, number: int, line: str) -> Jar:
     return Jar(**match.groupdict())
 
 
-def fetch_jars(lock: Path = LOCK, folder: Path = FOLDER) -> None:
+def fetch_jars(lock: Path = LOCK, folder: Path = JARS) -> None:
     """Bring `folder` to exactly the jars of `lock`: fetch what is missing or damaged, remove what is not listed.
 
     Milliseconds when nothing changed since the last call: a jar whose size and time of change are those of its
@@ -79,7 +79,7 @@ def fetch_jars(lock: Path = LOCK, folder: Path = FOLDER) -> None:
         _write_stamp(jars, folder)
 
 
-def jar_paths(group: str, lock: Path = LOCK, folder: Path = FOLDER) -> tuple[Path, ...]:
+def jar_paths(group: str, lock: Path = LOCK, folder: Path = JARS) -> tuple[Path, ...]:
     """Absolute paths of a group's jars, in the order of the lock file, whether they are there or not."""
     return tuple((folder / jar.place).resolve() for jar in read_lock(lock) if jar.group == group)
 
@@ -129,7 +129,7 @@ def _download(jars: list[Jar], folder: Path) -> None:
     if not jars:
         return
     # Imported here: network and progress bar take a third of the time of a set-up that finds everything in place.
-    from spark_jobs.local.download import Wanted, download_all, maven_repository
+    from spark_jobs.local.download import WantedFile, download_all, maven_repository
 
     repository = maven_repository()
-    download_all([Wanted(jar.coordinate, jar.url(repository), folder / jar.place, jar.sha256) for jar in jars], repository)
+    download_all([WantedFile(jar.coordinate, jar.url(repository), folder / jar.place, jar.sha256) for jar in jars], repository)

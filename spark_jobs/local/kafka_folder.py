@@ -20,9 +20,9 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.spark_environment import java_environment
 from spark_jobs.local.free_ports import reserved_ports
-from spark_jobs.local.jars import FOLDER as JARS
+from spark_jobs.local.jars import JARS
 
-LOG, _LOG4J, _TMP = "kafka.log", "log4j2.properties", "tmp"
+BROKER_LOG, _LOG4J, _TMP = "kafka.log", "log4j2.properties", "tmp"
 _LOG_SETTINGS = """\
 status = error
 appender.console.type = Console
@@ -55,7 +55,7 @@ def chosen_ports(folder: Path, port: int | None) -> Iterator[tuple[int, int]]:
         yield found, controller
 
 
-def write_files(folder: Path, ports: tuple[int, int], settings: Mapping[str, str]) -> None:
+def write_broker_files(folder: Path, ports: tuple[int, int], settings: Mapping[str, str]) -> None:
     """The broker's settings, `settings` over our own, and those of its log."""
     (folder / _TMP).mkdir(exist_ok=True)
     (folder / _LOG4J).write_text(_LOG_SETTINGS)
@@ -142,7 +142,7 @@ def java_command(folder: Path, heap: str) -> list[str]:
 
 def last_log_lines(folder: Path, count: int = 15) -> str:
     """The end of the log of the last start."""
-    log = folder / LOG
+    log = folder / BROKER_LOG
     return "\n".join(log.read_text(errors="replace").splitlines()[-count:]) if log.exists() else "(no log)"
 
 
@@ -151,6 +151,6 @@ def spawn_arguments(folder: Path) -> list[tuple[int, ...] | tuple[int, int, str,
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(folder / LOG), write, 0o600),
+        (os.POSIX_SPAWN_OPEN, 1, str(folder / BROKER_LOG), write, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]

@@ -150,7 +150,7 @@ def start_kafka(
 
 
 def _start(folder: Path, ports: tuple[int, int], options: BrokerOptions, tied_to_us: bool) -> RunningKafka:
-    kafka_folder.write_files(folder, ports, options.settings)
+    kafka_folder.write_broker_files(folder, ports, options.settings)
     kafka_folder.format_once(folder, options.format_arguments)
     running = _spawn(folder, options, tied_to_us)
     _wait_until_ready(running, options)
@@ -182,7 +182,7 @@ def _wait_until_ready(running: RunningKafka, options: BrokerOptions) -> None:
         if not ready:
             running.kill()
     if not ready:
-        log = running.folder / kafka_folder.LOG
+        log = running.folder / kafka_folder.BROKER_LOG
         raise TryAgain(f"the embedded Kafka did not start; {log} ends with:\n{kafka_folder.last_log_lines(running.folder)}")
 
 

@@ -21,7 +21,7 @@ from spark_jobs.local.kafka_server import RunningKafka, client_file, start_broke
 from spark_jobs.local.readings import find_csv, message, read_readings
 from spark_jobs.pipeline.settings import Pipeline
 
-FOLDER, EXAMPLE = PROJECT / "notebooks", PROJECT / "conf" / "pipelines" / "daily_voltage.yaml"
+NOTEBOOKS, EXAMPLE = PROJECT / "notebooks", PROJECT / "conf" / "pipelines" / "daily_voltage.yaml"
 OPTIONS = (
     "--ServerApp.ip=127.0.0.1",
     f"--ServerApp.root_dir={PROJECT}",
@@ -73,7 +73,7 @@ def refresh() -> int:
     dayfold = Path(sys.executable).with_name("dayfold")
     code = subprocess.run([dayfold, "run", EXAMPLE, *accepted], env={**os.environ, **settings}, check=False).returncode
     if code == 0:
-        for path in sorted(FOLDER.glob("*.ipynb")):
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             execute(path)
     return code
 

@@ -39,14 +39,14 @@ _JAVA_OPTIONS = "-Dspark.authenticate=true -Dspark.ui.killEnabled=false -XX:-Use
 
 
 @dataclass(frozen=True)
-class Size:
+class ClusterSize:
     """What the worker offers to all applications together: processor cores, and memory in Spark's words."""
 
     cores: int = 2
     memory: str = "2g"
 
 
-SMALL = Size()
+SMALL = ClusterSize()
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def start_cluster(folder: Path, *, size: Size = SMALL, port: int | None = None) -> Iterator[Cluster]:
+def start_cluster(folder: Path, *, size: ClusterSize = SMALL, port: int | None = None) -> Iterator[Cluster]:
     """A master and a worker, ready for applications, until the end of the block; at `port` if that is free.
 
     All files are in `folder`. Call it from the main thread, whose end Linux goes by when it ends tied processes.
@@ -120,7 +120,7 @@ def _master_command(port: int, web: int) -> list[str]:
     return ["org.apache.spark.deploy.master.Master", "--host", _HOST, "--port", str(port), "--webui-port", str(web)]
 
 
-def _worker_command(master: str, web: int, size: Size, folder: Path) -> list[str]:
+def _worker_command(master: str, web: int, size: ClusterSize, folder: Path) -> list[str]:
     offer = ["--cores", str(size.cores), "--memory", size.memory, "--work-dir", str(folder / "work")]
     return ["org.apache.spark.deploy.worker.Worker", "--host", _HOST, "--webui-port", str(web), *offer, master]
 

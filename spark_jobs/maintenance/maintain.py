@@ -1,5 +1,5 @@
 """Maintenance of a pipeline's tables, under the lock of its runs: old records pruned, small files put together, unneeded ones deleted,
-logs shortened. `maintain` tells the story; `preview` says what it would do.
+logs shortened. `maintain` tells the story; `preview_maintenance` says what it would do.
 
 Nothing that counts changes: contributions, averages and the rows of the checkpoints stay for ever. All is done by delta-rs in this
 process, without Spark. Killed anywhere, the tables are whole and the next maintenance goes on.
@@ -17,13 +17,13 @@ from spark_jobs.base.errors import Superseded, TryAgain
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.outages import outage
 from spark_jobs.base.wording import counted
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, require_proven
 from spark_jobs.maintenance.retention import last_prunable
-from spark_jobs.maintenance.upkeep import Size, Unneeded, compact, find_unneeded, shorten_log, size_of, vacuum
+from spark_jobs.maintenance.upkeep import TableSize, Unneeded, compact, find_unneeded, shorten_log, size_of, vacuum
 from spark_jobs.pipeline.settings import Pipeline
 
 log = logging.getLogger("dayfold")
@@ -34,8 +34,8 @@ class TableMaintenance:
     """What became of one table; `after` is None where nothing was done. `vacuumed` are files of no version, with their bytes."""
 
     table: str
-    before: Size
-    after: Size | None
+    before: TableSize
+    after: TableSize | None
     vacuumed_files: int
     vacuumed_bytes: int
 
@@ -77,7 +77,7 @@ def maintain(pipeline: Pipeline, *, now: datetime) -> Maintenance:
         return Maintenance(pipeline.name, False, work.pruned, work.unfinished, tables)
 
 
-def preview(pipeline: Pipeline, *, now: datetime) -> Maintenance:
+def preview_maintenance(pipeline: Pipeline, *, now: datetime) -> Maintenance:
     """What `maintain` would do as of `now`; writes nothing and takes no lock."""
     with _errors_of_ours():
         work = _look(pipeline, now)
@@ -101,9 +101,9 @@ def _look(pipeline: Pipeline, now: datetime) -> Work | None:
 
 def _require_whole(lake: Lake) -> CheckpointLog:
     """What a run asks of the tables before it plans anything."""
-    table_health.require_readable(lake)
+    health.require_readable(lake)
     checkpoints = CheckpointLog(lake)
-    table_health.require_whole(lake, checkpoints)
+    health.require_whole(lake, checkpoints)
     return checkpoints
 
 
@@ -113,7 +113,7 @@ def _kept(work: Work, name: str) -> TableMaintenance:
     return TableMaintenance(name, size_of(work.lake, name), None, len(unneeded.paths), unneeded.bytes)
 
 
-def _keep(work: Work, name: str, before: Size) -> TableMaintenance:
+def _keep(work: Work, name: str, before: TableSize) -> TableMaintenance:
     """The upkeep of a table, and what became of it."""
     compact(work.lake, name)
     unneeded = _unneeded(work, name)

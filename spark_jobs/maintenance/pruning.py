@@ -14,8 +14,7 @@ from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.audit.rows import read_batch
 from spark_jobs.audit.stored import RecordCounts, record_counts, small_table, stored_ledger
-from spark_jobs.audit.tables import CONTRIBUTIONS as PLACE
-from spark_jobs.audit.tables import Found, Known, check_contributions, check_records, day_of, without_broken
+from spark_jobs.audit.tables import CONTRIBUTIONS_PLACE, Found, Known, check_contributions, check_records, day_of, without_broken
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
@@ -69,7 +68,7 @@ def _doubts(lake: Lake, ledger: Ledger, prunable: Prunable) -> Iterator[Differen
     known = Known(ledger, frozenset(), prunable.counts.pruned)
     yield from check_records(known, prunable.going)
     rows = (row for row in small_table(lake, CONTRIBUTIONS) if row["batch"] <= prunable.batch)
-    contributions, broken = without_broken(PLACE, rows)
+    contributions, broken = without_broken(CONTRIBUTIONS_PLACE, rows)
     yield from broken
     yield from check_contributions(known, contributions)
     there = {number for number, _ in prunable.going}
@@ -84,7 +83,7 @@ def _deep_doubts(lake: Lake, batches: list[Batch], contributions: list[Row]) -> 
     for batch in batches:
         rows = read_batch(table, batch, days[batch.number])
         yield from rows.differences
-        yield from (Difference(PLACE, f"{PLACE}: {one}.", one.partition) for one in rows.mismatches)
+        yield from (Difference(CONTRIBUTIONS_PLACE, f"{CONTRIBUTIONS_PLACE}: {one}.", one.partition) for one in rows.mismatches)
 
 
 def prune(lake: Lake, prunable: Prunable) -> None:

@@ -15,7 +15,7 @@ from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
-from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.durability import sync_commits
 from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.tables import Lake, committing, maintained
@@ -26,7 +26,7 @@ SMALL_BYTES = 100 * 2**20
 
 
 @dataclass(frozen=True)
-class Size:
+class TableSize:
     """What the newest version of a table consists of; `small` of its `files` are smaller than what a compaction makes.
 
     `log_files` are what lies in its log.
@@ -39,14 +39,14 @@ class Size:
     log_files: int
 
 
-def size_of(lake: Lake, name: str) -> Size:
+def size_of(lake: Lake, name: str) -> TableSize:
     """Taken from the table's log; no file is opened, unless its statistics do not say how many rows it has."""
     table = lake.open(name)
     files = pa.table(table.get_add_actions(flatten=True))
     sizes: list[int] = files["size_bytes"].to_pylist()
-    log = _storage(lake, name).get_file_info(pa_fs.FileSelector(LOG))
+    log = _storage(lake, name).get_file_info(pa_fs.FileSelector(LOG_FOLDER))
     small = sum(size < SMALL_BYTES for size in sizes)
-    return Size(len(sizes), small, sum(sizes), count_rows(table), len(log))
+    return TableSize(len(sizes), small, sum(sizes), count_rows(table), len(log))
 
 
 def compact(lake: Lake, name: str) -> None:

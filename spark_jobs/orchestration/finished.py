@@ -27,7 +27,7 @@ log = logging.getLogger("dayfold")
 SHOWN = 50
 """Averages in the log and in the XCom: the first run may publish those of years, and XComs are kept in Airflow's database."""
 
-_COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
+_LISTED_COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
 
 
 def averages_asset(pipeline: Pipeline) -> Asset:
@@ -125,5 +125,5 @@ def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
     from spark_jobs.progress.verification import reads_of
 
     rows = list(done)
-    partitions = {str(number): {name: getattr(one, name) for name in _COUNTS} for number, one in reads_of(rows).items()}
+    partitions = {str(number): {name: getattr(one, name) for name in _LISTED_COUNTS} for number, one in reads_of(rows).items()}
     return {"batch": rows[-1].batch, "batches": len(rows), "rejected": reasons_of(rows), "partitions": partitions}

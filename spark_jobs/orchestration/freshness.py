@@ -1,4 +1,4 @@
-"""The task `report` of the DAG that waits for a pipeline's asset: what the batches of its events changed, as log table and result."""
+"""The task `fresh_report` of the DAG that waits for a pipeline's asset: what the batches of its events changed, as log table and result."""
 
 import itertools
 import logging
@@ -51,7 +51,7 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
             raise AirflowSkipException(f"the checkpoints of {pipeline.name} hold no finished batch that was to be shown")
         found = fresh_averages(lake, batches)
     log_table(fresh_table(pipeline, found))
-    return report(len(events), found)
+    return fresh_report(len(events), found)
 
 
 def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[int]:
@@ -68,7 +68,7 @@ def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[in
     return found
 
 
-def report(events: int, found: "FreshAverages") -> dict[str, Any]:
+def fresh_report(events: int, found: "FreshAverages") -> dict[str, Any]:
     """Plain values for the XCom; `left_out` days are only counted."""
     return {"events": events, "batches": list(found.batches), **figures(found, RETURNED)}
 
@@ -105,7 +105,7 @@ def named(batches: Sequence[int]) -> str:
     return f"batches {batches[0]} to {batches[-1]}" if is_range else f"batches {', '.join(map(str, batches))}"
 
 
-def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
+def fresh_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     tables = f"{pipeline.lake}/{pipeline.name}/"
     facts = {"asset": f"{pipeline.name}.daily_averages", "name": pipeline.name, "tables": tables, "config": config}

@@ -7,7 +7,7 @@ from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_lag_before
 from spark_jobs.orchestration.nothing_new import tell_why_nothing
-from spark_jobs.orchestration.params import require_decided, require_known
+from spark_jobs.orchestration.params import require_decided, require_known_params
 from spark_jobs.orchestration.waking import require_fit
 from spark_jobs.pipeline.settings import Pipeline
 
@@ -18,7 +18,7 @@ def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
     from spark_jobs.outlook.lookahead import look_ahead
 
     with failures_of_tasks():
-        require_known(context["dag_run"].conf)
+        require_known_params(context["dag_run"].conf)
         if pipeline.airflow.messages_connection:
             require_fit(pipeline.name, pipeline.airflow.messages_connection)
         found = look_ahead(pipeline, os.environ)

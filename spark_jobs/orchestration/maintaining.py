@@ -43,16 +43,16 @@ batch records were deleted.
 
 def maintain_tables(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     """What `dayfold maintain --json` prints."""
-    from spark_jobs.maintenance.maintain import maintain, preview
+    from spark_jobs.maintenance.maintain import maintain, preview_maintenance
     from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 
     with failures_of_tasks():
-        found = (preview if context["params"]["dry_run"] else maintain)(pipeline, now=datetime.now(UTC))
+        found = (preview_maintenance if context["params"]["dry_run"] else maintain)(pipeline, now=datetime.now(UTC))
     log_table(maintenance_table(found))
     return maintenance_report(found)
 
 
-def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
+def maintenance_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     days = pipeline.maintenance.keep_records_days
     kept = "for ever" if days is None else f"{counted(days, 'day')} after their batch was done (`maintenance.keep_records_days`)"

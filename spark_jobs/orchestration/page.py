@@ -61,7 +61,7 @@ Its log ends with the reason. The exit code of the job decides what happens next
 """
 
 
-def page_of(story: str | None, pipeline: Pipeline, config: Path) -> str:
+def averages_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     facts = {
         "topic": pipeline.input.topic,

@@ -71,7 +71,7 @@ ARGUMENTS = [
 """Of the job, as templates; those that come out empty are left out."""
 
 
-def require_known(conf: Mapping[str, Any] | None) -> None:
+def require_known_params(conf: Mapping[str, Any] | None) -> None:
     """Raise `ConfigurationError` for a key that is no parameter: Airflow checks the values of those it knows, and lets others pass."""
     for key in conf or {}:
         if key not in NAMES:

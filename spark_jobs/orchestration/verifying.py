@@ -41,7 +41,7 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
     if wrong := [said for several in found.values() for said in several]:
         way_on = f"The batch was published all the same; `dayfold audit` of {pipeline.name} proves which place is wrong."
         raise AirflowFailException("\n".join([*wrong, way_on]))
-    return {str(number): report(one, group.get(number)) for number, one in reads.items()}
+    return {str(number): partition_report(one, group.get(number)) for number, one in reads.items()}
 
 
 def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterable[int]) -> dict[int, "Counts"]:
@@ -63,9 +63,9 @@ def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterab
 
 def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[int, "GroupOffset"]:
     """Where the consumer group stands, for the partitions that it has an offset of."""
-    from spark_jobs.outlook.lookahead import find_group
+    from spark_jobs.outlook.lookahead import find_group_offsets
 
-    return find_group(pipeline, os.environ, partitions)
+    return find_group_offsets(pipeline, os.environ, partitions)
 
 
 def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
@@ -85,7 +85,7 @@ def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
         )
 
 
-def report(one: "PartitionRead", group: "GroupOffset | None") -> dict[str, Any]:
+def partition_report(one: "PartitionRead", group: "GroupOffset | None") -> dict[str, Any]:
     """The same as plain values, for the XCom; `kept` of the accepted records are in `records`, `committed` is the group's offset, null if none."""
     figures = asdict(one)
     return {**figures, "batches": list(one.batches), "committed": None if group is None else group.offset}

@@ -12,7 +12,7 @@ from spark_jobs.broker.publisher import proven_batch
 from spark_jobs.outlook.unfinished import PUBLISHING_SECONDS, reading_from
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
-from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, judge
+from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, judge_group
 from spark_jobs.progress.offsets import Topic
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,6 @@ def warn_of_group(broker: Broker, pipeline: Pipeline, progress: Progress, topic:
     """Log a sentence for each partition of which the group is wrong; the run goes on from the checkpoint all the same."""
     reading, group = reading_from(pipeline, progress).ends, look_at_group(broker, pipeline, progress, topic)
     for one in topic.partitions:
-        verdict = judge(progress, topic, one, group.get(one.number), reading)
+        verdict = judge_group(progress, topic, one, group.get(one.number), reading)
         if verdict.wrong == "group":
             log.warning("partition %d: %s", one.number, verdict.sentence)

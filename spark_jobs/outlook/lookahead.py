@@ -12,13 +12,13 @@ from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import connect, connect_by
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import group_drift
 from spark_jobs.outlook.early_warnings import warn_of_topic
 from spark_jobs.outlook.executable import require_plannable
-from spark_jobs.outlook.planning import Preview, preview
+from spark_jobs.outlook.planning import Preview, preview_run
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import find_starts
 from spark_jobs.pipeline.settings import Pipeline
@@ -31,13 +31,13 @@ log = logging.getLogger("dayfold")
 def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' or permissions' sake."""
     lake = Lake(pipeline.lake, pipeline.name)
-    table_health.require_readable(lake)
+    health.require_readable(lake)
     checkpoints = CheckpointLog(lake)
-    table_health.require_whole(lake, checkpoints)
+    health.require_whole(lake, checkpoints)
     kafka = load_kafka_settings(pipeline.kafka, environment)
     with connect(kafka) as broker:
         notes = require_permissions(broker, kafka, pipeline)
-        found = preview(broker, pipeline, checkpoints.progress)
+        found = preview_run(broker, pipeline, checkpoints.progress)
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
         require_plannable(pipeline.parsing_rules(datetime.now(UTC)))
@@ -63,7 +63,9 @@ def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     return sum(lag_of(one, starts) for one in topic.partitions)
 
 
-def find_group(pipeline: Pipeline, environment: Mapping[str, str], partitions: Sequence[int]) -> Mapping[int, GroupOffset]:
+def find_group_offsets(
+    pipeline: Pipeline, environment: Mapping[str, str], partitions: Sequence[int]
+) -> Mapping[int, GroupOffset]:
     """Where the consumer group stands, for the partitions that it has an offset of."""
     with connect_by(pipeline.kafka, environment) as broker:
         return group_drift.read_group(broker, pipeline, partitions)

@@ -12,7 +12,7 @@ from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.offsets import Plan, Topic
 
-NEWEST = 10
+NEWEST_RECORDS = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""
 
 
@@ -50,7 +50,7 @@ def require_own_output(broker: Broker, pipeline: str, output: Topic) -> None:
 
 def other_owners(broker: Broker, pipeline: str, output: Topic) -> set[str]:
     """Other pipelines that the newest records of each partition name."""
-    starts = {one.number: max(one.low, one.stable - NEWEST) for one in output.partitions}
+    starts = {one.number: max(one.low, one.stable - NEWEST_RECORDS) for one in output.partitions}
     ends = {one.number: one.stable for one in output.partitions}
     named = (dict(headers_of(message)).get("pipeline") for message in broker.scan(output.name, starts, ends))
     owners = {one.decode(errors="replace") if isinstance(one, bytes) else one for one in named if one}

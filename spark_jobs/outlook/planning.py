@@ -79,7 +79,7 @@ class Preview:
         return self.unfinished or self.count > 0 or bool(self.problems) or must_remember
 
 
-def preview(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
+def preview_run(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     """The next run's work as it stands now."""
     topics = look_at_topics(broker, pipeline)
     require_own_output(broker, pipeline.name, topics.output)

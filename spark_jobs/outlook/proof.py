@@ -22,7 +22,7 @@ Key = tuple[int, bytes]
 Answer = Literal["yes", "no", "rest"]
 """The operator's word: it was published, it was not, or what is missing of it is to be published."""
 
-Verdict = Literal["published", "unpublished", "contradictory", "unknown"]
+ProofVerdict = Literal["published", "unpublished", "contradictory", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def question_of(pipeline: Pipeline, plan: Plan, expected: frozenset[Key], answer
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupEvidence:
     """Planned partitions by what the group's offsets say: the batch is proven, an earlier one is, or nothing of ours stands there.
 
     `newest` is the latest batch that they prove, 0 if none.
@@ -56,7 +56,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputEvidence:
     """What readers see of a batch on the output topic, since it was planned, and what may be gone from there.
 
     `newest` is the latest batch of the pipeline that has a record there, 0 if none; `aged` are partitions that retention has cut
@@ -85,16 +85,18 @@ class Output:
         return not self.seen.keys() <= expected or any(count > 1 for count in self.seen.values())
 
 
-def group_of(plan: Plan, committed: Mapping[int, tuple[int, str]]) -> Group:
+def group_of(plan: Plan, committed: Mapping[int, tuple[int, str]]) -> GroupEvidence:
     """The group's offsets and metadata by planned partition, judged."""
     batches = {one.partition: proven_batch(committed.get(one.partition, (0, None))[1]) for one in plan.ranges}
     proving = {one.partition for one in plan.ranges if committed.get(one.partition) == (one.end, proof_text(plan.batch))}
     older = {number for number, batch in batches.items() if batch is not None and batch < plan.batch}
     silent = batches.keys() - proving - older
-    return Group(frozenset(proving), frozenset(older), frozenset(silent), max((one or 0 for one in batches.values()), default=0))
+    return GroupEvidence(
+        frozenset(proving), frozenset(older), frozenset(silent), max((one or 0 for one in batches.values()), default=0)
+    )
 
 
-def judge(expected: frozenset[Key], group: Group, output: Output) -> Verdict:
+def judge_proof(expected: frozenset[Key], group: GroupEvidence, output: OutputEvidence) -> ProofVerdict:
     """What follows from group and output topic; the rules are in `docs/design.md`, their table in the test of this function."""
     missing = output.missing(expected)
     if output.holds_more_than(expected):
@@ -109,7 +111,7 @@ def judge(expected: frozenset[Key], group: Group, output: Output) -> Verdict:
     return _of_the_group(group, output, hidden=all(map(output.may_be_gone, missing)))
 
 
-def _of_the_group(group: Group, output: Output, *, hidden: bool) -> Verdict:
+def _of_the_group(group: GroupEvidence, output: OutputEvidence, *, hidden: bool) -> ProofVerdict:
     """Nothing of the batch is seen: either it is nowhere, or, if `hidden`, it may have been there."""
     if not group.older and not group.silent:
         # Of a topic that was there before, nothing is left that could be seen.
@@ -119,7 +121,7 @@ def _of_the_group(group: Group, output: Output, *, hidden: bool) -> Verdict:
     return "unknown" if hidden and group.silent else "unpublished"
 
 
-def contradiction(plan: Plan, question: Question, group: Group, output: Output) -> DecisionNeeded:
+def contradiction(plan: Plan, question: Question, group: GroupEvidence, output: OutputEvidence) -> DecisionNeeded:
     """Group and output topic say different things: both sides, partition by partition, and the ways on."""
     seen, expected = len(output.seen.keys() & question.expected), len(question.expected)
     count = f"{seen:,} of its {counted(expected, 'average')}"
@@ -133,7 +135,7 @@ def contradiction(plan: Plan, question: Question, group: Group, output: Output) 
     )
 
 
-def _by_partition(expected: frozenset[Key], output: Output) -> str:
+def _by_partition(expected: frozenset[Key], output: OutputEvidence) -> str:
     numbers = sorted({number for number, _ in {*expected, *output.seen}})
     planned, seen = Counter(number for number, _ in expected), Counter[int]()
     for (number, _), count in output.seen.items():
@@ -142,13 +144,13 @@ def _by_partition(expected: frozenset[Key], output: Output) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _told(group: Group) -> str:
+def _told(group: GroupEvidence) -> str:
     sides = (("proves it", group.proving), ("stands before it", group.older), ("says nothing of it", group.silent))
     told = [f"{what} on partition {', '.join(map(str, sorted(numbers)))}" for what, numbers in sides if numbers]
     return " but ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told) or "has no offsets"
 
 
-def no_proof(plan: Plan, question: Question, group: Group, output: Output) -> DecisionNeeded:
+def no_proof(plan: Plan, question: Question, group: GroupEvidence, output: OutputEvidence) -> DecisionNeeded:
     """Neither side tells: the group has no proof and rows may have been on the topic and gone again."""
     aged = ", ".join(map(str, sorted({number for number, _ in output.missing(question.expected)})))
     return DecisionNeeded(

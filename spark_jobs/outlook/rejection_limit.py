@@ -15,7 +15,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.readings.rejected_hints import hint
 
-LOOKED_AT = 5
+MESSAGES_LOOKED_AT = 5
 """Offsets from the first rejected message on, of each reason."""
 
 
@@ -47,7 +47,7 @@ def _told(table: DeltaTable, plan: Plan, row: Mapping[str, Any]) -> Iterator[str
     reason, partition, offset = row["rejected_because"], row["partition_first"], row["offset_first"]
     yield f"  {row['offset_count']} x {reason}, for example partition {partition} offset {offset}"
     place = [("batch", "=", plan.batch), ("partition", "=", partition), ("rejected_because", "=", reason)]
-    near = [("offset", ">=", offset), ("offset", "<", offset + LOOKED_AT)]
+    near = [("offset", ">=", offset), ("offset", "<", offset + MESSAGES_LOOKED_AT)]
     found = hint(reason, read_rows(table, ["raw"], [*place, *near])["raw"].to_pylist(), plan.rules)
     if found:
         yield f"    {found}"

@@ -63,7 +63,7 @@ class Retention:
     max_bytes: int | None = None
 
 
-UNKNOWN = Retention(None)
+UNKNOWN_RETENTION = Retention(None)
 
 
 def retention_of(config: Mapping[str, str | None]) -> Retention:
@@ -74,7 +74,7 @@ def retention_of(config: Mapping[str, str | None]) -> Retention:
     """
     policy, milliseconds, size = (config.get(key) for key in KEYS)
     if policy is None or milliseconds is None:
-        return UNKNOWN
+        return UNKNOWN_RETENTION
     if "delete" not in policy:
         return Retention(math.inf)
     hours = math.inf if int(milliseconds) < 0 else int(milliseconds) / _HOUR_MS

@@ -18,14 +18,14 @@ from spark_jobs.broker.publisher import is_republished
 from spark_jobs.broker.scan import headers_of
 from spark_jobs.outlook.proof import (
     Answer,
-    Group,
+    GroupEvidence,
     Key,
-    Output,
+    OutputEvidence,
+    ProofVerdict,
     Question,
-    Verdict,
     contradiction,
     group_of,
-    judge,
+    judge_proof,
     no_proof,
     tables_behind,
 )
@@ -39,7 +39,9 @@ SETTLE_SECONDS, PAUSE_SECONDS, OPEN_SECONDS = 10.0, 0.003, 1.0
 """How long markers of a committed transaction may take to be written, how often we look, and how long we wait for the group after that."""
 
 
-def examine(broker: Broker, plan: Plan, question: Question, *, seconds: float | None = None) -> tuple[Verdict, Group, Output]:
+def examine(
+    broker: Broker, plan: Plan, question: Question, *, seconds: float | None = None
+) -> tuple[ProofVerdict, GroupEvidence, OutputEvidence]:
     """What group and output topic say of the batch, and what follows; waits at most so long for offsets in an open transaction.
 
     `Superseded` if the group proves a later batch, `DecisionNeeded` if the topic shows one, `TransactionOpen` if somebody's open transaction hides what may be the batch's.
@@ -51,7 +53,7 @@ def examine(broker: Broker, plan: Plan, question: Question, *, seconds: float | 
     output = find_output(broker, plan, question)
     if output.newest > plan.batch:
         raise tables_behind(question.pipeline, question.output_topic, output.newest, plan.batch)
-    return judge(question.expected, group, output), group, output
+    return judge_proof(question.expected, group, output), group, output
 
 
 def require_output_not_ahead(broker: Broker, pipeline: Pipeline, progress: Progress, output: Topic) -> None:
@@ -91,7 +93,7 @@ class Remaining:
     """
 
     averages: frozenset[Key]
-    output: Output
+    output: OutputEvidence
     settled: bool = False
     decided: Answer | None = None
 
@@ -110,7 +112,7 @@ def find_remaining(broker: Broker, plan: Plan, question: Question, *, seconds: f
     return Remaining(left[question.answer], output, decided=question.answer)
 
 
-def find_output(broker: Broker, plan: Plan, question: Question) -> Output:
+def find_output(broker: Broker, plan: Plan, question: Question) -> OutputEvidence:
     """What readers see of the batch on the output topic; nothing is read where it has not moved since the plan."""
     topic = broker.topic(question.output_topic)
     anew = topic.id != plan.output_topic_id
@@ -124,9 +126,9 @@ def find_output(broker: Broker, plan: Plan, question: Question) -> Output:
         seen, others, newest = _counted(broker, plan, question, topic, starts)
     except NotPermitted as error:
         log.warning("whether %s shows batch %d is not looked at: %s", topic.name, plan.batch, error)
-        return Output(aged=aged, anew=anew, readable=False, topic_id=topic.id, ends=ends)
+        return OutputEvidence(aged=aged, anew=anew, readable=False, topic_id=topic.id, ends=ends)
     covered = others & question.expected if others and _may_be_compacted(broker, topic.name) else frozenset()
-    return Output(seen, newest, aged, frozenset(covered), anew, topic_id=topic.id, ends=ends)
+    return OutputEvidence(seen, newest, aged, frozenset(covered), anew, topic_id=topic.id, ends=ends)
 
 
 def _counted(

@@ -115,7 +115,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 Start = Annotated[Literal["earliest", "latest"] | datetime, BeforeValidator(_start)]
 TableRoot = Annotated[str, Field(min_length=1), AfterValidator(_without_login)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
-Topic = Annotated[
+TopicName = Annotated[
     str,
     _like(
         r"(?!\.\.?$)[A-Za-z0-9._-]{1,249}",
@@ -126,6 +126,6 @@ TimeZone = Annotated[str, BeforeValidator(str), AfterValidator(_known_zone)]
 TimeFormats = Annotated[str | tuple[str, ...], BeforeValidator(_known_formats)]
 StoredFormats = Annotated[str | tuple[str, ...], BeforeValidator(one_or_several)]
 MailAddress = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
-Connection = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
+ConnectionId = Annotated[str, _like(r"[\w.-]+", "the id of an Airflow connection; addresses and logins belong into it")]
 Unit = Annotated[str | None, AfterValidator(_short_and_printable)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="used in file names, table paths and Kafka ids")]

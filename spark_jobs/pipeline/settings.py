@@ -19,7 +19,7 @@ from spark_jobs.base.location import parse_location
 from spark_jobs.base.small_files import home_expanded, read_small_text
 from spark_jobs.pipeline.overrides import from_command_line, from_environment, put
 from spark_jobs.pipeline.setting_types import (
-    Connection,
+    ConnectionId,
     Instant,
     LocalPath,
     MailAddress,
@@ -29,7 +29,7 @@ from spark_jobs.pipeline.setting_types import (
     TableRoot,
     TimeFormats,
     TimeZone,
-    Topic,
+    TopicName,
     Unit,
 )
 from spark_jobs.pipeline.strict_yaml import Value, YamlProblem, parse_yaml
@@ -111,7 +111,7 @@ class ValueSettings(Section):
 class InputSettings(Section):
     """The topic that is read and the shape of its messages."""
 
-    topic: Topic
+    topic: TopicName
     start: Start = Field("earliest", description="first run only; a time is Kafka's time of the records, not the readings' own")
     time: TimeSettings
     value: ValueSettings
@@ -128,7 +128,7 @@ class InputSettings(Section):
 class OutputSettings(Section):
     """The topic that changed daily averages are published to; it needs as many partitions as the input."""
 
-    topic: Topic
+    topic: TopicName
 
 
 class Limits(Section):
@@ -155,14 +155,14 @@ class AlertSettings(Section):
     """Whom Airflow tells that a run has failed; nobody unless it is said here."""
 
     mail_to: tuple[MailAddress, ...] = ()
-    mail_connection: Connection = "smtp_default"
-    webhook_connection: Connection | None = Field(None, description="messages are posted to its address")
+    mail_connection: ConnectionId = "smtp_default"
+    webhook_connection: ConnectionId | None = Field(None, description="messages are posted to its address")
 
 
 class AirflowSettings(Section):
     """What starts a run beside the daily schedule."""
 
-    messages_connection: Connection | None = Field(
+    messages_connection: ConnectionId | None = Field(
         None, description="Airflow's connection to Kafka by which messages start a run; none: they do not"
     )
 

@@ -26,7 +26,7 @@ IN_TRANSACTION = GroupOffset(-1, None)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GroupVerdict:
     """What became of a partition: `cause` in one word, which side is `wrong` (none: empty), and a sentence unless all is well."""
 
     cause: str
@@ -34,12 +34,12 @@ class Verdict:
     sentence: str = ""
 
 
-OK = Verdict("ok")
+OK = GroupVerdict("ok")
 
 
-def judge(
+def judge_group(
     progress: Progress, topic: Topic, partition: Partition, group: GroupOffset | None, reading: Mapping[int, int]
-) -> Verdict:
+) -> GroupVerdict:
     """The verdict on one partition; `reading` are the next offsets to read from Kafka, which an unfinished batch may have moved."""
     if group is not None and (group.batch or 0) > progress.last_batch:
         return _older_tables(progress, group)
@@ -56,13 +56,13 @@ def judge(
     return _judge_group(progress, partition.number, stored, group)
 
 
-def beside_loss(verdict: Verdict, loss: Loss | None) -> Verdict:
+def beside_loss(verdict: GroupVerdict, loss: Loss | None) -> GroupVerdict:
     """The same, unless the partition's log holds other records by now than were read, which offsets alone do not tell."""
     return _lost(loss) if loss and verdict.wrong not in ("topic", "tables") else verdict
 
 
-def _older_tables(progress: Progress, group: GroupOffset) -> Verdict:
-    return Verdict(
+def _older_tables(progress: Progress, group: GroupOffset) -> GroupVerdict:
+    return GroupVerdict(
         "restored",
         "tables",
         f"the group proves batch {group.batch}, the checkpoints end at batch {progress.last_batch}: the tables are wrong, they were "
@@ -70,9 +70,9 @@ def _older_tables(progress: Progress, group: GroupOffset) -> Verdict:
     )
 
 
-def _recreated(progress: Progress, topic: Topic, partition: Partition) -> Verdict:
+def _recreated(progress: Progress, topic: Topic, partition: Partition) -> GroupVerdict:
     stored = progress.ends.get(partition.number)
-    return Verdict(
+    return GroupVerdict(
         "recreated",
         "topic",
         f"the topic is another one: its id was {progress.topic_id} and is {topic.id}, so the stored offset "
@@ -80,40 +80,40 @@ def _recreated(progress: Progress, topic: Topic, partition: Partition) -> Verdic
     )
 
 
-def _publishing(progress: Progress) -> Verdict:
+def _publishing(progress: Progress) -> GroupVerdict:
     batch = progress.unfinished.batch if progress.unfinished else progress.last_batch
-    return Verdict(
+    return GroupVerdict(
         "publishing",
         sentence=f"the transaction of batch {batch} is open: a run is publishing it, or died there; then the next run ends it and publishes again",
     )
 
 
-def _lost(loss: Loss) -> Verdict:
+def _lost(loss: Loss) -> GroupVerdict:
     if loss.cause == "retention":
         what = f"offsets {loss.stored} to {loss.resume - 1} were deleted unread"
     elif loss.cause == "replaced":
         what = str(loss).partition(": ")[2]
     else:
         what = f"the log ends at {loss.resume}, below the stored offset {loss.stored}: it was truncated"
-    return Verdict(loss.cause, "topic", f"{what}; the checkpoint is right, the topic lost records; go on with --accept-loss")
+    return GroupVerdict(loss.cause, "topic", f"{what}; the checkpoint is right, the topic lost records; go on with --accept-loss")
 
 
-def _never_read(progress: Progress, partition: Partition, group: GroupOffset | None) -> Verdict:
+def _never_read(progress: Progress, partition: Partition, group: GroupOffset | None) -> GroupVerdict:
     if group is not None:
         return _moved(f"the group is at {group.offset}, although no batch of this partition was published")
     if progress.is_first_run:
-        return Verdict("unread", sentence="no batch has been planned yet")
-    return Verdict("new", sentence=f"added since the last batch; reading begins at its earliest offset {partition.low}")
+        return GroupVerdict("unread", sentence="no batch has been planned yet")
+    return GroupVerdict("new", sentence=f"added since the last batch; reading begins at its earliest offset {partition.low}")
 
 
-def _judge_group(progress: Progress, number: int, stored: int, group: GroupOffset | None) -> Verdict:
+def _judge_group(progress: Progress, number: int, stored: int, group: GroupOffset | None) -> GroupVerdict:
     if progress.unfinished and group and group.batch == progress.unfinished.batch:
-        return Verdict("published", sentence=f"batch {group.batch} is published already; the next run only notes its end")
+        return GroupVerdict("published", sentence=f"batch {group.batch} is published already; the next run only notes its end")
     left = _left_by_last_batch(progress).get(number)
     if group is None:
         return OK if left is None else _gone(stored)
     if group.offset == left:
-        moved = Verdict(
+        moved = GroupVerdict(
             "decided", sentence=f"an operator's decision moved the checkpoint to {stored}; the next batch takes the group along"
         )
         return OK if group.offset == stored else moved
@@ -129,16 +129,16 @@ def _left_by_last_batch(progress: Progress) -> dict[int, int]:
     return ends_of(done.ranges) if done is not None and done.topic_id == progress.topic_id else {}
 
 
-def _gone(stored: int) -> Verdict:
-    return Verdict(
+def _gone(stored: int) -> GroupVerdict:
+    return GroupVerdict(
         "expired",
         "group",
         f"the group has no offset: it expired or was deleted; the checkpoint's {stored} is right, the next batch writes the group anew",
     )
 
 
-def _moved(what: str) -> Verdict:
-    return Verdict(
+def _moved(what: str) -> GroupVerdict:
+    return GroupVerdict(
         "moved",
         "group",
         f"{what}: it was moved by hand, or somebody consumes with its name; the checkpoint is right, the next batch sets the group again",

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, ISO_WORD, NUMBER, TimePattern, named_parts, time_formats
 from spark_jobs.readings.message_formats import NOT_FINITE, Rejection
-from spark_jobs.readings.strict_objects import JsonNumber, Refused, Undecided, field_of, strict_object
+from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -31,7 +31,7 @@ _ISO_PARTS = (
 
 
 @dataclass(frozen=True)
-class Verdict:
+class MessageVerdict:
     """A reading has time, day and value; a rejected message a reason; of others `undecided` says why nothing is said.
 
     `micros` counts from 1970 in UTC, `day` is that of the configured zone, `rounded_from` the number as written where rounding changed it.
@@ -49,30 +49,30 @@ class Verdict:
         return None if self.micros is None else EPOCH + self.micros * _MICROSECOND
 
 
-def judge(message: bytes | None, rules: ParsingRules) -> Verdict:
+def judge_message(message: bytes | None, rules: ParsingRules) -> MessageVerdict:
     """What the message would become by these rules."""
     try:
         return verdict_of(strict_object(message), rules)
-    except Refused as refused:
-        return Verdict(reason=refused.reason)
+    except NoObject as refused:
+        return MessageVerdict(reason=refused.reason)
     except Undecided as why:
-        return Verdict(undecided=str(why))
+        return MessageVerdict(undecided=str(why))
 
 
-def verdict_of(fields: dict[str, Any], rules: ParsingRules) -> Verdict:
-    """The reading that a message of these fields is; raises `Refused` and `Undecided`."""
+def verdict_of(fields: dict[str, Any], rules: ParsingRules) -> MessageVerdict:
+    """The reading that a message of these fields is; raises `NoObject` and `Undecided`."""
     time, value = field_of(fields, rules.time_field), field_of(fields, rules.value_field)
     if time is None:
-        raise Refused(Rejection.NO_TIME)
+        raise NoObject(Rejection.NO_TIME)
     if value is None:
-        raise Refused(Rejection.NO_VALUE)
+        raise NoObject(Rejection.NO_VALUE)
     micros, day = read_time(time, rules)
     number, rounded_from = read_value(value, rules)
-    return Verdict(micros, day, number, rounded_from)
+    return MessageVerdict(micros, day, number, rounded_from)
 
 
 def read_time(written: Any, rules: ParsingRules) -> tuple[int, date]:
-    """The instant in microseconds since 1970 and its local day; raises `Refused` and `Undecided`."""
+    """The instant in microseconds since 1970 and its local day; raises `NoObject` and `Undecided`."""
     micros, is_instant = _as_written(written, rules, _formats(rules.time_format))
     if rules.timezone == "UTC":
         _require_plausible(micros, rules)
@@ -82,27 +82,27 @@ def read_time(written: Any, rules: ParsingRules) -> tuple[int, date]:
 
 
 def read_value(written: Any, rules: ParsingRules) -> tuple[Decimal, str | None]:
-    """The value, rounded half away from zero, and the number as written if that changed it; raises `Refused`."""
+    """The value, rounded half away from zero, and the number as written if that changed it; raises `NoObject`."""
     if not isinstance(written, str):
-        raise Refused(Rejection.BAD_NUMBER)
+        raise NoObject(Rejection.BAD_NUMBER)
     if re.fullmatch(NOT_FINITE, written, re.ASCII):
-        raise Refused(Rejection.NOT_FINITE)
+        raise NoObject(Rejection.NOT_FINITE)
     if not re.fullmatch(NUMBER, written):
-        raise Refused(Rejection.BAD_NUMBER)
+        raise NoObject(Rejection.BAD_NUMBER)
     mantissa, _, exponent = written.lower().partition("e")
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     digits = (whole + fraction).lstrip("0")
     # The number is 0.digits times ten to the power of this.
     point = len(digits) - len(fraction) + _exponent(exponent)
     if digits and point > rules.precision - rules.scale:
-        raise Refused(Rejection.NUMBER_OUT_OF_RANGE)
+        raise NoObject(Rejection.NUMBER_OUT_OF_RANGE)
     kept = max(-1, point + rules.scale)
     has_excess = bool(digits) and len(digits.rstrip("0")) > kept
     if has_excess and rules.excess_digits == "reject":
-        raise Refused(Rejection.EXCESS_DIGITS)
+        raise NoObject(Rejection.EXCESS_DIGITS)
     units = _rounded(digits, kept) if digits else 0
     if units >= 10**rules.precision:
-        raise Refused(Rejection.NUMBER_OUT_OF_RANGE)
+        raise NoObject(Rejection.NUMBER_OUT_OF_RANGE)
     return Decimal(-units if mantissa.startswith("-") else units).scaleb(-rules.scale), str(written) if has_excess else None
 
 
@@ -125,7 +125,7 @@ def _exponent(text: str) -> int:
 def _as_written(written: Any, rules: ParsingRules, formats: Sequence[TimePattern]) -> tuple[int, bool]:
     """Microseconds by the first format that reads the time, and whether that is an instant; else as if the clock showed UTC."""
     if not isinstance(written, str):
-        raise Refused(Rejection.BAD_TIME)
+        raise NoObject(Rejection.BAD_TIME)
     is_epochs_number = False
     for one in formats:
         if (isinstance(written, JsonNumber) and not one.epoch_unit) or not re.fullmatch(one.regex, written):
@@ -135,7 +135,7 @@ def _as_written(written: Any, rules: ParsingRules, formats: Sequence[TimePattern
         # Of several formats an epoch is only read by the unit in which it is plausible.
         if micros is not None and (len(formats) == 1 or not one.epoch_unit or _is_plausible(micros, rules)):
             return micros, _is_instant(written, one)
-    raise Refused(Rejection.TIME_OUT_OF_RANGE if is_epochs_number else Rejection.BAD_TIME)
+    raise NoObject(Rejection.TIME_OUT_OF_RANGE if is_epochs_number else Rejection.BAD_TIME)
 
 
 def _is_instant(text: str, time: TimePattern) -> bool:
@@ -215,7 +215,7 @@ def _of_local_time(micros: int, rules: ParsingRules, zone: ZoneInfo) -> tuple[in
     _require_plausible(_micros(instant), rules)
     _require_known_rules(_micros(instant))
     if back != local:
-        raise Refused(Rejection.NONEXISTENT_TIME)
+        raise NoObject(Rejection.NONEXISTENT_TIME)
     return _micros(instant), local.date()
 
 
@@ -229,7 +229,7 @@ def _wall(micros: int, rules: ParsingRules) -> datetime:
 def _out_of_years(rules: ParsingRules) -> Exception:
     """For a time before the year 1 or after 9999 in some zone, which only settings on that very edge take for plausible."""
     if rules.earliest.year > 1 and rules.latest.year < 9999:
-        return Refused(Rejection.TIME_OUT_OF_RANGE)
+        return NoObject(Rejection.TIME_OUT_OF_RANGE)
     return Undecided("its time is on the edge of the years 1 to 9999")
 
 
@@ -240,7 +240,7 @@ def _require_known_rules(micros: int) -> None:
 
 def _require_plausible(micros: int, rules: ParsingRules) -> None:
     if not _is_plausible(micros, rules):
-        raise Refused(Rejection.TIME_OUT_OF_RANGE)
+        raise NoObject(Rejection.TIME_OUT_OF_RANGE)
 
 
 def _is_plausible(micros: int, rules: ParsingRules) -> bool:

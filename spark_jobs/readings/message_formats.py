@@ -64,7 +64,7 @@ def path_of(field: str) -> tuple[str, ...]:
     return names if len(names) > 1 and all(names) else ()
 
 
-def plain_number(precision: int, scale: int) -> str:
+def plain_number_regex(precision: int, scale: int) -> str:
     """Regex of the numbers that fit `decimal(precision, scale)` digit by digit, without exponent."""
     whole = f"(?:0|[1-9][0-9]{{0,{precision - scale - 1}}})" if precision > scale else "0"
     return rf"-?{whole}" + (rf"(?:\.[0-9]{{1,{scale}}})?" if scale else "")
@@ -92,7 +92,7 @@ def plain_form(time_field: str, formats: Sequence[TimePattern], value_field: str
     if not (time_field + value_field).isascii():
         return None
     quote = "" if time.epoch_unit else '"'
-    number = plain_number(precision, scale)
+    number = plain_number_regex(precision, scale)
     names = [json.dumps(name) for name in (time_field, value_field)]
     regexes = [
         rf'\{{{re.escape(names[0])}:{blank}{quote}{time.plain}{quote},{blank}{re.escape(names[1])}:{blank}(?:{number}|"{number}")\}}'
@@ -181,7 +181,7 @@ def _time_value(formats: Sequence[TimePattern]) -> str:
 def _number_value(precision: int, scale: int) -> str:
     digits = rf"(?<=\.[0-9]{{{scale}}})[0-9]{{1,30}}" if scale else r"\.[0-9]{1,30}"
     tail = rf"(?<tail>(?:{digits})?(?:[eE][+-]?[0-9]{{1,3}})?)"
-    return rf'(?<quote>"?)(?<number>{plain_number(precision, scale)}){tail}\k<quote>'
+    return rf'(?<quote>"?)(?<number>{plain_number_regex(precision, scale)}){tail}\k<quote>'
 
 
 def _numbered(number: int, regex: str) -> str:

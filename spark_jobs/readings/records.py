@@ -26,7 +26,7 @@ from spark_jobs.readings.message_formats import (
     numbers_regex,
     path_of,
     plain_form,
-    plain_number,
+    plain_number_regex,
 )
 from spark_jobs.readings.numbers import with_digits, with_value
 
@@ -54,7 +54,7 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
         messages.transform(with_plain_form, form=form, rules=rules, formats=formats)
         .transform(_with_usual_form, rules=rules, formats=formats, nonce=nonce)
         .transform(_with_json_fields, rules=rules, nonce=nonce)
-        .transform(_with_texts, formats=formats, nonce=nonce, plain=plain_number(rules.precision, rules.scale))
+        .transform(_with_texts, formats=formats, nonce=nonce, plain=plain_number_regex(rules.precision, rules.scale))
         .transform(with_event_time, rules=rules, formats=formats)
         .transform(with_digits)
         .transform(with_value, precision=rules.precision, scale=rules.scale, reject_excess=rules.excess_digits == "reject")
@@ -65,7 +65,7 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 def with_plain_form(
     messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, formats: Sequence[TimePattern]
 ) -> DataFrame:
-    """Adds `plain_time`, `plain_is_instant` and `plain_number`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
+    """Adds `plain_time`, `plain_is_instant` and `plain_number_regex`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
 
     `raw` holds the message's bytes, and null where nothing can become of it but a reading: a reason that a plain message may have
     must be excluded here, or its bytes are lost. A message whose time no calendar has does not count as plain: the usual form finds

@@ -19,7 +19,7 @@ _SURROGATE = r"\\u[dD][89a-fA-F]"
 _ESCAPES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F])|\\.", re.DOTALL)
 
 
-class Refused(Exception):
+class NoObject(Exception):
     """The message is no reading, for this reason."""
 
     def __init__(self, reason: Rejection) -> None:
@@ -38,14 +38,14 @@ class JsonNumber(str):
 
 
 def strict_object(message: bytes | None) -> dict[str, Any]:
-    """The fields of the one JSON object that the message is; raises `Refused` and `Undecided`."""
+    """The fields of the one JSON object that the message is; raises `NoObject` and `Undecided`."""
     if message is None:
-        raise Refused(Rejection.TOMBSTONE)
+        raise NoObject(Rejection.TOMBSTONE)
     if len(message) > LARGEST:
         raise Undecided(f"it has more than {LARGEST:,} bytes")
     text = _decoded(message).strip(WHITESPACE)
     if not text:
-        raise Refused(Rejection.EMPTY)
+        raise NoObject(Rejection.EMPTY)
     if _depth(text) > DEEPEST:
         raise Undecided(f"it nests deeper than {DEEPEST} levels")
     return _only_object(text)
@@ -65,7 +65,7 @@ def _decoded(message: bytes) -> str:
     try:
         return message.decode()
     except UnicodeDecodeError:
-        raise Refused(Rejection.NOT_UTF8) from None
+        raise NoObject(Rejection.NOT_UTF8) from None
 
 
 def _depth(text: str) -> int:
@@ -81,26 +81,26 @@ def _only_object(text: str) -> dict[str, Any]:
     try:
         document, end = _decoder(repeated).raw_decode(text)
     except ValueError:
-        raise Refused(Rejection.NOT_JSON) from None
+        raise NoObject(Rejection.NOT_JSON) from None
     if _has_half_a_character(text):
-        raise Refused(Rejection.NOT_JSON)
+        raise NoObject(Rejection.NOT_JSON)
     if not isinstance(document, dict):
         raise _no_object(document, text, end, repeated)
     if repeated:
         # Spark looks again at such a message with a parser that it does not trust about these.
-        raise Refused(Rejection.NOT_JSON if re.search(_SURROGATE, text) else Rejection.DUPLICATE_KEY)
+        raise NoObject(Rejection.NOT_JSON if re.search(_SURROGATE, text) else Rejection.DUPLICATE_KEY)
     if end < len(text):
-        raise Refused(Rejection.TRAILING_DATA)
+        raise NoObject(Rejection.TRAILING_DATA)
     return document
 
 
 def _no_object(document: Any, text: str, end: int, repeated: list[str]) -> Exception:
     if isinstance(document, JsonNumber) and text[end : end + 1] not in ("", *WHITESPACE, ",", "]", "}"):
         # As most lines of CSV begin.
-        return Refused(Rejection.NOT_JSON)
+        return NoObject(Rejection.NOT_JSON)
     if repeated or end < len(text):
         return Undecided("it is no object, and which of its faults comes first is Spark's to say")
-    return Refused(Rejection.NOT_AN_OBJECT)
+    return NoObject(Rejection.NOT_AN_OBJECT)
 
 
 def _has_half_a_character(text: str) -> bool:

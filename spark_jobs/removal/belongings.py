@@ -23,14 +23,14 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.client_errors import denied
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.grants import GROUP, Grant, missing
-from spark_jobs.broker.group_kind import Group
+from spark_jobs.broker.group_kind import ConsumerGroup
 from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
 from spark_jobs.pipeline.settings import Pipeline
 
-Kind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]
+BelongingKind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]
 
 TABLES = (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES, CHECKPOINTS)
 """In the order in which they go: as long as the checkpoints are there, a run misses the others and says so."""
@@ -43,7 +43,7 @@ GOING = ".forgotten"
 class Belonging:
     """One thing. `rows` and `bytes` are None where there is no such number, `by_hand` is how to remove what `forget` leaves alone."""
 
-    kind: Kind
+    kind: BelongingKind
     name: str
     holds: str = ""
     rows: int | None = None
@@ -57,7 +57,7 @@ class Belongings:
 
     pipeline: str
     things: tuple[Belonging, ...]
-    group: Group | None
+    group: ConsumerGroup | None
 
     @property
     def removable(self) -> tuple[Belonging, ...]:

@@ -17,7 +17,7 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.scan import Level
 from spark_jobs.progress.offsets import OffsetRange, Topic
 
-LOOKED_AT = 100_000
+OFFSETS_LOOKED_AT = 100_000
 """Offsets per partition and batch, from the first hole on. A topic written in small transactions has a hole behind each of them;
 reading as much again in the driver would take longer than the batch."""
 
@@ -73,7 +73,7 @@ def to_look_at(holes: Sequence[OffsetRange], low: int | None) -> tuple[OffsetRan
     [500, 600]
     """
     there = [hole for hole in holes if low is not None and hole.start >= low]
-    return tuple(hole for hole in there if hole.end <= there[0].start + LOOKED_AT)
+    return tuple(hole for hole in there if hole.end <= there[0].start + OFFSETS_LOOKED_AT)
 
 
 def _seen(broker: Broker, topic: str, holes: Mapping[int, Sequence[OffsetRange]], level: Level) -> set[tuple[int, int]]:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What the operator asked of this run, besides the pipeline's settings."""
 
     run_id: str
@@ -43,7 +43,7 @@ class Job:
     """
 
     pipeline: Pipeline
-    request: Request
+    request: RunRequest
     kafka: KafkaSettings
     broker: Broker
     lake: Lake

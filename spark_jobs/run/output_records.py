@@ -17,15 +17,15 @@ def output_record(row: Row, *, pipeline: str, value_field: str) -> OutputRecord:
     return OutputRecord(
         partition=partition,
         key=key,
-        value=f'{{"{window.column}": "{key.decode()}", {json.dumps(value_field)}: {plain_number(row[result.column])}}}'.encode(),
+        value=f'{{"{window.column}": "{key.decode()}", {json.dumps(value_field)}: {json_number(row[result.column])}}}'.encode(),
         headers=tuple((name, str(value).encode()) for name, value in headers.items()),
     )
 
 
-def plain_number(value: Decimal) -> str:
+def json_number(value: Decimal) -> str:
     """A JSON number without exponent and trailing zeros.
 
-    >>> plain_number(Decimal("239.940000")), plain_number(Decimal("100.000000")), plain_number(Decimal("-0.000000"))
+    >>> json_number(Decimal("239.940000")), json_number(Decimal("100.000000")), json_number(Decimal("-0.000000"))
     ('239.94', '100', '0')
     """
     return format((value + 0).normalize(), "f")

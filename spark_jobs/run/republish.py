@@ -25,7 +25,7 @@ from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.schemas import DAILY_AVERAGES
@@ -81,7 +81,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
     fault("before:republish_lock")
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=run_id), connect(kafka) as broker:
         lake = Lake(pipeline.lake, pipeline.name)
-        table_health.require_readable(lake)
+        health.require_readable(lake)
         require_permissions(broker, kafka, pipeline)
         topics = look_at_topics(broker, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
@@ -90,7 +90,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         publisher.fence()
         fault("after:republish_fence")
         checkpoints = CheckpointLog(lake)
-        table_health.require_whole(lake, checkpoints)
+        health.require_whole(lake, checkpoints)
         _require_settled(broker, pipeline, checkpoints.progress, topics)
         rows = current_averages(lake, days) if checkpoints.progress.last_done else []
         made = Republication(

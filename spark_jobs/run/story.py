@@ -17,7 +17,7 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
@@ -37,7 +37,7 @@ from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
-from spark_jobs.run.job import Job, Request, now, step
+from spark_jobs.run.job import Job, RunRequest, now, step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dayfold")
 
 
-def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
+def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
@@ -55,14 +55,14 @@ def run_pipeline(pipeline: Pipeline, request: Request, spark: Callable[[], "Spar
         tls_files.warn_of_expiry(kafka, now())
         publisher = fenced(pipeline, kafka)
         lake = Lake(pipeline.lake, pipeline.name)
-        table_health.require_readable(lake)
+        health.require_readable(lake)
         checkpoints = CheckpointLog(lake)
         job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
         topics = look_at_topics(broker, pipeline)
         require_own_output(broker, pipeline.name, topics.output)
         require_no_newer_run(job, topics)
-        table_health.require_whole(lake, job.checkpoints)
+        health.require_whole(lake, job.checkpoints)
         warn_of_topic(broker, pipeline, job.checkpoints.progress, topics.input, now())
         group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
         if request.abandon:

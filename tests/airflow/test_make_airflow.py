@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from spark_jobs.base.errors import PipelineBusy
-from spark_jobs.local.airflow_api import AirflowApi, Refused
+from spark_jobs.local.airflow_api import AirflowApi, ApiRefused
 from spark_jobs.local.kafka_server import find_broker, stop_broker
 from spark_jobs.local.serving import serve_airflow
 from tests.airflow.making import Made, make_project, making, world_of
@@ -40,7 +40,7 @@ def test_it_says_where_to_go_how_to_get_in_and_that_there_is_nothing_yet(made: M
 
 
 def test_another_password_is_refused(made: Made) -> None:
-    with pytest.raises(Refused, match=r"^401"):
+    with pytest.raises(ApiRefused, match=r"^401"):
         AirflowApi(made.dag.api.address, "admin", "admin").ask("GET", "/dags")
 
 
@@ -58,7 +58,7 @@ def test_the_demo_and_it_keep_out_of_each_others_way(made: Made) -> None:
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_by_the_rest_api(made: Made, conf: dict[str, object], words: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApiRefused) as refused:
         made.dag.trigger(**conf)
     assert refused.value.status == 400
     assert words in refused.value.text

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spark_jobs.local.airflow_api import Refused
+from spark_jobs.local.airflow_api import ApiRefused
 from tests import oracle
 from tests.airflow.rest import RemoteDag
 from tests.airflow.stage import PER_PARTITION, Stage, all_succeeded, done, send
@@ -125,7 +125,7 @@ def test_a_value_that_makes_no_sense_is_refused_by_rest_and_command_line_with_th
 ) -> None:
     dag, before = unpaused.dag, unpaused.dag.runs("manual")
     words = "0 is less than or equal to the minimum of 0"
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(ApiRefused, match=words):
         dag.trigger(max_records_per_batch=0)
     asked = stage.command("dags", "trigger", dag.dag_id, "--conf", '{"max_records_per_batch": 0}')
     assert asked.returncode != 0

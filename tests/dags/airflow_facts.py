@@ -214,12 +214,12 @@ def decision_facts() -> dict[str, dict[str, Any]]:
 def unknown_param_facts() -> dict[str, dict[str, Any]]:
     """How `new_records` takes what a run was triggered with; Airflow itself lets unknown keys pass."""
     from spark_jobs.orchestration.failures import failures_of_tasks
-    from spark_jobs.orchestration.params import require_known
+    from spark_jobs.orchestration.params import require_known_params
 
     def outcome(conf: dict[str, Any] | None) -> dict[str, Any]:
         def look() -> None:
             with failures_of_tasks():
-                require_known(conf)
+                require_known_params(conf)
 
         return _outcome(look)
 

@@ -14,9 +14,9 @@ from tests.nasty import NASTY
 from tests.stored import SETTINGS
 
 PAGES: dict[str, Callable[[str | None, Pipeline, Path], str]] = {
-    "averages": page.page_of,
-    "maintenance": maintaining.page_of,
-    "fresh averages": freshness.page_of,
+    "averages": page.averages_page,
+    "maintenance": maintaining.maintenance_page,
+    "fresh averages": freshness.fresh_page,
 }
 MARKED = {
     "emphasis": "_volts_ and *amperes*",
@@ -61,7 +61,7 @@ def test_a_text_is_shown_as_it_is_whatever_it_means_to_markdown(text: str) -> No
 @pytest.mark.parametrize("text", MARKED.values(), ids=MARKED)
 def test_the_page_shows_a_field_as_the_pipeline_file_has_it(tmp_path: Path, text: str) -> None:
     pipeline = pipeline_of(tmp_path, text.strip())
-    assert text.strip() in code_in(page.page_of("", pipeline, tmp_path / "p.yaml"))
+    assert text.strip() in code_in(page.averages_page("", pipeline, tmp_path / "p.yaml"))
 
 
 @pytest.mark.proves("F205")

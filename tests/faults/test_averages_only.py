@@ -17,7 +17,7 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook.planning import preview
+from spark_jobs.outlook.planning import preview_run
 from spark_jobs.progress.checkpoints import Counts, Tally, counted
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import reading as source
@@ -224,7 +224,7 @@ def problems(world: World) -> tuple[DecisionNeeded, ...]:
     """What `dayfold plan` and `dayfold status` would tell."""
     progress = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).progress
     with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
-        return preview(broker, world.pipeline, progress).problems
+        return preview_run(broker, world.pipeline, progress).problems
 
 
 @pytest.mark.proves("F80")

@@ -10,7 +10,7 @@ from typing import NoReturn
 import pytest
 
 from spark_jobs.base.errors import DecisionNeeded
-from spark_jobs.beginning.first_pipeline import Wanted, Written, write_pipeline
+from spark_jobs.beginning.first_pipeline import WantedPipeline, WrittenPipeline, write_pipeline
 from spark_jobs.beginning.output_topic import create_output_topic
 from spark_jobs.beginning.sample import Sample, sample_next, sample_notes, sample_sentence
 from spark_jobs.beginning.some_messages import first_messages, oldest_and_newest
@@ -37,8 +37,8 @@ def world(tmp_path: Path, kafka: RunningKafka) -> Iterator[World]:
     world.end()
 
 
-def written(world: World, topic: str, folder: Path) -> Written:
-    return write_pipeline(Wanted(topic, kafka=world.pipeline.kafka, to=folder / "mine.yaml", name="mine"), {})
+def written(world: World, topic: str, folder: Path) -> WrittenPipeline:
+    return write_pipeline(WantedPipeline(topic, kafka=world.pipeline.kafka, to=folder / "mine.yaml", name="mine"), {})
 
 
 def sampled(world: World, most: int = 20) -> Sample:

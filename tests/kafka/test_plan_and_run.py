@@ -12,12 +12,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.publisher import proof_text
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.local.kafka_server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.run.job import Request
+from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
 from tests.stored import lake_of, plan_batch, stored_pipeline
@@ -84,7 +84,7 @@ def a_table_gone(setting: Setting) -> Pipeline:
 
 
 def an_empty_commit(setting: Setting) -> Pipeline:
-    max((setting.tables / RECORDS / LOG).glob("*.json")).write_bytes(b"")
+    max((setting.tables / RECORDS / LOG_FOLDER).glob("*.json")).write_bytes(b"")
     return setting.pipeline()
 
 
@@ -134,7 +134,7 @@ def test_plan_says_what_the_run_ends_with(setting: Setting, refusal: str) -> Non
     pipeline = arrange(setting)
     rows = CheckpointLog(lake_of(pipeline)).rows
     with pytest.raises(DayfoldError) as ran:
-        run_pipeline(pipeline, Request(run_id="refused"), no_spark)
+        run_pipeline(pipeline, RunRequest(run_id="refused"), no_spark)
     assert (ran.value.exit_code, str(ran.value)) == planned(pipeline)
     assert ran.value.exit_code == code
     assert words in str(ran.value)

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker.cluster import Broker, connect
-from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, Group
+from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, ConsumerGroup
 from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.local.kafka_server import RunningKafka
@@ -61,7 +61,7 @@ def test_a_share_group_of_the_pipelines_name_is_refused_before_anything_is_plann
     join_share_group(world.bootstrap, name, topic)
     kafka = load_kafka_settings(world.pipeline.kafka, {})
     with connect(kafka) as broker:
-        assert broker.find_group(name) == Group(name, NOT_OF_CONSUMERS)
+        assert broker.find_group(name) == ConsumerGroup(name, NOT_OF_CONSUMERS)
     said = refused(world)
     assert said.startswith(f"the group {name} at {world.bootstrap} is a share or streams group, which takes no offsets of a run")
     publisher = Publisher(kafka, name)
@@ -81,7 +81,7 @@ def test_consumers_in_the_group_hinder_no_run(world: World, protocol: str) -> No
     wait_until(lambda: stranger.poll(0.1) is None and bool(stranger.assignment()), "the stranger to be in the group")
     kafka = load_kafka_settings(world.pipeline.kafka, {})
     with connect(kafka) as broker:
-        assert broker.find_group(name) == Group(name, "Stable")
+        assert broker.find_group(name) == ConsumerGroup(name, "Stable")
     assert look_ahead(world.pipeline, {}).count == 1
     publisher = Publisher(kafka, name)
     publisher.fence()

@@ -18,7 +18,7 @@ from spark_jobs.access.keys import SECRET_KEYS
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.broker.cluster import Broker, connect
-from spark_jobs.local.jars import FOLDER as JARS
+from spark_jobs.local.jars import JARS
 from spark_jobs.outlook import watch
 from tests.kafka.secured import Authority
 from tests.kafka.secured_cluster import GROUP, KEYSTORE, PEM_PAIR, PLAIN, READINGS, SCRAM, Login, Secured
@@ -49,8 +49,8 @@ def test_the_least_privilege_is_enough_for_every_question(login: Login, user: st
         assert [record.value() for record in broker.scan(READINGS, {0: 0, 1: 0}, {0: 2, 1: 0})] == [b"a", b"b"]
         assert broker.topic_config(READINGS, ["cleanup.policy"]) == {"cleanup.policy": None}
         assert broker.record_times(READINGS, {0: 1, 1: 0}).keys() == {0}
-        assert watch.read_retention(broker, READINGS) == watch.UNKNOWN
-        expiries = watch.find_expiries(broker, topic, {}, watch.UNKNOWN, datetime.now(UTC))
+        assert watch.read_retention(broker, READINGS) == watch.UNKNOWN_RETENTION
+        expiries = watch.find_expiries(broker, topic, {}, watch.UNKNOWN_RETENTION, datetime.now(UTC))
         assert {number: one.hours_left for number, one in expiries.items()} == {0: None}
 
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.readings.judging import judge
+from spark_jobs.readings.judging import judge_message
 from tests.spark import test_records as cases
 from tests.spark.test_records import BEFORE_1970, FROM_1980, at, compact, in_every_form, parsed, rules, voltage
 from tests.unit.test_judging import shown
@@ -65,7 +65,7 @@ ODD_NUMBERS = (
 
 def judged_like_spark(spark: SparkSession, messages: Iterable[bytes | None], ours: ParsingRules) -> dict[bytes | None, str]:
     """Judge all and compare what is decided; the others, each with the reason why it is not."""
-    verdicts = {message: judge(message, ours) for message in messages}
+    verdicts = {message: judge_message(message, ours) for message in messages}
     decided = [message for message, verdict in verdicts.items() if not verdict.undecided]
     found = dict(zip(decided, parsed(spark, decided, ours), strict=True))
     differences = [

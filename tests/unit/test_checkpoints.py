@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.base.project import PROJECT
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import NEWEST, CheckpointLog, since_last_finished
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import count_rows
@@ -241,7 +241,7 @@ def test_a_long_log_is_not_read_whole(lake: Lake, long_log: CheckpointLog) -> No
     with pytest.raises(TableDamaged, match="a file of it cannot be read"):
         _ = log.rows
     with pytest.raises(TableDamaged, match="is missing"):
-        table_health.require_whole(lake, log)
+        health.require_whole(lake, log)
 
 
 def test_a_long_log_stands_where_it_stood_once_it_is_compacted(lake: Lake, long_log: CheckpointLog) -> None:
@@ -266,7 +266,7 @@ def test_a_log_without_statistics_is_read_as_well(lake: Lake) -> None:
 def test_a_long_log_that_lost_its_oldest_rows_is_noticed_before_anything_is_planned(lake: Lake) -> None:
     lake.open(CHECKPOINTS).delete("sequence < 3")
     with pytest.raises(TableDamaged, match=r"row \d+ was written, but it holds \d+: it was restored"):
-        table_health.require_whole(lake, CheckpointLog(lake))
+        health.require_whole(lake, CheckpointLog(lake))
 
 
 IMPOSSIBLE: dict[str, tuple[list[Checkpoint], str]] = {
@@ -316,7 +316,7 @@ def test_rows_in_an_order_in_which_no_run_writes_them_are_named_and_nothing_is_p
     assert caught.value.exit_code == 65
     assert log.rows == rows
     with pytest.raises(TableDamaged, match=re.escape(told)):
-        table_health.require_whole(lake, log)
+        health.require_whole(lake, log)
 
 
 @pytest.mark.parametrize("known", [{0: 3, 1: 3}, {0: 3}, {}])

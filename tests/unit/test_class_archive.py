@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.launch.class_archive import ARCHIVE, FOLDER, STAMP, archive_options, read_stamp
+from spark_jobs.launch.class_archive import ARCHIVE, ARCHIVE_FOLDER, STAMP, archive_options, read_stamp
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import FIRST_COMPILER, SMALL, java_options
 from spark_jobs.local.class_archive import facts, is_made_for, make_archive
@@ -17,9 +17,9 @@ from spark_jobs.local.class_archive import facts, is_made_for, make_archive
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
     """A folder with the stamp of the archive that the set-up made, and a file of the archive's length that takes no room."""
-    shutil.copy(FOLDER / STAMP, tmp_path)
+    shutil.copy(ARCHIVE_FOLDER / STAMP, tmp_path)
     with (tmp_path / ARCHIVE).open("wb") as file:
-        file.truncate((FOLDER / ARCHIVE).stat().st_size)
+        file.truncate((ARCHIVE_FOLDER / ARCHIVE).stat().st_size)
     return tmp_path
 
 
@@ -30,7 +30,7 @@ def start_java(*options: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_set_up_has_made_an_archive_for_this_java_and_these_jars() -> None:
     assert is_made_for(facts(find_java()))
-    assert archive_options()[0] == f"-XX:SharedArchiveFile={FOLDER / ARCHIVE}"
+    assert archive_options()[0] == f"-XX:SharedArchiveFile={ARCHIVE_FOLDER / ARCHIVE}"
 
 
 def test_an_archive_that_fits_is_left_as_it_is(archive: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from spark_jobs.local.demo_check import Total, unlike_planned
 from spark_jobs.local.demo_plot import LIGHT, Captions, draw
-from spark_jobs.local.demo_steps import Kind, Step, Steps
+from spark_jobs.local.demo_steps import Step, StepKind, Steps
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import OffsetRange
 
@@ -18,7 +18,7 @@ NEWEST = tuple(FIRST + timedelta(days=number) for number in (98, 99))
 CAPTIONS = Captions("title", "source", "price", "$", NEWEST)
 
 
-def step(kind: Kind, name: str, seconds: float = 1.0) -> Step:
+def step(kind: StepKind, name: str, seconds: float = 1.0) -> Step:
     return Step(kind, name, "2026-01-01 12:00:00", seconds, 0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Checkpoint, Progress
-from spark_jobs.progress.drift import OK, GroupOffset, Verdict, beside_loss, judge
+from spark_jobs.progress.drift import OK, GroupOffset, GroupVerdict, beside_loss, judge_group
 from spark_jobs.progress.offsets import Loss, OffsetRange, Partition, Plan, Topic
 
 DONE = Checkpoint(3, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", (OffsetRange(0, 10, 20),))
@@ -107,7 +107,7 @@ def test_the_verdict_says_which_side_is_wrong_and_why(case: str) -> None:
     progress: Progress = given.get("progress", PROGRESS)
     partition: Partition = given.get("partition", HEALTHY)
     topic = Topic("readings", given.get("topic_id", "id"), (partition,))
-    verdict = judge(progress, topic, partition, given.get("group", AS_LEFT), given.get("reading", progress.ends))
+    verdict = judge_group(progress, topic, partition, given.get("group", AS_LEFT), given.get("reading", progress.ends))
     assert (verdict.cause, verdict.wrong) == (cause, wrong)
     assert words in verdict.sentence
     assert bool(words) == bool(verdict.sentence)
@@ -117,7 +117,11 @@ def test_the_verdict_says_which_side_is_wrong_and_why(case: str) -> None:
 def test_a_log_that_holds_other_records_than_were_read_is_the_topics_fault_whatever_the_group_says() -> None:
     replaced, unknown = Loss(0, 20, 18, "replaced"), Loss(0, 20, 20, "replaced")
     assert beside_loss(OK, None) == OK
-    for verdict in (OK, Verdict("moved", "group", "the group is elsewhere"), Verdict("unread", sentence="no batch yet")):
+    for verdict in (
+        OK,
+        GroupVerdict("moved", "group", "the group is elsewhere"),
+        GroupVerdict("unread", sentence="no batch yet"),
+    ):
         found = beside_loss(verdict, replaced)
         assert (found.cause, found.wrong) == ("replaced", "topic")
         assert found.sentence.startswith(
@@ -125,5 +129,5 @@ def test_a_log_that_holds_other_records_than_were_read_is_the_topics_fault_whate
         )
         assert found.sentence.endswith("; the checkpoint is right, the topic lost records; go on with --accept-loss")
     assert "its log was put back from elsewhere" in beside_loss(OK, unknown).sentence
-    for graver in (Verdict("restored", "tables", "older"), Verdict("recreated", "topic", "another")):
+    for graver in (GroupVerdict("restored", "tables", "older"), GroupVerdict("recreated", "topic", "another")):
         assert beside_loss(graver, replaced) == graver

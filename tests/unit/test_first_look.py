@@ -10,11 +10,11 @@ import pytest
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.beginning.first_look import Look, look_at
-from spark_jobs.beginning.first_pipeline import Wanted, require_suggestion, write_pipeline
+from spark_jobs.beginning.first_pipeline import WantedPipeline, require_suggestion, write_pipeline
 from spark_jobs.beginning.pipeline_draft import Names, draft
 from spark_jobs.beginning.some_messages import Message
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.readings.judging import judge
+from spark_jobs.readings.judging import judge_message
 from tests.nasty import NASTY, hidden_in
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_the_file_loads_and_reads_the_messages_it_was_made_from(case: str, tmp_p
     pipeline = load_pipeline(file)
     assert (pipeline.input.time.field, pipeline.input.time.format) == (time_field, time_format)
     assert (pipeline.input.value.field, pipeline.input.time.timezone) == (value_field, "UTC")
-    verdicts = [judge(one.value, pipeline.parsing_rules(NOW)) for one in messages]
+    verdicts = [judge_message(one.value, pipeline.parsing_rules(NOW)) for one in messages]
     assert sum(one.value is None for one in verdicts) == (4 if "odd" in case else 0)
     moved = timedelta(days=18) if "distance" in case else timedelta()
     for message, verdict in zip(messages, verdicts, strict=True):
@@ -130,9 +130,9 @@ def test_an_empty_topic_is_one_sentence() -> None:
 def test_a_file_that_is_there_stays_as_it_is_and_a_folder_that_is_not_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("mine")
     with pytest.raises(UsageError, match="is there already and stays as it is"):
-        write_pipeline(Wanted("in", to=tmp_path / "mine.yaml"), {})
+        write_pipeline(WantedPipeline("in", to=tmp_path / "mine.yaml"), {})
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     with pytest.raises(UsageError, match="is no folder"):
-        write_pipeline(Wanted("in", to=tmp_path / "none" / "p.yaml"), {})
+        write_pipeline(WantedPipeline("in", to=tmp_path / "none" / "p.yaml"), {})
     with pytest.raises(ConfigurationError, match="cannot read"):
-        write_pipeline(Wanted("in", kafka=tmp_path / "none.properties", to=tmp_path / "p.yaml"), {})
+        write_pipeline(WantedPipeline("in", kafka=tmp_path / "none.properties", to=tmp_path / "p.yaml"), {})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.readings.judging import Verdict, judge
+from spark_jobs.readings.judging import MessageVerdict, judge_message
 from tests.spark import test_records as cases
 from tests.spark.test_records import Expected, at, plain, rules, voltage
 
@@ -13,7 +13,7 @@ ISO = {f'"{text}"': expected for text, expected in cases.ISO.items()}
 PARIS = {"time_format": "iso8601", "timezone": "Europe/Paris"}
 
 
-def shown(verdict: Verdict) -> Expected:
+def shown(verdict: MessageVerdict) -> Expected:
     """As the cases show what Spark makes of a message."""
     if verdict.reason is not None:
         return (str(verdict.reason),)
@@ -37,7 +37,7 @@ def shown(verdict: Verdict) -> Expected:
 def test_a_message_is_judged_as_the_cases_say(
     messages: Mapping[bytes | None, Expected], changes: dict[str, Any], undecided: int
 ) -> None:
-    verdicts = {message: judge(message, rules(**changes)) for message in messages}
+    verdicts = {message: judge_message(message, rules(**changes)) for message in messages}
     different = {
         message: (shown(verdict), messages[message])
         for message, verdict in verdicts.items()

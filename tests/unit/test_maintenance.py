@@ -16,12 +16,12 @@ from spark_jobs.base import faults
 from spark_jobs.base.errors import DecisionNeeded, PipelineBusy, TableDamaged, TryAgain
 from spark_jobs.base.faults import InjectedFault
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.lake import health as table_health
+from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.delta_log import LOG, TableLog
+from spark_jobs.lake.delta_log import LOG_FOLDER, TableLog
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
-from spark_jobs.maintenance.maintain import Maintenance, maintain, preview
+from spark_jobs.maintenance.maintain import Maintenance, maintain, preview_maintenance
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
@@ -89,8 +89,8 @@ def folder(pipeline: Pipeline, name: str) -> Path:
 
 def assert_whole(pipeline: Pipeline) -> None:
     lake = lake_of(pipeline)
-    table_health.require_readable(lake)
-    table_health.require_whole(lake, CheckpointLog(lake))
+    health.require_readable(lake)
+    health.require_whole(lake, CheckpointLog(lake))
 
 
 @pytest.mark.proves("F61")
@@ -179,7 +179,7 @@ def test_a_restore_brings_pruned_records_back_keeps_the_number_and_the_next_main
 
 
 def age_commits(pipeline: Pipeline, name: str) -> None:
-    for commit in (folder(pipeline, name) / LOG).glob("*.json"):
+    for commit in (folder(pipeline, name) / LOG_FOLDER).glob("*.json"):
         age(commit, 40 * 24 * 3600)
 
 
@@ -216,7 +216,7 @@ def test_records_that_do_not_prove_the_contributions_any_more_are_kept(
 ) -> None:
     damage(pipeline, name, where, **values)
     before = content(pipeline)
-    for work in (preview, maintain):
+    for work in (preview_maintenance, maintain):
         with pytest.raises(DecisionNeeded, match=re.escape(told)) as caught:
             work(pipeline, now=NOW)
         assert "nothing was deleted" in str(caught.value)
@@ -275,7 +275,7 @@ def test_files_of_killed_runs_go_after_a_week_and_not_before(keeping: Pipeline) 
     make_unneeded(keeping)
     young = folder(keeping, RECORDS) / "batch-00000001-00ff" / "young.parquet"
     young.write_bytes(b"PAR1")
-    assert {one.table: one.vacuumed_files for one in preview(keeping, now=NOW).tables} == dict.fromkeys(SCHEMAS, 1)
+    assert {one.table: one.vacuumed_files for one in preview_maintenance(keeping, now=NOW).tables} == dict.fromkeys(SCHEMAS, 1)
     found = maintain(keeping, now=NOW)
     assert {one.table: (one.vacuumed_files, one.vacuumed_bytes) for one in found.tables} == dict.fromkeys(SCHEMAS, (1, 4))
     assert orphans(keeping) == set()
@@ -302,7 +302,7 @@ def test_files_that_were_put_together_go_after_a_week_too(keeping: Pipeline) -> 
     found = {one.table: one.vacuumed_files for one in maintain(keeping, now=NOW).tables}
     assert found[RECORDS] == 2 * BATCHES
     assert len(parquet(keeping, RECORDS)) == 1
-    assert {one.table: one.vacuumed_files for one in preview(keeping, now=NOW).tables}[RECORDS] == 0
+    assert {one.table: one.vacuumed_files for one in preview_maintenance(keeping, now=NOW).tables}[RECORDS] == 0
     finish_batch(keeping, BATCHES + 1)
     assert_whole(keeping)
 
@@ -313,7 +313,7 @@ def parquet(pipeline: Pipeline, name: str) -> list[Path]:
 
 def age_removals(pipeline: Pipeline, name: str) -> None:
     """As if what was put together had been so two hundred hours ago; the checkpoints of the log say otherwise and are left out."""
-    log = folder(pipeline, name) / LOG
+    log = folder(pipeline, name) / LOG_FOLDER
     for path in [*log.glob("*.checkpoint.parquet"), log / "_last_checkpoint"]:
         path.unlink()
     for commit in log.glob("*.json"):
@@ -356,7 +356,7 @@ def test_commits_older_than_the_logs_retention_go_and_the_table_says_the_same(ke
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(pipeline: Pipeline) -> None:
     make_unneeded(pipeline)
     paths = sorted(Path(pipeline.lake).rglob("*"))
-    found = preview(pipeline, now=NOW)
+    found = preview_maintenance(pipeline, now=NOW)
     assert sorted(Path(pipeline.lake).rglob("*")) == paths
     assert not pipeline.lock.exists()
     assert found.dry_run
@@ -373,7 +373,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(pipeline: Pipeline) 
 def test_a_pipeline_without_tables_has_nothing_to_maintain(tmp_path: Path) -> None:
     pipeline = stored_pipeline(tmp_path, 0)
     assert maintain(pipeline, now=NOW) == Maintenance("p", False, None, None, ())
-    assert preview(pipeline, now=NOW) == Maintenance("p", True, None, None, ())
+    assert preview_maintenance(pipeline, now=NOW) == Maintenance("p", True, None, None, ())
     assert not Path(pipeline.lake).exists()
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from spark_jobs.pipeline.time_formats import time_formats
-from spark_jobs.readings.message_formats import Rejection, message_form, plain_form, plain_number
+from spark_jobs.readings.message_formats import Rejection, message_form, plain_form, plain_number_regex
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_a_message_with_a_name_beyond_ascii_has_no_plain_form() -> None:
     ],
 )
 def test_a_plain_number_fits_its_type(precision: int, scale: int, fitting: list[str], not_fitting: list[str]) -> None:
-    assert all(re.fullmatch(plain_number(precision, scale), text) for text in fitting)
-    assert not any(re.fullmatch(plain_number(precision, scale), text) for text in not_fitting)
+    assert all(re.fullmatch(plain_number_regex(precision, scale), text) for text in fitting)
+    assert not any(re.fullmatch(plain_number_regex(precision, scale), text) for text in not_fitting)
 
 
 def test_names_are_escaped_for_json_and_for_the_expression() -> None:

@@ -16,7 +16,7 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
-from spark_jobs.local.notebooks import FOLDER
+from spark_jobs.local.notebooks import NOTEBOOKS
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from tests.stored import SIZE, contribution, done_at, lake_of, plan_batch, ranges, record, stored_pipeline
@@ -50,7 +50,7 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
     names: dict[str, Any] = {}
     with mpl.rc_context({"backend": "agg"}):
-        for cell in json.loads((FOLDER / "02_without_spark.ipynb").read_text())["cells"]:
+        for cell in json.loads((NOTEBOOKS / "02_without_spark.ipynb").read_text())["cells"]:
             if cell["cell_type"] == "code":
                 exec(compile("".join(cell["source"]), "02_without_spark", "exec"), names)
         yield {**names, "said": capsys.readouterr().out}

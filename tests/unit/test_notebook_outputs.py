@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from spark_jobs.local.notebooks import FOLDER, LATE
+from spark_jobs.local.notebooks import LATE, NOTEBOOKS
 from spark_jobs.local.readings import find_csv, read_readings
 
-PATHS = sorted(FOLDER.glob("*.ipynb"))
+PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 def outputs_of(path: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,17 @@ from collections import Counter
 
 import pytest
 
-from spark_jobs.outlook.proof import Group, Key, Output, Question, Verdict, contradiction, group_of, judge, no_proof
+from spark_jobs.outlook.proof import (
+    GroupEvidence,
+    Key,
+    OutputEvidence,
+    ProofVerdict,
+    Question,
+    contradiction,
+    group_of,
+    judge_proof,
+    no_proof,
+)
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from tests.unit.test_checkpoints import RULES
 
@@ -12,26 +22,26 @@ EXPECTED: frozenset[Key] = frozenset({(0, b"2006-12-16"), (1, b"2006-12-16")})
 ALL, FIRST = sorted(EXPECTED), sorted(EXPECTED)[:1]
 
 
-def group(words: str) -> Group:
+def group(words: str) -> GroupEvidence:
     """Of two partitions, each: p(roving), o(lder) or s(ilent).
 
     >>> group("po").older
     frozenset({1})
     """
     proving, older, silent = (frozenset(number for number, word in enumerate(words) if word == side) for side in "pos")
-    return Group(proving, older, silent, newest=2 if proving else 1)
+    return GroupEvidence(proving, older, silent, newest=2 if proving else 1)
 
 
-def output(seen: list[Key], aged: tuple[int, ...] = (), *, anew: bool = False, readable: bool = True) -> Output:
-    return Output(Counter(seen), 0, frozenset(aged), anew=anew, readable=readable)
+def output(seen: list[Key], aged: tuple[int, ...] = (), *, anew: bool = False, readable: bool = True) -> OutputEvidence:
+    return OutputEvidence(Counter(seen), 0, frozenset(aged), anew=anew, readable=readable)
 
 
 GROUPS = ("pp", "po", "ps", "oo", "os", "ss")
-P: Verdict = "published"
-U: Verdict = "unpublished"
-C: Verdict = "contradictory"
-X: Verdict = "unknown"
-TABLE: dict[str, tuple[Output, list[Verdict]]] = {
+P: ProofVerdict = "published"
+U: ProofVerdict = "unpublished"
+C: ProofVerdict = "contradictory"
+X: ProofVerdict = "unknown"
+TABLE: dict[str, tuple[OutputEvidence, list[ProofVerdict]]] = {
     #                                                             pp po ps oo os ss
     "all averages are seen": (output(ALL), [P, P, P, P, P, P]),
     "all are seen, some partitions were cut": (output(ALL, (0,)), [P, P, P, P, P, P]),
@@ -53,22 +63,26 @@ TABLE: dict[str, tuple[Output, list[Verdict]]] = {
 @pytest.mark.parametrize("name", TABLE)
 def test_what_is_seen_decides_and_the_group_where_nothing_can_be_seen(name: str) -> None:
     seen, verdicts = TABLE[name]
-    assert [judge(EXPECTED, group(words), seen) for words in GROUPS] == verdicts
+    assert [judge_proof(EXPECTED, group(words), seen) for words in GROUPS] == verdicts
 
 
-NOTHING: dict[str, tuple[Verdict, Output]] = {"pp": (P, output([])), "po": (U, output([])), "ss": (U, output([], (0,)))}
+NOTHING: dict[str, tuple[ProofVerdict, OutputEvidence]] = {
+    "pp": (P, output([])),
+    "po": (U, output([])),
+    "ss": (U, output([], (0,))),
+}
 
 
 @pytest.mark.parametrize("words", NOTHING)
 def test_a_batch_without_averages_is_published_again_unless_the_group_proves_it(words: str) -> None:
     verdict, seen = NOTHING[words]
-    assert judge(frozenset(), group(words), seen) == verdict
-    assert judge(frozenset(), group(words), output(FIRST)) == C
+    assert judge_proof(frozenset(), group(words), seen) == verdict
+    assert judge_proof(frozenset(), group(words), output(FIRST)) == C
 
 
 def test_an_average_that_compaction_may_have_taken_is_no_contradiction() -> None:
-    covered = Output(Counter(FIRST), covered=frozenset(ALL[1:]))
-    assert judge(EXPECTED, group("pp"), covered) == P
+    covered = OutputEvidence(Counter(FIRST), covered=frozenset(ALL[1:]))
+    assert judge_proof(EXPECTED, group("pp"), covered) == P
 
 
 def plan() -> Plan:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from spark_jobs.broker.publisher import REPUBLISHED, is_republished, producer_settings, proof_text, proven_batch
-from spark_jobs.run.output_records import output_record, plain_number
+from spark_jobs.run.output_records import json_number, output_record
 
 ROW = {
     "partition": 2,
@@ -46,7 +46,7 @@ def test_the_value_field_is_escaped_as_json() -> None:
     ],
 )
 def test_numbers_are_plain_json_without_exponent_or_trailing_zeros(value: str, text: str) -> None:
-    assert plain_number(Decimal(value)) == text
+    assert json_number(Decimal(value)) == text
 
 
 def test_the_proof_names_its_batch_and_nothing_else_is_taken_for_one() -> None:

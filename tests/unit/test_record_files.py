@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs.lake.delta_log import LOG
+from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace
@@ -89,7 +89,7 @@ def test_a_file_with_some_of_its_statistics_is_counted_row_by_row(lake: Lake, dr
 
 def drop_statistics_of(lake: Lake, what: str) -> None:
     """Take one count or one column out of every file's statistics, as a writer that was told to leave it out."""
-    for commit in Path(lake.location(RECORDS), LOG).glob("*.json"):
+    for commit in Path(lake.location(RECORDS), LOG_FOLDER).glob("*.json"):
         actions = [json.loads(line) for line in commit.read_text().splitlines()]
         for one in actions:
             if stats := json.loads(one.get("add", {}).get("stats", "{}")):

@@ -10,23 +10,23 @@ import pytest
 from spark_jobs.answers.reports import losses_report, losses_table, status_notes, status_report, status_table
 from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.base.errors import OffsetsLost
-from spark_jobs.outlook.watch import UNKNOWN, Expiry, HeldBack, Retention
+from spark_jobs.outlook.watch import UNKNOWN_RETENTION, Expiry, HeldBack, Retention
 from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.progress.drift import Verdict
+from spark_jobs.progress.drift import GroupVerdict
 from spark_jobs.progress.losses import LossEntry
 from tests.typed import text_of
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
-OK, MOVED = Verdict("ok"), Verdict("moved", "group", "the group is at 1")
+OK, MOVED = GroupVerdict("ok"), GroupVerdict("moved", "group", "the group is at 1")
 
 
 def partition(
-    number: int, verdict: Verdict = OK, held: HeldBack | None = None, expiry: Expiry | None = None, high: int = 2_075_259
+    number: int, verdict: GroupVerdict = OK, held: HeldBack | None = None, expiry: Expiry | None = None, high: int = 2_075_259
 ) -> PartitionStatus:
     return PartitionStatus(number, 2_000_000, 2_000_000, 0, 2_075_259, high, 75_259, held, expiry, verdict)
 
 
-def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN) -> Status:
+def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN_RETENTION) -> Status:
     problem = OffsetsLost("readings", ("partition 2: gone",))
     done = Checkpoint(12, "DONE", "manual__1", NOW - timedelta(hours=3), "topic id", ())
     return Status("daily_voltage", "readings", NOW, 12, done, None, None, retention, partitions, (problem,))

@@ -8,7 +8,7 @@ import pytest
 from spark_jobs.beginning.guessed_times import rules_for
 from spark_jobs.beginning.sample import Judged, Sample, sample_notes, sample_report, sample_sentence, sample_table
 from spark_jobs.beginning.some_messages import Message
-from spark_jobs.readings.judging import judge
+from spark_jobs.readings.judging import judge_message
 from tests.typed import text_of
 
 RULES = rules_for("iso8601", datetime(2026, 11, 25, tzinfo=UTC), "at", "v")
@@ -22,7 +22,7 @@ MESSAGES = (
 
 def sample(allowed: float = 0.01) -> Sample:
     messages = [Message(3, 1000 + number, value, None) for number, value in enumerate(MESSAGES)]
-    return Sample(RULES, allowed, tuple(Judged(one, judge(one.value, RULES)) for one in messages))
+    return Sample(RULES, allowed, tuple(Judged(one, judge_message(one.value, RULES)) for one in messages))
 
 
 @pytest.mark.proves("F209")

@@ -11,7 +11,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.health import require_whole
 from spark_jobs.outlook.executable import require_executable
 from spark_jobs.run.decisions import abandon
-from spark_jobs.run.job import Job, Request
+from spark_jobs.run.job import Job, RunRequest
 from tests.faults.unusable import UNUSABLE, Alter, tamper
 from tests.stored import lake_of, plan_batch, stored_pipeline
 
@@ -20,7 +20,7 @@ def job_of(pipeline: Any) -> Job:
     """What abandoning needs: the tables alone."""
     lake = lake_of(pipeline)
     nobody = cast("Any", None)
-    return Job(pipeline, Request("test", abandon=True), nobody, nobody, lake, CheckpointLog(lake), nobody)
+    return Job(pipeline, RunRequest("test", abandon=True), nobody, nobody, lake, CheckpointLog(lake), nobody)
 
 
 @pytest.mark.proves("F172")

@@ -26,11 +26,11 @@ from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.outlook.planning import PartitionPreview, Preview
-from spark_jobs.outlook.watch import UNKNOWN
+from spark_jobs.outlook.watch import UNKNOWN_RETENTION
 from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.progress.drift import Verdict
+from spark_jobs.progress.drift import GroupVerdict
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
-from spark_jobs.readings.judging import judge
+from spark_jobs.readings.judging import judge_message
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 
@@ -39,9 +39,9 @@ RULES = rules_for("iso8601", NOW)
 
 
 def nasty(text: str) -> Status:
-    one = PartitionStatus(0, 1, 1, 0, 2, 2, 1, None, None, Verdict("moved", "group", text))
+    one = PartitionStatus(0, 1, 1, 0, 2, 2, 1, None, None, GroupVerdict("moved", "group", text))
     done = Checkpoint(12, "DONE", text, NOW - timedelta(hours=3), "topic id", ())
-    return Status("p", text, NOW, 12, done, None, f"run {text}", UNKNOWN, (one,), ())
+    return Status("p", text, NOW, 12, done, None, f"run {text}", UNKNOWN_RETENTION, (one,), ())
 
 
 def audited(text: str) -> Audit:
@@ -50,7 +50,7 @@ def audited(text: str) -> Audit:
 
 def sampled(text: str) -> Sample:
     message = Message(0, 1, text.encode(errors="surrogatepass"), None)
-    return Sample(RULES, 0.01, (Judged(message, judge(message.value, RULES)),))
+    return Sample(RULES, 0.01, (Judged(message, judge_message(message.value, RULES)),))
 
 
 TABLES: dict[str, Callable[[str], RenderableType]] = {
