@@ -23,7 +23,7 @@ RUN UV_NO_DEV=1 UV_NO_CACHE=1 UV_NO_INSTALL_PROJECT=1 sh scripts/make_venv.sh /o
 COPY conf/jars.lock conf/
 COPY spark_jobs spark_jobs
 RUN UV_NO_DEV=1 UV_NO_CACHE=1 sh scripts/make_venv.sh /opt/dayfold/.venv \
-    && python -c "from spark_jobs.local.jars import fetch_jars; fetch_jars()" \
+    && python -c "from spark_jobs.local.setup.jars import fetch_jars; fetch_jars()" \
     && python -m compileall -q spark_jobs
 
 FROM base

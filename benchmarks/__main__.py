@@ -19,7 +19,7 @@ from benchmarks.session import Session, run_work
 from benchmarks.works import SETS, WORKS, Work, chosen_works, tiny
 from spark_jobs.base.project import PROJECT
 from spark_jobs.local.interrupts import interrupted_once
-from spark_jobs.local.kafka_server import BrokerOptions, start_kafka
+from spark_jobs.local.kafka.server import BrokerOptions, start_kafka
 from spark_jobs.local.screen import Clock, Screen
 
 FOLDER = PROJECT / "data" / "bench"

@@ -21,7 +21,7 @@ from benchmarks.measure import Measurement, run_measured
 from benchmarks.session import Session, Topic
 from benchmarks.works import INCREMENT_DAYS, WORKS
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.kafka_server import create_topics, start_kafka
+from spark_jobs.local.kafka.server import create_topics, start_kafka
 from spark_jobs.local.screen import Screen
 
 FOLDER = PROJECT / "data" / "bench" / "audit"

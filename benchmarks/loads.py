@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.local.readings import Day, Missing, Readings, find_csv, partition_of, read_readings
+from spark_jobs.local.demo.readings import Day, Missing, Readings, find_csv, partition_of, read_readings
 
 SPAN_DAYS, MOST_COPIES = 1461, 10
 PADDING_SEED = 1

@@ -19,8 +19,8 @@ from benchmarks.measure import Kept, Measurement, kept_in, run_measured
 from benchmarks.oracle import Oracle, published
 from benchmarks.works import INCREMENT_DAYS, Work
 from spark_jobs.launch.java import find_java
-from spark_jobs.local.kafka_server import create_topics
-from spark_jobs.local.loading import send_missing
+from spark_jobs.local.demo.loading import send_missing
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.local.screen import Screen
 
 LOG_LINES = 5

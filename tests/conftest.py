@@ -13,8 +13,8 @@ import pytest
 
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.session import build_session
-from spark_jobs.local.jars import fetch_jars, jar_paths
-from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
+from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, create_topics, start_kafka
+from spark_jobs.local.setup.jars import fetch_jars, jar_paths
 from tests import fault_report
 from tests.world import World, make_world
 

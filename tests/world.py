@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
 from spark_jobs.base import faults
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.run.job import RunRequest

@@ -11,7 +11,7 @@ from benchmarks.contestants.results import csv_averages, delta_averages, delta_r
 from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import Submission, spark_conf, spark_submit, submit_command
-from spark_jobs.local.jars import fetch_jars, jar_paths
+from spark_jobs.local.setup.jars import fetch_jars, jar_paths
 
 SCRIPTS = Path(__file__).parent
 LOCK, JARS = PROJECT / "benchmarks" / "jars.lock", PROJECT / "jars" / "bench"

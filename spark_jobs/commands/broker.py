@@ -8,7 +8,7 @@ import typer
 
 from spark_jobs.base.project import PROJECT
 from spark_jobs.commands.command_line import AsJson, say
-from spark_jobs.local import kafka_server
+from spark_jobs.local.kafka import server as kafka_server
 
 app = typer.Typer(help="The embedded single-node Kafka for development, on loopback only.", no_args_is_help=True)
 

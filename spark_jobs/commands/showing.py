@@ -7,15 +7,15 @@ import typer
 
 def demo_command() -> None:
     """Run the whole thing on four years of real readings: embedded Kafka, Airflow, Spark, Delta."""
-    from spark_jobs.local import demo
+    from spark_jobs.local.demo import story
 
-    demo.run_demo()
+    story.run_demo()
 
 
 def airflow_command(
     port: Annotated[int | None, typer.Option(help="Of the web UI; the usual 8080, or a free one, if none is given.")] = None,
 ) -> None:
     """Run a whole Airflow on this machine until Ctrl-C: web UI, scheduler, the embedded Kafka, the demo's tables. No Docker."""
-    from spark_jobs.local import serving
+    from spark_jobs.local.demo import serving
 
     serving.serve_airflow(port=port)

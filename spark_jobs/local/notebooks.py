@@ -17,8 +17,8 @@ from spark_jobs.answers.readers import find_tables
 from spark_jobs.base.errors import ConfigurationError, DayfoldError
 from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.kafka_server import RunningKafka, client_file, start_broker
-from spark_jobs.local.readings import find_csv, message, read_readings
+from spark_jobs.local.demo.readings import find_csv, message, read_readings
+from spark_jobs.local.kafka.server import RunningKafka, client_file, start_broker
 from spark_jobs.pipeline.settings import Pipeline
 
 NOTEBOOKS, EXAMPLE = PROJECT / "notebooks", PROJECT / "conf" / "pipelines" / "daily_voltage.yaml"

@@ -28,7 +28,7 @@ from spark_jobs.launch.submit import spark_submit
 from spark_jobs.local import tied
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.interrupts import interrupted_once
-from spark_jobs.local.jars import fetch_jars
+from spark_jobs.local.setup.jars import fetch_jars
 
 DEFAULT_PORT = 7077
 READY_SECONDS = 60.0

@@ -15,7 +15,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
-from spark_jobs.local.airflow_api import AirflowApi
+from spark_jobs.local.airflow.api import AirflowApi
 from tests.submitted import wait_until
 
 SECONDS = 120.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.local.kafka_server import RunningKafka, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from tests.airflow.impatient import OVERDUE, TARDY
 from tests.airflow.stage import Stage, send, staged
 from tests.world import World, make_world

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow_api import AirflowApi
-from spark_jobs.local.kafka_server import find_broker
+from spark_jobs.local.airflow.api import AirflowApi
+from spark_jobs.local.kafka.server import find_broker
 from tests.airflow.rest import RemoteDag
 from tests.submitted import wait_until
 from tests.world import World
@@ -62,7 +62,7 @@ def make_project(folder: Path) -> Path:
 @contextmanager
 def making(project: Path, environment: Mapping[str, str] = {}) -> Iterator[Made]:
     """The command at work in its own process group, ready to use; it and its broker are gone at the end, in whatever way."""
-    script = f"from pathlib import Path; from spark_jobs.local.serving import *; serve_airflow(Path({str(project)!r}))"
+    script = f"from pathlib import Path; from spark_jobs.local.demo.serving import *; serve_airflow(Path({str(project)!r}))"
     said = project / "said.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

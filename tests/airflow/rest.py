@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import psutil
 
-from spark_jobs.local.airflow_api import AirflowApi
+from spark_jobs.local.airflow.api import AirflowApi
 from tests.submitted import wait_until
 
 FINAL = ("success", "failed")

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 
 from spark_jobs.launch.submit import spark_submit
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow, server_environment
+from spark_jobs.local.airflow.in_process import airflow_environment
+from spark_jobs.local.airflow.server import choose_port, running_airflow, server_environment
 from tests import oracle
 from tests.airflow.impatient import write_dags
 from tests.airflow.rest import RemoteDag

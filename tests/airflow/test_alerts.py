@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow
+from spark_jobs.local.airflow.in_process import airflow_environment
+from spark_jobs.local.airflow.server import choose_port, running_airflow
 from tests.airflow.rest import RemoteDag
 from tests.listeners import MailServer, WebServer, mail_server, web_server
 from tests.stored import stored_pipeline

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow
+from spark_jobs.local.airflow.in_process import airflow_environment
+from spark_jobs.local.airflow.server import choose_port, running_airflow
 from tests.airflow.rest import RemoteDag
 from tests.stored import DAY, SIZE, stored_pipeline
 from tests.submitted import wait_until

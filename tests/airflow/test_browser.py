@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.airflow.in_process import airflow_environment
+from spark_jobs.local.airflow.server import choose_port, running_airflow
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.orchestration.params import DECISIONS
 from tests.airflow.browser import Browser, running_browser
 from tests.airflow.rest import RUN_SECONDS, RemoteDag

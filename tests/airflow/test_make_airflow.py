@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from spark_jobs.base.errors import PipelineBusy
-from spark_jobs.local.airflow_api import AirflowApi, ApiRefused
-from spark_jobs.local.kafka_server import find_broker, stop_broker
-from spark_jobs.local.serving import serve_airflow
+from spark_jobs.local.airflow.api import AirflowApi, ApiRefused
+from spark_jobs.local.demo.serving import serve_airflow
+from spark_jobs.local.kafka.server import find_broker, stop_broker
 from tests.airflow.making import Made, make_project, making, world_of
 from tests.airflow.rest import is_alive
 from tests.submitted import wait_until

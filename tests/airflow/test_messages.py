@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs.local.airflow import airflow_environment
-from spark_jobs.local.airflow_server import choose_port, running_airflow
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.airflow.in_process import airflow_environment
+from spark_jobs.local.airflow.server import choose_port, running_airflow
+from spark_jobs.local.kafka.server import RunningKafka
 from tests import oracle
 from tests.airflow.rest import RemoteDag
 from tests.submitted import wait_until

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spark_jobs.local.kafka_server import find_broker, stop_broker
+from spark_jobs.local.kafka.server import find_broker, stop_broker
 from tests.airflow.making import END_SECONDS, Made, make_project, making, world_of
 from tests.airflow.rest import is_alive
 from tests.airflow.stage import all_succeeded, done, held_group, send

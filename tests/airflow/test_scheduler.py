@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from spark_jobs.local.airflow_api import ApiRefused
+from spark_jobs.local.airflow.api import ApiRefused
 from tests import oracle
 from tests.airflow.rest import RemoteDag
 from tests.airflow.stage import PER_PARTITION, Stage, all_succeeded, done, send

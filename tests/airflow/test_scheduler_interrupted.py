@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.local.kafka_server import start_kafka
+from spark_jobs.local.kafka.server import start_kafka
 from tests.airflow.impatient import OVERDUE, RUN_SECONDS, TARDY, TASK_SECONDS
 from tests.airflow.rest import RemoteDag, is_alive
 from tests.airflow.stage import Group, Stage, all_succeeded, done, held_group, send

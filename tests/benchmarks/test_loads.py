@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from benchmarks.loads import Portion, Shape, load_of, newest_records, split
-from spark_jobs.local.readings import find_csv, read_readings
+from spark_jobs.local.demo.readings import find_csv, read_readings
 
 
 def dates(portions: list[Portion]) -> list[str]:

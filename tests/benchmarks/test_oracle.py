@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.loads import Portion
 from benchmarks.oracle import Averages, Key, Oracle
-from spark_jobs.local.readings import Missing, Readings
+from spark_jobs.local.demo.readings import Missing, Readings
 
 FIRST, SECOND = (0, "2006-12-16"), (1, "2006-12-17")
 RIGHT: dict[Key, tuple[Decimal, int]] = {FIRST: (Decimal("234.333333"), 3), SECOND: (Decimal("240.5"), 1)}

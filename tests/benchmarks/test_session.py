@@ -11,7 +11,7 @@ from benchmarks.contestants.contestant import Contestant, Place
 from benchmarks.contestants.results import csv_averages
 from benchmarks.loads import Portion
 from benchmarks.session import Run, Session, Topic
-from spark_jobs.local.readings import Missing, Readings
+from spark_jobs.local.demo.readings import Missing, Readings
 from spark_jobs.local.screen import Screen
 
 WRITE = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"

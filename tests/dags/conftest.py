@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow import airflow_environment
+from spark_jobs.local.airflow.in_process import airflow_environment
 from tests.dags.asked import ACCEPTED, LAUNCHER, REFUSED, Facts, broken_pipelines, pipelines, submit_cases, woken_pipelines
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.local import airflow
-from spark_jobs.local.airflow import DagRunResult
+from spark_jobs.local.airflow import in_process
+from spark_jobs.local.airflow.in_process import DagRunResult
 from tests.dags.asked import Facts
 from tests.stored import DAY, SIZE, stored_pipeline
 
@@ -22,14 +22,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("fresh")
     (folder / "pipelines").mkdir()
     stored_pipeline(folder / "pipelines", 0)
-    found = airflow.airflow_environment(folder / "airflow") | {"DAYFOLD_PIPELINES": str(folder / "pipelines")}
-    airflow.migrate(found)
+    found = in_process.airflow_environment(folder / "airflow") | {"DAYFOLD_PIPELINES": str(folder / "pipelines")}
+    in_process.migrate(found)
     return found
 
 
 def run(environment: dict[str, str]) -> tuple[DagRunResult, str]:
     log = Path(environment["AIRFLOW_HOME"]) / "run.log"
-    return airflow.test_dag(NAME, environment, log), log.read_text()
+    return in_process.test_dag(NAME, environment, log), log.read_text()
 
 
 def returned(environment: dict[str, str], result: DagRunResult) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow import airflow_environment
+from spark_jobs.local.airflow.in_process import airflow_environment
 from spark_jobs.pipeline.files import load_pipeline_files
 from tests.stored import SETTINGS, stored_pipeline
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs.local import airflow
+from spark_jobs.local.airflow import in_process
 from tests.listeners import MailServer, WebServer, mail_server, web_server
 from tests.stored import stored_pipeline
 
@@ -24,8 +24,8 @@ class Failing:
     mail: MailServer
     web: WebServer
 
-    def run(self, **settings: str) -> airflow.DagRunResult:
-        return airflow.test_dag("p_maintenance", {**self.environment, **settings}, self.log)
+    def run(self, **settings: str) -> in_process.DagRunResult:
+        return in_process.test_dag("p_maintenance", {**self.environment, **settings}, self.log)
 
 
 @pytest.fixture
@@ -35,8 +35,12 @@ def failing(tmp_path: Path) -> Iterator[Failing]:
     pipeline = stored_pipeline(folder, 1)
     (folder / "p.yaml").write_text((folder / "p.yaml").read_text() + ALERTS)
     DeltaTable(f"{pipeline.lake}/p/daily_averages").delete()
-    environment = {**airflow.airflow_environment(tmp_path / "airflow"), "DAYFOLD_PIPELINES": str(folder), "NO_PROXY": "127.0.0.1"}
-    airflow.migrate(environment)
+    environment = {
+        **in_process.airflow_environment(tmp_path / "airflow"),
+        "DAYFOLD_PIPELINES": str(folder),
+        "NO_PROXY": "127.0.0.1",
+    }
+    in_process.migrate(environment)
     with ExitStack() as servers:
         mail, web = servers.enter_context(mail_server()), servers.enter_context(web_server())
         environment["AIRFLOW_CONN_SMTP_DEFAULT"] = mail.connection

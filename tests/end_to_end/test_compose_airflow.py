@@ -11,9 +11,9 @@ import pytest
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.demo_check import check
-from spark_jobs.local.load_readings import CONFIG
-from spark_jobs.local.readings import find_csv, read_readings
+from spark_jobs.local.demo.check import check
+from spark_jobs.local.demo.load_readings import CONFIG
+from spark_jobs.local.demo.readings import find_csv, read_readings
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.compose_stack import HOST, Stack, make_stack
 from tests.submitted import wait_until

@@ -12,9 +12,9 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
-from spark_jobs.local.demo_check import check
-from spark_jobs.local.load_readings import CONFIG
-from spark_jobs.local.readings import find_csv, read_readings
+from spark_jobs.local.demo.check import check
+from spark_jobs.local.demo.load_readings import CONFIG
+from spark_jobs.local.demo.readings import find_csv, read_readings
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.compose_stack import HOST, Stack, make_stack
 from tests.submitted import start_run

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from spark_jobs.launch.submit import FIRST_COMPILER, spark_submit
-from spark_jobs.local import airflow
-from spark_jobs.local.airflow import DagRunResult
+from spark_jobs.local.airflow import in_process
+from spark_jobs.local.airflow.in_process import DagRunResult
 from tests.conftest import NewWorld
 from tests.faults.topic_settings import alter_input
 from tests.listeners import StatsD, WebServer, statsd, web_server
@@ -43,7 +43,7 @@ class Scheduler:
         """One DAG run; without a `connection` on two cores of this machine, by Spark's own launcher inside one that counts."""
         counted = {"conn_type": "spark", "host": "local[2]", "extra": {"spark-binary": "spark-submit"}}
         environment = {**self.environment, "AIRFLOW_CONN_SPARK_DEFAULT": connection or json.dumps(counted)}
-        return airflow.test_dag(self.world.pipeline.name, environment, self.log, params)
+        return in_process.test_dag(self.world.pipeline.name, environment, self.log, params)
 
     @property
     def log(self) -> Path:
@@ -93,12 +93,12 @@ def scheduler(new_world: NewWorld, tmp_path: Path) -> Iterator[Scheduler]:
     launcher.parent.mkdir()
     launcher.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path / "starts"}\nexec {spark_submit()} "$@"\n')
     launcher.chmod(0o755)
-    environment = airflow.airflow_environment(tmp_path / "airflow")
+    environment = in_process.airflow_environment(tmp_path / "airflow")
     environment["PATH"] = f"{launcher.parent}:{environment['PATH']}"
     environment["DAYFOLD_PIPELINES"] = str(world.config.parent)
     # What a user has chosen for the JVM is not chosen again, and here it is looked for.
     environment.pop("JDK_JAVA_OPTIONS", None)
-    airflow.migrate(environment)
+    in_process.migrate(environment)
     with statsd() as metrics, web_server() as lineage:
         transport = {"type": "http", "url": lineage.address, "endpoint": "api/v1/lineage"}
         heard = {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport), "NO_PROXY": "127.0.0.1"}

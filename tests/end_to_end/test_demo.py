@@ -21,8 +21,8 @@ from matplotlib import image
 from rich.console import Console
 
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.demo import Outcome, Scope, run_demo
-from spark_jobs.local.kafka_server import find_broker, stop_broker
+from spark_jobs.local.demo.story import Outcome, Scope, run_demo
+from spark_jobs.local.kafka.server import find_broker, stop_broker
 from tests import oracle
 from tests.submitted import wait_until
 
@@ -75,7 +75,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def interrupted(project: Path) -> tuple[int, list[psutil.Process]]:
     """A demo that gets a Ctrl-C while its Spark job writes records: its exit code, and what still runs afterwards."""
-    script = f"from pathlib import Path; from spark_jobs.local.demo import *; run_demo(Path({str(project)!r}), Scope(22, 2))"
+    script = (
+        f"from pathlib import Path; from spark_jobs.local.demo.story import *; run_demo(Path({str(project)!r}), Scope(22, 2))"
+    )
     demo = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         log = project / "data" / "airflow" / "dag_run_1.log"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.local import airflow
+from spark_jobs.local.airflow import in_process
 from tests.oracle import rows
 from tests.stored import lake_of, stored_pipeline
 
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.group("AF"), pytest.mark.thorough]
 def test_a_run_of_the_maintenance_dag_prunes_and_compacts_and_reports_what_it_did(tmp_path: Path) -> None:
     (tmp_path / "pipelines").mkdir()
     pipeline = stored_pipeline(tmp_path / "pipelines", 3)
-    environment = {**airflow.airflow_environment(tmp_path / "airflow"), "DAYFOLD_PIPELINES": str(tmp_path / "pipelines")}
+    environment = {**in_process.airflow_environment(tmp_path / "airflow"), "DAYFOLD_PIPELINES": str(tmp_path / "pipelines")}
     environment |= {"DAYFOLD__MAINTENANCE__KEEP_RECORDS_DAYS": "30"}
-    airflow.migrate(environment)
+    in_process.migrate(environment)
     log = tmp_path / "dag_run.log"
-    result = airflow.test_dag("p_maintenance", environment, log)
+    result = in_process.test_dag("p_maintenance", environment, log)
     assert result.states == {"maintain": "success"}, log.read_text()
     assert "6 > 1" in log.read_text()
     with closing(sqlite3.connect(tmp_path / "airflow" / "airflow.db")) as connection:

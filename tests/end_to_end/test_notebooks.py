@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 
 from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from tests import oracle
 from tests.tables_page import described_columns, python_blocks
 from tests.world import World, make_world, reading

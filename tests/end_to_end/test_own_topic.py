@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
-from spark_jobs.local.kafka_server import RunningKafka, create_topics
+from spark_jobs.local.kafka.server import RunningKafka, create_topics
 from spark_jobs.pipeline.files import FOLDER_VARIABLE
 
 PAGE = (PROJECT / "docs" / "your-own-topic.md").read_text()

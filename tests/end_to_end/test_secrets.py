@@ -16,7 +16,7 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.answers.status import read_status
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, create_topics, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.permissions import acl_lines
 from tests import oracle

@@ -13,7 +13,8 @@ import pytest
 
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.launch.spark_environment import SECRET_VARIABLE
-from spark_jobs.local import airflow, spark_cluster
+from spark_jobs.local import spark_cluster
+from spark_jobs.local.airflow import in_process
 from spark_jobs.local.spark_cluster import Cluster, start_cluster
 from tests.conftest import NewWorld
 from tests.submitted import wait_until
@@ -82,14 +83,14 @@ def test_a_job_submitted_to_a_cluster_counts_everything_and_shows_the_secret_now
 def test_a_dag_run_uses_the_cluster_that_the_connection_names(cluster: Cluster, world: World, tmp_path: Path) -> None:
     before = executors(cluster)
     environment = {
-        **airflow.airflow_environment(tmp_path / "airflow"),
+        **in_process.airflow_environment(tmp_path / "airflow"),
         **cluster.environment,
         "AIRFLOW_CONN_SPARK_DEFAULT": cluster.connection,
         "DAYFOLD_PIPELINES": str(world.config.parent),
     }
-    airflow.migrate(environment)
+    in_process.migrate(environment)
     log = tmp_path / "dag_run.log"
-    result = airflow.test_dag(world.pipeline.name, environment, log)
+    result = in_process.test_dag(world.pipeline.name, environment, log)
     assert result.succeeded, log.read_text()
     world.assert_all_counted()
     assert executors(cluster) > before

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from tests.conftest import IMPATIENT
 from tests.faults.audited import write_history
 from tests.faults.network import Network, make_proxied_world, proxied_broker

@@ -19,9 +19,9 @@ from typing import Any
 
 from spark_jobs import daily_averages
 from spark_jobs.base import faults
-from spark_jobs.local import kafka_folder
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, start_kafka
+from spark_jobs.local.kafka import folder as kafka_folder
+from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, start_kafka
 from tests.tcp_proxy import TcpProxy, proxy
 from tests.watcher import Watcher, watching
 from tests.world import World, make_world, reading

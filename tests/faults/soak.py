@@ -16,7 +16,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.local.kafka_server import RunningKafka, start_kafka, stop_broker
+from spark_jobs.local.kafka.server import RunningKafka, start_kafka, stop_broker
 from tests import oracle
 from tests.conftest import IMPATIENT
 from tests.faults.batches import SHAPES

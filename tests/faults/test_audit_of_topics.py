@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told
 from tests.faults.tampering import tampered, update

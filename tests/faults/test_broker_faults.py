@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_jobs.local.kafka_server import RunningKafka, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from tests.world import World, make_world, reading
 
 pytestmark = pytest.mark.group("BF")

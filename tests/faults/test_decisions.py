@@ -16,7 +16,7 @@ from spark_jobs.base.signature import OPERATOR
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local.kafka_server import RunningKafka, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.losses import LossEntry, losses_in

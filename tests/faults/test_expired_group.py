@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, start_kafka
+from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, start_kafka
 from tests import oracle
 from tests.conftest import IMPATIENT
 from tests.faults.input_shapes import some

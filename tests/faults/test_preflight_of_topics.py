@@ -3,7 +3,7 @@
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError, DefinitionChanged
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some

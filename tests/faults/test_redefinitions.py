@@ -11,7 +11,7 @@ from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNee
 from spark_jobs.commands import looking
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.orchestration.params import require_decided
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline

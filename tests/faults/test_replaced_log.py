@@ -10,7 +10,7 @@ import pytest
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import OffsetsLost
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.kafka_server import start_kafka
+from spark_jobs.local.kafka.server import start_kafka
 from tests import oracle
 from tests.conftest import IMPATIENT
 from tests.faults.audited import audited

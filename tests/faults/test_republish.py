@@ -16,7 +16,7 @@ from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands import deciding
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.run.republish import Republication, republish

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.local.kafka_server import RunningKafka, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from tests import written
 from tests.faults.audited import audited, told
 from tests.world import make_world

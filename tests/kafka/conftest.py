@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.broker.cluster import LATEST, Broker, connect
-from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, create_topics, start_kafka
 from tests.kafka.secured import AWKWARD, Authority, secured_options
 from tests.kafka.secured_cluster import PEM_PAIR, PLAIN, READINGS, Login, Secured, give_permissions
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from spark_jobs.access.java_client import properties_text, quoted
-from spark_jobs.local.kafka_server import BrokerOptions
+from spark_jobs.local.kafka.server import BrokerOptions
 
 MODULES = "org.apache.kafka.common.security"
 AWKWARD = "\"'\\${x}é;=,# "

@@ -20,8 +20,8 @@ from confluent_kafka.admin import (
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.broker.grants import Grant
-from spark_jobs.local.kafka_access import allowed
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.access import allowed
+from spark_jobs.local.kafka.server import RunningKafka
 from tests.kafka.secured import Authority, grant
 from tests.submitted import wait_until
 

@@ -15,7 +15,7 @@ from spark_jobs.beginning.output_topic import create_output_topic
 from spark_jobs.beginning.sample import Sample, sample_next, sample_notes, sample_sentence
 from spark_jobs.beginning.some_messages import first_messages, oldest_and_newest
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewTopic

@@ -19,7 +19,7 @@ from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.connection import AdminConnection
 from spark_jobs.broker.scan import Level
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.kafka_server import RunningKafka, create_topics, start_kafka
+from spark_jobs.local.kafka.server import RunningKafka, create_topics, start_kafka
 from spark_jobs.progress.offsets import Partition
 from tests.kafka.conftest import NewSettings, Writer
 

@@ -10,7 +10,7 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
-from spark_jobs.local.kafka_server import create_topics, start_kafka
+from spark_jobs.local.kafka.server import create_topics, start_kafka
 from tests.kafka.secured import Authority, secured_options
 from tests.kafka.secured_cluster import READINGS, Secured
 from tests.submitted import wait_until

@@ -9,7 +9,7 @@ from spark_jobs.access.embedded import cluster_id
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 
 
 def clone(folder: Path) -> Path:

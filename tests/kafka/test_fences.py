@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import OutputRecord, Publisher
-from spark_jobs.local.kafka_server import BrokerOptions, RunningKafka, create_topics, start_kafka
+from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, create_topics, start_kafka
 from tests.conftest import IMPATIENT
 from tests.kafka.conftest import NewSettings
 from tests.submitted import wait_until

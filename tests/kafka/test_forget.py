@@ -20,7 +20,7 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import proof_text
 from spark_jobs.commands import deciding
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.removal.belongings import TABLES, Belongings

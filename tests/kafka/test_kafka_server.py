@@ -17,9 +17,9 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
-from spark_jobs.local import kafka_server
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.kafka_server import (
+from spark_jobs.local.kafka import server as kafka_server
+from spark_jobs.local.kafka.server import (
     BrokerOptions,
     RunningKafka,
     create_topics,
@@ -29,7 +29,7 @@ from spark_jobs.local.kafka_server import (
 )
 
 NewTopic = Callable[..., str]
-IMPORTS = "import sys, pathlib; from spark_jobs.local.kafka_server import start_broker, start_kafka; "
+IMPORTS = "import sys, pathlib; from spark_jobs.local.kafka.server import start_broker, start_kafka; "
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import DAILY_AVERAGES
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.run.output_records import output_record
 from tests.kafka.conftest import NewSettings, Writer
 from tests.stored import finish_batch, lake_of, plan_batch, stored_pipeline

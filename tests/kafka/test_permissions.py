@@ -17,7 +17,7 @@ from spark_jobs.beginning.output_topic import create_output_topic
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.broker.rights import NONE, Rights, operation_name
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.permissions import acl_lines
 from spark_jobs.pipeline.settings import load_pipeline

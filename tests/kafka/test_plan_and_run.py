@@ -14,7 +14,7 @@ from spark_jobs.broker.publisher import proof_text
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run.job import RunRequest

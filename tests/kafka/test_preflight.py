@@ -15,7 +15,7 @@ from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, ConsumerGroup
 from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.obstacles import find_problems
 from spark_jobs.outlook.topics import look_at_topics

@@ -9,7 +9,7 @@ from confluent_kafka import TopicPartition
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import OutputRecord, Publisher
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from tests.kafka.conftest import NewSettings
 
 SMALL_RECORD_BYTES = 400

@@ -18,7 +18,7 @@ from spark_jobs.access.keys import SECRET_KEYS
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TryAgain
 from spark_jobs.broker.cluster import Broker, connect
-from spark_jobs.local.jars import JARS
+from spark_jobs.local.setup.jars import JARS
 from spark_jobs.outlook import watch
 from tests.kafka.secured import Authority
 from tests.kafka.secured_cluster import GROUP, KEYSTORE, PEM_PAIR, PLAIN, READINGS, SCRAM, Login, Secured

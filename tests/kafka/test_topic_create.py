@@ -13,7 +13,7 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.beginning.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.publisher import OutputRecord, Publisher
-from spark_jobs.local.kafka_server import RunningKafka, create_topics
+from spark_jobs.local.kafka.server import RunningKafka, create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.kafka.conftest import NewSettings
 from tests.typed import type_in

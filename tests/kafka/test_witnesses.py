@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from spark_jobs.base.errors import DecisionNeeded, Superseded, TransactionOpen, TryAgain
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
-from spark_jobs.local.kafka_server import RunningKafka
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.proof import Answer, Question
 from spark_jobs.outlook.witnesses import confirm, find_remaining, highest_revision
 from spark_jobs.progress.offsets import OffsetRange, Plan

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.local import airflow_server
-from spark_jobs.local.airflow_parts import end_sessions, members_of
+from spark_jobs.local.airflow import server as airflow_server
+from spark_jobs.local.airflow.parts import end_sessions, members_of
 from tests.submitted import wait_until
 
 # A child in a process group of its own, as Airflow's tasks are, whose parent has gone, and which does not care for SIGTERM.

@@ -11,7 +11,7 @@ import pytest
 from spark_jobs.launch.class_archive import ARCHIVE, ARCHIVE_FOLDER, STAMP, archive_options, read_stamp
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import FIRST_COMPILER, SMALL, java_options
-from spark_jobs.local.class_archive import facts, is_made_for, make_archive
+from spark_jobs.local.setup.class_archive import facts, is_made_for, make_archive
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from spark_jobs.local.demo_check import Total, unlike_planned
-from spark_jobs.local.demo_plot import LIGHT, Captions, draw
-from spark_jobs.local.demo_steps import Step, StepKind, Steps
+from spark_jobs.local.demo.check import Total, unlike_planned
+from spark_jobs.local.demo.plot import LIGHT, Captions, draw
+from spark_jobs.local.demo.steps import Step, StepKind, Steps
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import OffsetRange
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
-from spark_jobs.local.jars import LOCK, Jar, fetch_jars, jar_paths, read_lock
+from spark_jobs.local.setup.jars import LOCK, Jar, fetch_jars, jar_paths, read_lock
 
 ONE, TWO = b"first jar " * 1000, b"second jar " * 1000
 
@@ -241,7 +241,9 @@ def test_a_fetch_killed_in_the_middle_of_a_download_puts_nothing_in_place(
     jar = repository.jar("org.example:one:1.0", ONE)
     write(lock, jar)
     repository.stalls.add(jar.url("/maven"))
-    script = "import sys, pathlib; from spark_jobs.local.jars import fetch_jars; fetch_jars(*map(pathlib.Path, sys.argv[1:]))"
+    script = (
+        "import sys, pathlib; from spark_jobs.local.setup.jars import fetch_jars; fetch_jars(*map(pathlib.Path, sys.argv[1:]))"
+    )
     with subprocess.Popen([sys.executable, "-c", script, lock, folder], stderr=subprocess.DEVNULL) as fetching:
         assert repository.stalled.wait(30)
         fetching.kill()

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from spark_jobs.local.demo.readings import find_csv, read_readings
 from spark_jobs.local.notebooks import LATE, NOTEBOOKS
-from spark_jobs.local.readings import find_csv, read_readings
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 

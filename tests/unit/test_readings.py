@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.local.demo_check import csv_totals
-from spark_jobs.local.readings import (
+from spark_jobs.local.demo.check import csv_totals
+from spark_jobs.local.demo.readings import (
     Day,
     Missing,
     Readings,

@@ -22,7 +22,7 @@ from spark_jobs.base.wording import printable
 from spark_jobs.beginning.guessed_times import rules_for
 from spark_jobs.beginning.sample import Judged, Sample, sample_table
 from spark_jobs.beginning.some_messages import Message
-from spark_jobs.local.demo_report import Sheet, html_table, on_terminal
+from spark_jobs.local.demo.report import Sheet, html_table, on_terminal
 from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.outlook.planning import PartitionPreview, Preview

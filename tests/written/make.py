@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.session import build_session
-from spark_jobs.local.jars import jar_paths
-from spark_jobs.local.kafka_server import start_kafka
+from spark_jobs.local.kafka.server import start_kafka
+from spark_jobs.local.setup.jars import jar_paths
 from tests import oracle
 from tests.world import World, make_world, reading
 

@@ -20,7 +20,7 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.spark_environment import java_environment
 from spark_jobs.local.free_ports import reserved_ports
-from spark_jobs.local.jars import JARS
+from spark_jobs.local.setup.jars import JARS
 
 BROKER_LOG, _LOG4J, _TMP = "kafka.log", "log4j2.properties", "tmp"
 _LOG_SETTINGS = """\

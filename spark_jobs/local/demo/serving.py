@@ -13,9 +13,9 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local import dag_runs
-from spark_jobs.local.airflow_server import USER, RunningAirflow, choose_port, running_airflow
-from spark_jobs.local.ground import Ground, prepare_ground, running_kafka
+from spark_jobs.local.airflow.server import USER, RunningAirflow, choose_port, running_airflow
+from spark_jobs.local.demo import dag_runs
+from spark_jobs.local.demo.ground import Ground, prepare_ground, running_kafka
 from spark_jobs.local.interrupts import interrupted_once
 from spark_jobs.local.screen import Screen
 

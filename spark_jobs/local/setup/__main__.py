@@ -4,8 +4,8 @@ import sys
 
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.launch.java import install_java, search_java
-from spark_jobs.local.class_archive import make_archive
-from spark_jobs.local.jars import fetch_jars
+from spark_jobs.local.setup.class_archive import make_archive
+from spark_jobs.local.setup.jars import fetch_jars
 
 
 def main() -> int:

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.local.dag_runs import Scheduler
-from spark_jobs.local.demo_report import Hint
-from spark_jobs.local.kafka_server import RunningKafka, client_file
+from spark_jobs.local.demo.dag_runs import Scheduler
+from spark_jobs.local.demo.report import Hint
+from spark_jobs.local.kafka.server import RunningKafka, client_file
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
 

@@ -1,4 +1,4 @@
-"""`python -m spark_jobs.local.load_readings [DAYS]`: send the household readings that the pipeline's input topic still lacks.
+"""`python -m spark_jobs.local.demo.load_readings [DAYS]`: send the household readings that the pipeline's input topic still lacks.
 
 For a Kafka that is somebody else's to start, as in containers; the demo does the same on its own. Goes on where an earlier load
 ended, so a few days first and the rest later are what a pipeline sees day by day. The Kafka properties file is that of the
@@ -15,8 +15,8 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import connect
-from spark_jobs.local.loading import send_missing
-from spark_jobs.local.readings import find_csv, missing_rows, read_readings
+from spark_jobs.local.demo.loading import send_missing
+from spark_jobs.local.demo.readings import find_csv, missing_rows, read_readings
 from spark_jobs.pipeline.files import DEFAULT_FOLDER
 from spark_jobs.pipeline.settings import load_pipeline
 

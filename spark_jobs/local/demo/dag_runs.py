@@ -14,8 +14,8 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local.airflow import DagRunResult, airflow_environment, kill_dag, test_dag
-from spark_jobs.local.demo_steps import Step
+from spark_jobs.local.airflow.in_process import DagRunResult, airflow_environment, kill_dag, test_dag
+from spark_jobs.local.demo.steps import Step
 from spark_jobs.pipeline.files import FOLDER_VARIABLE
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint

@@ -129,7 +129,7 @@ def _download(jars: list[Jar], folder: Path) -> None:
     if not jars:
         return
     # Imported here: network and progress bar take a third of the time of a set-up that finds everything in place.
-    from spark_jobs.local.download import WantedFile, download_all, maven_repository
+    from spark_jobs.local.setup.download import WantedFile, download_all, maven_repository
 
     repository = maven_repository()
     download_all([WantedFile(jar.coordinate, jar.url(repository), folder / jar.place, jar.sha256) for jar in jars], repository)

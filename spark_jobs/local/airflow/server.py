@@ -17,9 +17,9 @@ from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.base.project import PROJECT
-from spark_jobs.local.airflow import migrate
-from spark_jobs.local.airflow_api import AirflowApi
-from spark_jobs.local.airflow_parts import END_SECONDS, KILL_SECONDS
+from spark_jobs.local.airflow.api import AirflowApi
+from spark_jobs.local.airflow.in_process import migrate
+from spark_jobs.local.airflow.parts import END_SECONDS, KILL_SECONDS
 from spark_jobs.local.free_ports import reserved_ports
 from spark_jobs.local.listening import listens
 
@@ -136,7 +136,7 @@ def _start_parts(environment: Mapping[str, str], logs: Path) -> "subprocess.Pope
     """The process that starts the others and ends them once we close its standard input, or are gone."""
     with (logs / "parts.log").open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "spark_jobs.local.airflow_parts", str(logs)],
+            [sys.executable, "-m", "spark_jobs.local.airflow.parts", str(logs)],
             env=dict(environment),
             cwd=PROJECT,
             stdin=subprocess.PIPE,

@@ -22,7 +22,7 @@ from spark_jobs.launch.class_archive import ARCHIVE, ARCHIVE_FOLDER, STAMP, read
 from spark_jobs.launch.spark_environment import in_one_text, without_jvm_options
 from spark_jobs.launch.submit import Submission, job_arguments, spark_jars, submit_command, submitted_environment
 from spark_jobs.local.exclusive import exclusively
-from spark_jobs.local.kafka_server import create_topics, start_kafka
+from spark_jobs.local.kafka.server import create_topics, start_kafka
 
 SECONDS = 300
 _NAME, _PARTITIONS = "class_archive", 2

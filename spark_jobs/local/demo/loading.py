@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.client_errors import LibrdkafkaLog
-from spark_jobs.local.readings import Missing, Readings
+from spark_jobs.local.demo.readings import Missing, Readings
 
 STALLED_SECONDS = 60.0
 REPORT_EVERY = 5_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spark_jobs.base.wording import counted, headed
-from spark_jobs.local.demo_check import Total, Totals
+from spark_jobs.local.demo.check import Total, Totals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -24,7 +24,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import DAILY_AVERAGES, RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local.readings import Readings, rows_per_partition
+from spark_jobs.local.demo.readings import Readings, rows_per_partition
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.offsets import total_span

@@ -1,6 +1,6 @@
 """Topics, users and permissions on a Kafka that lets nobody in without a login: each user may do what it needs, and nothing else.
 
-What the one-shot container beside the broker runs (`python -m spark_jobs.local.kafka_access`), and every time with the same result:
+What the one-shot container beside the broker runs (`python -m spark_jobs.local.kafka.access`), and every time with the same result:
 topics that exist stay, passwords become those of the environment. The user `pipeline` is the job's; `loader` sends readings.
 """
 
@@ -31,7 +31,7 @@ from spark_jobs.base.project import PROJECT
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.grants import TOPIC, Grant
 from spark_jobs.broker.rights import operation_name
-from spark_jobs.local.kafka_server import create_topics
+from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.outlook.permissions import grants_of
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline

@@ -11,10 +11,10 @@ from rich.console import Group
 from spark_jobs.answers.status import Status
 from spark_jobs.base.plain_tables import Column, plain_table
 from spark_jobs.base.wording import counted, headed, measured, printable
-from spark_jobs.local.demo_check import CheckVerdict, Totals
-from spark_jobs.local.demo_plot import DARK, LIGHT, Captions, save_plot
-from spark_jobs.local.demo_plot import sum_of as sum_of_days
-from spark_jobs.local.demo_steps import Step
+from spark_jobs.local.demo.check import CheckVerdict, Totals
+from spark_jobs.local.demo.plot import DARK, LIGHT, Captions, save_plot
+from spark_jobs.local.demo.plot import sum_of as sum_of_days
+from spark_jobs.local.demo.steps import Step
 from spark_jobs.progress.checkpoints import Checkpoint
 
 NEWEST_DAYS = 7

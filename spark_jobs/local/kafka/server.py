@@ -21,10 +21,11 @@ from spark_jobs.access.embedded import PROPERTIES, cluster_id, read_state
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.launch.spark_environment import java_environment
-from spark_jobs.local import kafka_folder, tied
+from spark_jobs.local import tied
 from spark_jobs.local.exclusive import exclusively
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.jars import fetch_jars
+from spark_jobs.local.kafka import folder as kafka_folder
+from spark_jobs.local.setup.jars import fetch_jars
 
 DEFAULT_PORT = 19092
 READY_SECONDS = 60.0

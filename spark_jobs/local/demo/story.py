@@ -20,17 +20,18 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.local import airflow, dag_runs
-from spark_jobs.local.demo_check import CheckVerdict, check
-from spark_jobs.local.demo_hints import hints, places
-from spark_jobs.local.demo_plot import Captions
-from spark_jobs.local.demo_report import Hint, Report, batch_sheet, newest_sheet, offset_sheet, on_terminal, save_page, step_sheet
-from spark_jobs.local.demo_steps import Step, Steps
-from spark_jobs.local.ground import PARTITIONS, prepare_ground, running_kafka
+from spark_jobs.local.airflow import in_process
+from spark_jobs.local.demo import dag_runs
+from spark_jobs.local.demo.check import CheckVerdict, check
+from spark_jobs.local.demo.ground import PARTITIONS, prepare_ground, running_kafka
+from spark_jobs.local.demo.hints import hints, places
+from spark_jobs.local.demo.loading import send_missing
+from spark_jobs.local.demo.plot import Captions
+from spark_jobs.local.demo.readings import SOURCE, Readings, find_csv, missing_rows, read_readings
+from spark_jobs.local.demo.report import Hint, Report, batch_sheet, newest_sheet, offset_sheet, on_terminal, save_page, step_sheet
+from spark_jobs.local.demo.steps import Step, Steps
 from spark_jobs.local.interrupts import interrupted_once
-from spark_jobs.local.kafka_server import RunningKafka
-from spark_jobs.local.loading import send_missing
-from spark_jobs.local.readings import SOURCE, Readings, find_csv, missing_rows, read_readings
+from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.local.screen import Clock, Screen
 from spark_jobs.outlook.planning import preview_run
 from spark_jobs.pipeline.settings import Pipeline
@@ -111,7 +112,7 @@ def prepare(project: Path, scope: Scope, kafka: RunningKafka, screen: Screen) ->
     )
     scheduler = dag_runs.scheduler(ground.pipeline, ground.config, project / "data" / "airflow", ground.settings)
     with screen.waiting("Airflow") as clock:
-        airflow.migrate(scheduler.environment)
+        in_process.migrate(scheduler.environment)
     screen.done("Airflow", "its database is ready", clock.seconds)
     broker = connect(load_kafka_settings(ground.clients, {}))
     steps = Steps(project / "data" / "demo" / "steps.json")

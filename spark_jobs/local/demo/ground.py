@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark_jobs.base.wording import counted
-from spark_jobs.local.kafka_server import RunningKafka, client_file, create_topics, find_broker, start_broker, stop_broker
+from spark_jobs.local.kafka.server import RunningKafka, client_file, create_topics, find_broker, start_broker, stop_broker
 from spark_jobs.local.screen import Screen
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 

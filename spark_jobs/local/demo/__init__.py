@@ -1,0 +1,1 @@
+"""The demo: four years of real readings through all of it, checked, drawn and served."""
