@@ -87,8 +87,6 @@ class PipelineBusy(TryAgain):
 
     def __init__(self, pipeline: str, owner: str) -> None:
         super().__init__(f"{pipeline} is being run by {owner}; wait for it to finish, then run again")
-        self.pipeline = pipeline
-        self.owner = owner
 
 
 class BrokerUnreachable(TryAgain):
@@ -96,16 +94,14 @@ class BrokerUnreachable(TryAgain):
 
     def __init__(self, servers: str, seconds: float, cause: str) -> None:
         super().__init__(f"no Kafka broker answered at {servers} within {seconds:.0f} s ({cause}); is it running and reachable?")
-        self.servers = servers
 
 
 class OffsetsLost(DecisionNeeded):
-    """Records that were never read are gone; `losses` says which."""
+    """Records that were never read are gone; `sentences` say which."""
 
     def __init__(self, topic: str, sentences: tuple[str, ...], settled_by: tuple[str, ...] = ("accept_loss",)) -> None:
         way_on = f"{go_on(*settled_by)} to record the loss and go on from there; other partitions are not touched by it."
         super().__init__("\n".join([f"{topic}: records were lost before they could be read", *sentences, way_on]), settled_by)
-        self.topic = topic
 
 
 class TopicRecreated(DecisionNeeded):
@@ -117,7 +113,6 @@ class TopicRecreated(DecisionNeeded):
             f"{go_on('adopt_topic')} to read the new topic from its beginning.",
             ("adopt_topic",),
         )
-        self.topic, self.stored_id, self.found_id = topic, stored_id, found_id
 
 
 class AnotherTopic(DecisionNeeded):
@@ -171,7 +166,6 @@ class TooManyRejected(DecisionNeeded):
                 ]
             )
         )
-        self.batch, self.rejected, self.read = batch, rejected, read
 
 
 class TableDamaged(DecisionNeeded):
@@ -179,4 +173,3 @@ class TableDamaged(DecisionNeeded):
 
     def __init__(self, table: str, what: str, way_on: str) -> None:
         super().__init__(f"table {table}: {what}. {way_on}")
-        self.table = table

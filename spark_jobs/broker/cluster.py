@@ -133,7 +133,7 @@ class Broker:
 
     def _reader(self, group: str) -> GroupReader:
         if group not in self._readers:
-            self._readers[group] = GroupReader(self._connection.settings, group)
+            self._readers[group] = GroupReader.open(self._connection.settings, group)
         return self._readers[group]
 
     def topic_config(self, name: str, keys: Iterable[str]) -> dict[str, str | None]:

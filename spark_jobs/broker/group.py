@@ -7,6 +7,7 @@ Knows no planning and no publication: what the offsets and their metadata mean i
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -24,10 +25,15 @@ _SILENCE = (KafkaError._TIMED_OUT, KafkaError._WAIT_COORD, KafkaError._TRANSPORT
 class GroupReader:
     """One consumer with the group's name that stays connected, so that a question costs a millisecond; it joins and commits nothing."""
 
-    def __init__(self, settings: KafkaSettings, group: str) -> None:
+    def __init__(self, settings: KafkaSettings, consumer: Consumer) -> None:
         self._settings = settings
+        self._consumer = consumer
+
+    @classmethod
+    def open(cls, settings: KafkaSettings, group: str) -> Self:
+        """With a client that begins to connect."""
         # Without read_committed an open transaction's offsets look as if there were none.
-        self._consumer = _consumer(settings, KafkaRequest("Describe", "group", group), "read_committed")
+        return cls(settings, _consumer(settings, KafkaRequest("Describe", "group", group), "read_committed"))
 
     def committed(
         self, request: KafkaRequest, partitions: Sequence[int], *, timeout_seconds: float

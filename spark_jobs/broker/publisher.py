@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -77,19 +77,26 @@ def producer_settings(client: Mapping[str, str], pipeline: str) -> dict[str, str
 class Publisher:
     """A fenced transactional producer that publishes one batch; `last` are the offsets of the last record delivered per partition."""
 
-    def __init__(self, settings: KafkaSettings, pipeline: str) -> None:
+    def __init__(self, settings: KafkaSettings, pipeline: str, producer: Producer, group: Consumer) -> None:
         self._settings = settings
         self._pipeline = pipeline
+        self._producer = producer
+        self._group = group
         self.last: dict[int, int] = {}
         self._delivered = 0
         self._failures: list[KafkaError] = []
+
+    @classmethod
+    def open(cls, settings: KafkaSettings, pipeline: str) -> Self:
+        """With clients that begin to connect; `ConfigurationError` where the settings make none."""
         client = settings.librdkafka()
         try:
-            self._producer = Producer(producer_settings(client, pipeline), logger=LibrdkafkaLog())
+            producer = Producer(producer_settings(client, pipeline), logger=LibrdkafkaLog())
             # Never subscribed: it only lends the group's name to the transaction.
-            self._group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
+            group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
+        return cls(settings, pipeline, producer, group)
 
     def fence(self) -> None:
         """Shut out every older run of the pipeline and settle its last transaction."""

@@ -41,7 +41,7 @@ def forget(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> 
         found = find_belongings(broker, pipeline, config, environment)
         lake = Lake(pipeline.lake, pipeline.name)
         _require_removable(found, lake)
-        Publisher(kafka, pipeline.name).fence()
+        Publisher.open(kafka, pipeline.name).fence()
         fault("after:forget_fence")
         for name in TABLES:
             _remove_table(lake, name)

@@ -86,7 +86,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         topics = look_at_topics(broker, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
         _require_settled(broker, pipeline, CheckpointLog(lake).progress, topics)
-        publisher = Publisher(kafka, pipeline.name)
+        publisher = Publisher.open(kafka, pipeline.name)
         publisher.fence()
         fault("after:republish_fence")
         checkpoints = CheckpointLog(lake)

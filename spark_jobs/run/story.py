@@ -88,7 +88,7 @@ def tell_of(done: list[Checkpoint], resumed: Checkpoint | None) -> None:
 
 def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
     """S0: a new producer; every older run of the pipeline, on any machine, can publish no more."""
-    publisher = Publisher(kafka, pipeline.name)
+    publisher = Publisher.open(kafka, pipeline.name)
     fault("before:fence")
     publisher.fence()
     fault("after:fence")

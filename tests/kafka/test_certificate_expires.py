@@ -38,6 +38,6 @@ def test_a_certificate_that_expires_during_a_run_is_named_when_the_run_connects_
             wait_until(lambda: datetime.now(UTC) > expires, "the certificate to expire", 2 * VALID.total_seconds())
             assert broker.topic(READINGS).numbers == (0,)
             with pytest.raises(ConfigurationError, match="certificate has expired"):
-                Publisher(settings, "p").fence()
+                Publisher.open(settings, "p").fence()
         with pytest.raises(ConfigurationError, match="certificate has expired"):
             connect(settings)

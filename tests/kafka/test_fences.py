@@ -73,14 +73,14 @@ def test_publishing_goes_on_where_the_epoch_runs_out(
 ) -> None:
     name, topic, settings = f"p{secrets.token_hex(4)}", new_topic(1), new_settings(kafka.bootstrap)
     # Creates what the coordinator keeps its transactions in.
-    Publisher(settings, name).fence()
+    Publisher.open(settings, name).fence()
     with socket.create_connection(("127.0.0.1", kafka.port)) as connection:
         first, epoch = fenced(connection, name)
         while epoch < LAST_EPOCH - 4:
             producer, epoch = fenced(connection, name)
             assert producer == first
         for batch in range(1, 7):
-            publisher = Publisher(settings, name)
+            publisher = Publisher.open(settings, name)
             publisher.fence()
             published(publisher, topic, batch)
         assert fenced(connection, name)[0] != first
@@ -108,11 +108,11 @@ def test_a_run_that_slept_until_its_id_was_forgotten_publishes_nothing(
 ) -> None:
     name, topic, settings = f"p{secrets.token_hex(4)}", "averages", new_settings(forgetful.bootstrap)
     create_topics(forgetful.bootstrap, {topic: 1})
-    older = Publisher(settings, name)
+    older = Publisher.open(settings, name)
     older.fence()
     wait_until(lambda: is_forgotten(forgetful, name), "the transactional id to be forgotten", 60)
     if newer:
-        publisher = Publisher(settings, name)
+        publisher = Publisher.open(settings, name)
         publisher.fence()
         published(publisher, topic, 2)
     with pytest.raises(DayfoldError) as stop:
@@ -120,7 +120,7 @@ def test_a_run_that_slept_until_its_id_was_forgotten_publishes_nothing(
     assert stop.value.exit_code in (75, 76)
     with connect(settings) as broker:
         assert visible(broker, topic) == ([2] if newer else [])
-        publisher = Publisher(settings, name)
+        publisher = Publisher.open(settings, name)
         publisher.fence()
         published(publisher, topic, 3)
         assert visible(broker, topic)[-1] == 3

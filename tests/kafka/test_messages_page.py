@@ -43,7 +43,7 @@ def test_the_consumer_of_the_page_holds_what_the_table_holds(
         plan_batch(pipeline, batch)
         finish_batch(pipeline, batch)
         stored = read_rows(lake_of(pipeline).open(DAILY_AVERAGES)).to_pylist()
-        publisher = Publisher(new_settings(kafka.bootstrap), f"{topic}-p")
+        publisher = Publisher.open(new_settings(kafka.bootstrap), f"{topic}-p")
         publisher.fence()
         records = [output_record(row, pipeline="p", value_field="voltage") for row in stored]
         publisher.publish(topic, records, [TopicPartition(topic, 0, 1)])

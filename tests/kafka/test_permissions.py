@@ -155,7 +155,7 @@ def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
 ) -> None:
     pipeline = job.world.pipeline
     settings = load_kafka_settings(pipeline.kafka, os.environ)
-    publisher = Publisher(settings, pipeline.name)
+    publisher = Publisher.open(settings, pipeline.name)
     publisher.fence()
     name = name_of(job, resource, which)
     job.lose(resource, name, *lost)

@@ -64,7 +64,7 @@ def test_a_share_group_of_the_pipelines_name_is_refused_before_anything_is_plann
         assert broker.find_group(name) == ConsumerGroup(name, NOT_OF_CONSUMERS)
     said = refused(world)
     assert said.startswith(f"the group {name} at {world.bootstrap} is a share or streams group, which takes no offsets of a run")
-    publisher = Publisher(kafka, name)
+    publisher = Publisher.open(kafka, name)
     publisher.fence()
     average, ends = OutputRecord(0, b"2006-12-23", b"{}", ()), [TopicPartition(topic, 0, 1)]
     with pytest.raises(ConfigurationError) as late:
@@ -83,7 +83,7 @@ def test_consumers_in_the_group_hinder_no_run(world: World, protocol: str) -> No
     with connect(kafka) as broker:
         assert broker.find_group(name) == ConsumerGroup(name, "Stable")
     assert look_ahead(world.pipeline, {}).count == 1
-    publisher = Publisher(kafka, name)
+    publisher = Publisher.open(kafka, name)
     publisher.fence()
     assert publisher.publish(world.pipeline.output.topic, [OutputRecord(0, b"a", b"{}", ())], [TopicPartition(topic, 0, 1)]) == 1
     stranger.close()

@@ -23,7 +23,7 @@ def average(size: int) -> OutputRecord:
 
 @pytest.fixture
 def publisher(kafka: RunningKafka, new_settings: NewSettings, topic_names: Callable[[], str]) -> Publisher:
-    fenced = Publisher(new_settings(kafka.bootstrap), topic_names())
+    fenced = Publisher.open(new_settings(kafka.bootstrap), topic_names())
     fenced.fence()
     return fenced
 

@@ -73,7 +73,7 @@ def test_a_topic_of_another_number_of_partitions_is_refused_and_left_as_it_is(wo
 def test_a_topic_with_averages_of_another_pipeline_is_refused(world: World, broker: Broker, new_settings: NewSettings) -> None:
     topic = world.pipeline.output.topic
     create_output_topic(broker, world.pipeline)
-    publisher = Publisher(new_settings(world.bootstrap), f"{topic}-other")
+    publisher = Publisher.open(new_settings(world.bootstrap), f"{topic}-other")
     publisher.fence()
     publisher.publish(topic, [OutputRecord(0, b"2026-01-01", b"{}", (("pipeline", b"other"), ("batch", b"1")))], [])
     with pytest.raises(ConfigurationError, match="holds averages of the pipeline other"):

@@ -74,7 +74,7 @@ class Stage:
 @pytest.fixture
 def stage(broker: Broker, kafka: RunningKafka, new_settings: NewSettings, new_topic: NewTopic) -> Stage:
     name, source, target = f"p{secrets.token_hex(4)}", new_topic(2), new_topic(2)
-    publisher = Publisher(new_settings(kafka.bootstrap), name)
+    publisher = Publisher.open(new_settings(kafka.bootstrap), name)
     publisher.fence()
     output = broker.topic(target)
     ranges = (OffsetRange(0, 5, 9), OffsetRange(1, 3, 3))

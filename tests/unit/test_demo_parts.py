@@ -28,24 +28,24 @@ def totals(*numbers: int) -> dict[date, Total]:
 
 
 def test_steps_are_remembered_and_only_the_newest_run_without_anything_to_do_is(tmp_path: Path) -> None:
-    steps = Steps(tmp_path / "demo" / "steps.json")
+    steps = Steps.of(tmp_path / "demo" / "steps.json")
     done = [step("load", "load"), step("killed", "run 1"), step("resumed", "run 2"), step("averaged", "run 3")]
     for one in [*done, step("idle", "run 4", 5.0)]:
         steps.add(one)
-    again = Steps(tmp_path / "demo" / "steps.json")
+    again = Steps.of(tmp_path / "demo" / "steps.json")
     assert again.all == (*done, step("idle", "run 4", 5.0))
     assert (again.next_run, again.killed) == (4, done[1])
     again.add(step("idle", "run 4", 7.0))
-    assert Steps(tmp_path / "demo" / "steps.json").all == (*done, step("idle", "run 4", 7.0))
+    assert Steps.of(tmp_path / "demo" / "steps.json").all == (*done, step("idle", "run 4", 7.0))
 
 
 def test_steps_of_a_demo_whose_topic_is_gone_and_of_another_version_are_forgotten(tmp_path: Path) -> None:
-    steps = Steps(tmp_path / "steps.json")
+    steps = Steps.of(tmp_path / "steps.json")
     steps.add(step("killed", "run 1"))
     steps.clear()
-    assert (Steps(tmp_path / "steps.json").all, steps.next_run, steps.killed) == ((), 1, None)
+    assert (Steps.of(tmp_path / "steps.json").all, steps.next_run, steps.killed) == ((), 1, None)
     (tmp_path / "steps.json").write_text('[{"name": "of before", "pace": 1}]')
-    assert Steps(tmp_path / "steps.json").all == ()
+    assert Steps.of(tmp_path / "steps.json").all == ()
 
 
 def test_the_plot_bridges_no_day_without_readings() -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 StepKind = Literal["load", "killed", "resumed", "averaged", "idle"]
 
@@ -31,9 +31,14 @@ class Step:
 class Steps:
     """All steps in their order; each is in the file as soon as it is done."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, steps: Sequence[Step]) -> None:
         self._file = file
-        self._steps = _read(file)
+        self._steps = list(steps)
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        """Those that the file has."""
+        return cls(file, _read(file))
 
     @property
     def all(self) -> tuple[Step, ...]:

@@ -115,7 +115,7 @@ def prepare(project: Path, scope: Scope, kafka: RunningKafka, screen: Screen) ->
         in_process.migrate(scheduler.environment)
     screen.done("Airflow", "its database is ready", clock.seconds)
     broker = connect(load_kafka_settings(ground.clients, {}))
-    steps = Steps(project / "data" / "demo" / "steps.json")
+    steps = Steps.of(project / "data" / "demo" / "steps.json")
     return Demo(project, ground.pipeline, kafka, broker, readings, scope.later_days, scheduler, screen, steps)
 
 
