@@ -5,6 +5,7 @@ For tests of what is done with tables between runs; a batch's readings are all o
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +21,8 @@ from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Counts, planned
 from spark_jobs.progress.definition import silent_bounds
+from spark_jobs.progress.ledger import Counts, Done, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
@@ -89,8 +90,8 @@ def finish_batch(pipeline: Pipeline, batch: int) -> None:
     averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
     tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
     counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
-    details = {"published": 2}
-    CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", done_at(batch), "topic id", ranges(batch), counts, details))
+    done = Done(batch=batch, run_id="run", at=done_at(batch), topic_id="topic id", ranges=ranges(batch), counts=counts)
+    CheckpointLog(lake).append(replace(done, published=2))
 
 
 def store_records(lake: Lake, batch: int, *, only_rejected: bool = False) -> None:

@@ -20,7 +20,7 @@ from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
 from tests import invariants, oracle
@@ -161,7 +161,7 @@ class World:
             with suppress(KafkaException):
                 future.result(10)
 
-    def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Checkpoint]:
+    def run(self, *, overrides: Sequence[str] = (), **asked: Any) -> list[Done]:
         """One run of the job in this process."""
         pipeline = load_pipeline(self.config, overrides=overrides)
         request = RunRequest(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
@@ -179,7 +179,7 @@ class World:
             del os.environ["DAYFOLD_ALLOW_FAULTS"], os.environ["DAYFOLD_FAULT"]
         return False
 
-    def run_while(self, happening: Callable[[str], object], **asked: Any) -> list[Checkpoint]:
+    def run_while(self, happening: Callable[[str], object], **asked: Any) -> list[Done]:
         """One run in which `happening(point)` is called at every fault point it passes."""
         os.environ["DAYFOLD_ALLOW_FAULTS"] = "1"
         try:
@@ -188,7 +188,7 @@ class World:
         finally:
             os.environ.pop("DAYFOLD_ALLOW_FAULTS", None)
 
-    def run_disturbed(self, point: str, disturbance: Callable[[], object], **asked: Any) -> list[Checkpoint]:
+    def run_disturbed(self, point: str, disturbance: Callable[[], object], **asked: Any) -> list[Done]:
         """One run in which something else happens once, the first time it passes the point."""
         left = [disturbance]
         done = self.run_while(lambda passed: left.pop()() if passed == point and left else None, **asked)

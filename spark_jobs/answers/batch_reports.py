@@ -12,8 +12,8 @@ from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.lake.rejected import RejectedMessage, Rejections
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.history import NEXT, BatchHistory
+from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.readings.expectations import expected
 
 SHOWN = 160
@@ -28,22 +28,21 @@ def history_report(entries: Sequence[BatchHistory]) -> dict[str, Any]:
 
 
 def _batch_report(one: BatchHistory) -> dict[str, Any]:
-    details = one.done.details if one.done else {}
     return {
         "batch": one.batch if one.batch != NEXT else None,
         "state": one.state,
         "planned": _written(one.planned),
         "done": _written(one.done),
         **{name: one.total(name) for name in _SHOWN_COUNTS},
-        "reasons": details.get("rejected"),
+        "reasons": one.done.rejected if one.done else None,
         "seconds": one.seconds,
-        "published": details.get("published"),
+        "published": one.done.published if one.done else None,
         "decisions": [vars(decision) for decision in one.decisions],
     }
 
 
-def _written(row: Checkpoint | None) -> dict[str, Any] | None:
-    return {"at": row.at, "who": signed_by(row.details), "run_id": row.run_id} if row else None
+def _written(row: Planned | Done | None) -> dict[str, Any] | None:
+    return {"at": row.at, "who": signed_by(row.by), "run_id": row.run_id} if row else None
 
 
 def history_table(pipeline: str, entries: Sequence[BatchHistory], batches: int, width: int) -> Group:
@@ -84,20 +83,20 @@ def _number_of(one: BatchHistory) -> str:
     return "next" if one.batch == NEXT else number(one.batch)
 
 
-def _at(row: Checkpoint | None) -> str:
+def _at(row: Planned | Done | None) -> str:
     return f"{row.at:%Y-%m-%d %H:%M:%S}" if row else "-"
 
 
-def _both(one: BatchHistory, name: Callable[[Checkpoint], str]) -> tuple[str, ...]:
+def _both(one: BatchHistory, name: Callable[[Planned | Done], str]) -> tuple[str, ...]:
     """Of who planned the batch and of who finished it, if that is another; rows of before they were signed name nobody."""
     return tuple(dict.fromkeys(name(row) for row in (one.planned, one.done) if row and name(row) != "-"))
 
 
-def _who(row: Checkpoint) -> str:
-    return signed_by(row.details)
+def _who(row: Planned | Done) -> str:
+    return signed_by(row.by)
 
 
-def _run(row: Checkpoint) -> str:
+def _run(row: Planned | Done) -> str:
     return row.run_id
 
 
@@ -106,7 +105,7 @@ def _seconds(one: BatchHistory) -> str:
 
 
 def _published(one: BatchHistory) -> str:
-    return number(one.done.details.get("published") if one.done else None)
+    return number(one.done.published if one.done else None)
 
 
 def _decisions(one: BatchHistory) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import LedgerRow, done_rows
 
 _GROUP, _WINDOW = DAILY_AVERAGE.group, DAILY_AVERAGE.window
 COLUMNS = (
@@ -70,10 +70,9 @@ def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
     )
 
 
-def batches_of_runs(rows: Iterable[Checkpoint]) -> dict[str, set[int]]:
+def batches_of_runs(rows: Iterable[LedgerRow]) -> dict[str, set[int]]:
     """The finished batches of each run, by the rows of the checkpoints; a run without any is not there."""
     found: dict[str, set[int]] = {}
-    for row in rows:
-        if row.state == "DONE":
-            found.setdefault(row.run_id, set()).add(row.batch)
+    for row in done_rows(rows):
+        found.setdefault(row.run_id, set()).add(row.batch)
     return found

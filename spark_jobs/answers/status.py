@@ -21,8 +21,9 @@ from spark_jobs.outlook.topics import find_starts, look_at_topics
 from spark_jobs.outlook.unfinished import reading_from
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Progress
+from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, GroupVerdict, beside_loss, judge_group
+from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Topic, lag_of
 from spark_jobs.progress.redefinition import start_note
 
@@ -57,8 +58,8 @@ class Status:
     topic: str
     asked_at: datetime
     last_batch: int
-    last_done: Checkpoint | None
-    unfinished: Checkpoint | None
+    last_done: Done | None
+    unfinished: Planned | None
     owner: str | None
     retention: Retention
     partitions: tuple[PartitionStatus, ...]

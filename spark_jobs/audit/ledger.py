@@ -4,18 +4,31 @@ Folds the log as a run does, but believes nothing: each row must follow from the
 Plain Python; knows no table, no topic and no clock.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.base.wording import counted
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.progress.definition import changes_output
+from spark_jobs.progress.ledger import (
+    Abandoned,
+    Adopted,
+    Counted,
+    Counts,
+    Done,
+    LedgerRow,
+    Lost,
+    Outset,
+    Planned,
+    Redefined,
+    Republished,
+    Unreadable,
+)
 from spark_jobs.progress.offsets import OffsetRange, ends_of
 from spark_jobs.progress.redefinition import Redefinition, redefinitions
-from spark_jobs.progress.row_order import State, disorder
+from spark_jobs.progress.row_order import Kind, disorder
 
 CHECKPOINTS_PLACE = "table checkpoints"
 MIXED = (
@@ -54,15 +67,6 @@ class Batch:
         return counted if self.keeps_records else counted.only_rejected
 
 
-@dataclass(frozen=True)
-class Birth:
-    """Where the output topic of this id ended when the first batch was planned, and what all revisions begin above."""
-
-    output_topic_id: str
-    output_ends: Mapping[int, int]
-    revisions_after: int
-
-
 @dataclass
 class Ledger:
     """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since;
@@ -76,7 +80,7 @@ class Ledger:
     group: dict[int, int] = field(default_factory=dict)
     last_done: int = 0
     topic_id: str | None = None
-    born: Birth | None = None
+    born: Outset | None = None
     table_ids: Mapping[str, str] = field(default_factory=dict)
     redefined: tuple[Redefinition, ...] = ()
     republished: set[str] = field(default_factory=set)
@@ -99,42 +103,52 @@ class Ledger:
         self.differences.append(difference(CHECKPOINTS_PLACE, what, partition=partition))
 
 
-def read_ledger(sequences: Iterable[int], rows: Iterable[Checkpoint], last_sequence: int) -> Ledger:
+def read_ledger(sequences: Iterable[int], rows: Iterable[LedgerRow], last_sequence: int) -> Ledger:
     """The ledger of a log whose rows have these sequence numbers, and whose table knows that `last_sequence` was written."""
     ledger = Ledger()
     _require_no_holes(ledger, list(sequences), last_sequence)
-    steps: Mapping[str, Callable[[Ledger, Checkpoint], None]] = {
-        "PLANNED": _planned,
-        "COUNTED": _counted,
-        "DONE": _done,
-        "ABANDONED": _abandoned,
-        "LOSS": _loss,
-        "ADOPTED": _adopted,
-        "REDEFINED": _redefined,
-        "REPUBLISHED": _republished,
-    }
     rows = list(rows)
-    before: tuple[State | None, int] = (None, 0)
+    before: tuple[Kind | None, int] = (None, 0)
     for row in rows:
         known = len(ledger.differences)
-        try:
-            steps[row.state](ledger, row)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            ledger.complain(f"the {row.state} row of batch {row.batch} does not hold what such a row holds ({error!r})")
-        found = disorder(*before, row.state, row.batch)
+        _take(ledger, row)
+        found = disorder(*before, row.kind, row.batch)
         # What a step has said of a row says more than that it cannot stand there.
         if found and len(ledger.differences) == known:
             ledger.complain(found)
-        before = (row.state, row.batch)
+        before = (row.kind, row.batch)
     _compare_definitions(ledger, rows)
     return ledger
 
 
-def _compare_definitions(ledger: Ledger, rows: Iterable[Checkpoint]) -> None:
-    try:
-        ledger.redefined = redefinitions(rows)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        ledger.complain(f"the settings of its batches cannot be compared ({error!r})")
+def _take(ledger: Ledger, row: LedgerRow) -> None:
+    match row:
+        case Planned():
+            _planned(ledger, row)
+        case Counted():
+            _counted(ledger, row)
+        case Done():
+            _done(ledger, row)
+        case Abandoned():
+            _abandoned(ledger, row)
+        case Lost():
+            _loss(ledger, row)
+        case Adopted():
+            ledger.topic_id, ledger.ends, ledger.group = row.topic_id, dict(row.starts), {}
+        case Redefined():
+            _redefined(ledger, row)
+        case Republished():
+            ledger.republished.add(row.mark)
+        case Unreadable():
+            _complain_of_holding(ledger, row, row.error)
+
+
+def _complain_of_holding(ledger: Ledger, row: Planned | Unreadable, error: Exception) -> None:
+    ledger.complain(f"the {row.state} row of batch {row.batch} does not hold what such a row holds ({error!r})")
+
+
+def _compare_definitions(ledger: Ledger, rows: Iterable[LedgerRow]) -> None:
+    ledger.redefined = redefinitions(rows)
     for one in ledger.redefined:
         if not one.decided:
             ledger.differences.append(difference(CHECKPOINTS_PLACE, f"{one}, which nobody decided", MIXED))
@@ -150,7 +164,7 @@ def _require_no_holes(ledger: Ledger, sequences: list[int], last_sequence: int) 
         ledger.complain(f"row {', '.join(map(str, doubled))} is there more than once")
 
 
-def _planned(ledger: Ledger, row: Checkpoint) -> None:
+def _planned(ledger: Ledger, row: Planned) -> None:
     ranges = {one.partition: one for one in row.ranges}
     _settle_untold(ledger, ranges)
     newest = max(ledger.batches, default=0)
@@ -166,13 +180,14 @@ def _planned(ledger: Ledger, row: Checkpoint) -> None:
     # First what its columns say: a plan whose details cannot be read may have been abandoned, and later batches follow it.
     planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records)
     ledger.batches[row.batch], ledger.topic_id = planned, row.topic_id
-    starts = {int(number): int(offset) for number, offset in row.details["output_starts"].items()}
-    ledger.batches[row.batch] = replace(planned, output_starts=starts)
-    ledger.table_ids = row.details["table_ids"]
-    ledger.born = ledger.born or Birth(str(row.details.get("output_topic_id")), starts, row.revisions_after)
-    if row.revisions_after != ledger.born.revisions_after:
+    if isinstance(row.outset, Exception):
+        _complain_of_holding(ledger, row, row.outset)
+        return
+    ledger.batches[row.batch] = replace(planned, output_starts=row.outset.output_ends)
+    ledger.table_ids, ledger.born = row.outset.table_ids, ledger.born or row.outset
+    if row.outset.revisions_after != ledger.born.revisions_after:
         ledger.complain(
-            f"batch {row.batch} was planned with revisions above {row.revisions_after}, the batches before it above "
+            f"batch {row.batch} was planned with revisions above {row.outset.revisions_after}, the batches before it above "
             f"{ledger.born.revisions_after}"
         )
 
@@ -191,15 +206,15 @@ def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None
         ledger.ends |= ends_of(untold.ranges.values())
 
 
-def _counted(ledger: Ledger, row: Checkpoint) -> None:
+def _counted(ledger: Ledger, row: Counted) -> None:
     plan = ledger.batches.get(row.batch)
     if plan is None or plan.end != "OPEN" or plan.keeps_records or plan.counts:
         ledger.complain(f"batch {row.batch} is COUNTED, which only an averages-only batch is, once, while it is open")
         return
-    ledger.batches[row.batch] = replace(plan, counts={one.partition: one for one in row.counts})
+    ledger.batches[row.batch] = replace(plan, counts={one.partition: one for one in row.tally.counts})
 
 
-def _done(ledger: Ledger, row: Checkpoint) -> None:
+def _done(ledger: Ledger, row: Done) -> None:
     ranges = {one.partition: one for one in row.ranges}
     plan = ledger.batches.get(row.batch, Batch(row.batch, "OPEN", row.topic_id, ranges))
     if row.batch not in ledger.batches:
@@ -234,7 +249,7 @@ def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts
         )
 
 
-def _abandoned(ledger: Ledger, row: Checkpoint) -> None:
+def _abandoned(ledger: Ledger, row: Abandoned) -> None:
     plan = ledger.batches.get(row.batch)
     if plan is None or plan.end != "OPEN":
         ledger.complain(f"batch {row.batch} is ABANDONED but was {'never planned' if plan is None else plan.end}")
@@ -243,18 +258,16 @@ def _abandoned(ledger: Ledger, row: Checkpoint) -> None:
     ledger.ends |= {one.partition: one.start for one in row.ranges}
 
 
-def _loss(ledger: Ledger, row: Checkpoint) -> None:
-    for one in row.details["losses"]:
-        number, stored = int(one["partition"]), int(one["from"])
-        if stored != ledger.ends.get(number, 0):
-            told = (
-                f"a LOSS begins at offset {stored} of partition {number}, the rows before it end at {ledger.ends.get(number, 0)}"
-            )
-            ledger.complain(told, number)
-        ledger.lost[number] = ledger.lost.get(number, 0) + int(one["count"])
-        if one["cause"] in ("truncated", "replaced"):
-            _truncate(ledger, number, int(one["to"]))
-    ledger.ends |= {int(number): int(offset) for number, offset in row.details["resume"].items()}
+def _loss(ledger: Ledger, row: Lost) -> None:
+    for one in row.losses:
+        stored = ledger.ends.get(one.partition, 0)
+        if one.stored != stored:
+            told = f"a LOSS begins at offset {one.stored} of partition {one.partition}, the rows before it end at {stored}"
+            ledger.complain(told, one.partition)
+        ledger.lost[one.partition] = ledger.lost.get(one.partition, 0) + one.count
+        if one.cause in ("truncated", "replaced"):
+            _truncate(ledger, one.partition, one.resume)
+    ledger.ends |= row.resume
 
 
 def _truncate(ledger: Ledger, number: int, end: int) -> None:
@@ -263,14 +276,6 @@ def _truncate(ledger: Ledger, number: int, end: int) -> None:
         ledger.batches[batch.number] = replace(batch, truncated=cut)
 
 
-def _adopted(ledger: Ledger, row: Checkpoint) -> None:
-    ledger.topic_id, ledger.ends, ledger.group = row.topic_id, ends_of(row.ranges), {}
-
-
-def _redefined(ledger: Ledger, row: Checkpoint) -> None:
+def _redefined(ledger: Ledger, row: Redefined) -> None:
     if ledger.open is not None:
         ledger.complain(f"other settings were decided for batch {row.batch + 1} while batch {ledger.open.number} was unfinished")
-
-
-def _republished(ledger: Ledger, row: Checkpoint) -> None:
-    ledger.republished.add(str(row.details["republished"]))

@@ -43,7 +43,7 @@ from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Counts
+from spark_jobs.progress.ledger import Counts
 
 ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
 BRING_BOTH = (
@@ -223,7 +223,7 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
             f"averages-only batches ({len(averaged_only)}, the last is batch {averaged_only[-1]}) keep no accepted records: counts and what "
             "was published prove their contributions"
         )
-    findings.notes += [f"{one}, as {signed_by(one.decided.details)} decided" for one in ledger.redefined if one.decided]
+    findings.notes += [f"{one}, as {signed_by(one.decided.by)} decided" for one in ledger.redefined if one.decided]
     if output.republished:
         findings.notes.append(f"{output.topic.name} holds {len(output.republished)} averages that were published again")
     if ledger.open is not None:

@@ -14,12 +14,12 @@ from confluent_kafka import Message
 
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.audit.findings import Difference, difference
-from spark_jobs.audit.ledger import Birth
 from spark_jobs.audit.tables import DayOfPartition, Known, Published, Revision
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
 from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.ledger import Outset
 from spark_jobs.progress.offsets import Topic
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
@@ -54,7 +54,7 @@ class OutputState:
         return f"topic {self.topic.name}"
 
 
-def read_output(broker: Broker, pipeline: Pipeline, born: Birth | None) -> OutputState:
+def read_output(broker: Broker, pipeline: Pipeline, born: Outset | None) -> OutputState:
     """All that a read_committed reader sees of the output topic now."""
     topic = broker.topic(pipeline.output.topic)
     policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]

@@ -1,13 +1,11 @@
 """The checkpoint table: an append-only log that a run reads once, through a handle that it also appends through.
 
 The first append after somebody else's fails, so two runs can never both believe to be the last. What the rows mean is known in
-`progress/checkpoints.py`.
+`progress/ledger.py`, how they are stored in `progress/row_codec.py`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC
 from functools import reduce
 from typing import Any
 
@@ -18,16 +16,17 @@ from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
-from spark_jobs.progress.checkpoints import Checkpoint, Counts, Progress, folded
-from spark_jobs.progress.offsets import OffsetRange
+from spark_jobs.progress.checkpoints import Progress, after
+from spark_jobs.progress.ledger import Done, LedgerRow, Planned, Republished
+from spark_jobs.progress.row_codec import columns_of, row_of
 from spark_jobs.progress.row_order import disorders
-from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row, details_of
+from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
 
 NEWEST = 50
 """Rows that are read at first: a batch has two or three, and an operator's decisions come between two batches."""
 
 
-Rows = list[tuple[int, Checkpoint]]
+Rows = list[tuple[int, LedgerRow]]
 """Rows with their place in the log, in order."""
 
 
@@ -38,7 +37,7 @@ class CheckpointLog:
         self._lake = lake
         self._table: DeltaTable | None = lake.open(CHECKPOINTS) if lake.exists(CHECKPOINTS) else None
         rows = _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else []
-        self._disorder = next(disorders((place, one.state, one.batch) for place, one in rows), None)
+        self._disorder = next(disorders((place, one.kind, one.batch) for place, one in rows), None)
         self._newest = since_last_finished(rows) or rows
 
     @property
@@ -48,12 +47,12 @@ class CheckpointLog:
             raise TableDamaged(
                 CHECKPOINTS, self._disorder, "Rows were lost or put there by somebody: bring back the newest copy of the table."
             )
-        return reduce(folded, (row for _, row in self._newest), Progress())
+        return reduce(after, (row for _, row in self._newest), Progress())
 
     @property
-    def last(self) -> Checkpoint | None:
+    def last(self) -> LedgerRow | None:
         """The newest row that changed anything."""
-        return next((row for _, row in reversed(self._newest) if row.state != "REPUBLISHED"), None)
+        return next((row for _, row in reversed(self._newest) if row.kind is not Republished), None)
 
     @property
     def sequence(self) -> int:
@@ -61,23 +60,23 @@ class CheckpointLog:
         return self._newest[-1][0] if self._newest else 0
 
     @property
-    def rows(self) -> list[Checkpoint]:
+    def rows(self) -> list[LedgerRow]:
         """Every row of the version that this log knows, read from the table when asked for."""
         return [row for _, row in _rows(self._table)] if self._table else []
 
     @property
-    def unfinished_plan(self) -> Checkpoint | None:
+    def unfinished_plan(self) -> Planned | None:
         """The row that planned the batch that is not finished."""
         plan = self.progress.unfinished
         if plan is None:
             return None
-        return next(row for row in reversed(self.rows) if row.state == "PLANNED" and row.batch == plan.batch)
+        return next(row for row in reversed(self.rows) if isinstance(row, Planned) and row.batch == plan.batch)
 
     @property
     def exists(self) -> bool:
         return self._table is not None
 
-    def create(self) -> None:
+    def create(self) -> DeltaTable:
         """Create the tables that are missing before the first plan. `Superseded` if another run did, and has appended already.
 
         Later none may be missing: one that is gone was there when the last batch was planned.
@@ -87,6 +86,7 @@ class CheckpointLog:
         if self._table is None:
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)
+        return self._table
 
     def require_newest(self) -> None:
         """Raise `Superseded` if another run has appended since this log was read."""
@@ -100,22 +100,19 @@ class CheckpointLog:
     def _superseded(self) -> Superseded:
         return Superseded(f"another run of {self._lake.pipeline} wrote its checkpoint first; it goes on, this one stops")
 
-    def append(self, row: Checkpoint) -> None:
+    def append(self, row: LedgerRow) -> None:
         """Append one row. `Superseded` if another run has appended since this log was read."""
         self._append(row, lambda found: found == row)
 
-    def append_or_agree(self, row: Checkpoint) -> None:
+    def append_or_agree(self, row: LedgerRow) -> None:
         """The same for a row that says nothing new if another run has appended it just before, and nothing else."""
         self._append(row, lambda found: _same(found, row))
 
-    def _append(self, row: Checkpoint, is_ours: Callable[[Checkpoint], bool]) -> None:
+    def _append(self, row: LedgerRow, is_ours: Callable[[LedgerRow], bool]) -> None:
         """A store may refuse what it has taken already, or what nobody has written: so what is there decides, and not what it said."""
-        if self._table is None:
-            self.create()
-        assert self._table is not None
-        sequence = self.sequence + 1
+        table, sequence = self.create() if self._table is None else self._table, self.sequence + 1
         try:
-            append_once(self._table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
+            append_once(table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
         except LostRace as error:
             self._table = self._lake.open(CHECKPOINTS)
             later = _rows(self._table, self.sequence)
@@ -126,12 +123,12 @@ class CheckpointLog:
             row = later[0][1]
         self._take(sequence, row)
 
-    def _take(self, sequence: int, row: Checkpoint) -> None:
+    def _take(self, sequence: int, row: LedgerRow) -> None:
         rows = [*self._newest, (sequence, row)]
         self._newest = since_last_finished(rows) or rows
 
 
-def _same(one: Checkpoint, other: Checkpoint) -> bool:
+def _same(one: LedgerRow, other: LedgerRow) -> bool:
     """Whether two rows say the same, whoever wrote them and when."""
     return replace(one, run_id=other.run_id, at=other.at) == other
 
@@ -140,8 +137,8 @@ def since_last_finished(rows: Rows) -> Rows:
     """The rows from the plan of the last finished batch on, none if it is not among them. Their fold is that of all rows: a plan's
     ranges hold every partition, so nothing that stood before them is left once the batch is done.
     """
-    finished = {row.batch for _, row in rows if row.state == "DONE"}
-    plans = [place for place, (_, row) in enumerate(rows) if row.state == "PLANNED" and row.batch in finished]
+    finished = {row.batch for _, row in rows if row.kind is Done}
+    plans = [place for place, (_, row) in enumerate(rows) if row.kind is Planned and row.batch in finished]
     return rows[plans[-1] :] if plans else []
 
 
@@ -157,36 +154,12 @@ def _rows(table: DeltaTable, since: int = 0) -> Rows:
     return [(row["sequence"], _read(row)) for row in rows]
 
 
-def _read(row: Mapping[str, Any]) -> Checkpoint:
+def _read(row: Mapping[str, Any]) -> LedgerRow:
     try:
-        return _checkpoint(row)
+        return row_of(row)
     except UNREADABLE as error:
         raise damaged_row(f"row {row['sequence']}", error) from error
 
 
-def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
-    return Checkpoint(
-        batch=row["batch"],
-        state=row["state"],
-        run_id=row["run_id"],
-        at=row["at"].astimezone(UTC),
-        topic_id=row["topic_id"],
-        ranges=tuple(OffsetRange(one["partition"], one["start"], one["end"]) for one in row["ranges"]),
-        counts=tuple(Counts(**one) for one in row["counts"]),
-        details=details_of(row["details"]),
-    )
-
-
-def _arrow(row: Checkpoint, sequence: int) -> pa.Table:
-    values = {
-        "sequence": sequence,
-        "batch": row.batch,
-        "state": row.state,
-        "run_id": row.run_id,
-        "at": row.at,
-        "topic_id": row.topic_id,
-        "ranges": [vars(one) for one in row.ranges],
-        "counts": [vars(one) for one in row.counts],
-        "details": json.dumps(row.details, sort_keys=True),
-    }
-    return pa.Table.from_pylist([values], schema=SCHEMAS[CHECKPOINTS])
+def _arrow(row: LedgerRow, sequence: int) -> pa.Table:
+    return pa.Table.from_pylist([{"sequence": sequence, **columns_of(row)}], schema=SCHEMAS[CHECKPOINTS])

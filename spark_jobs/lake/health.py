@@ -20,8 +20,9 @@ from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import count_rows, read_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import MAINTAINED, Lake
-from spark_jobs.progress.checkpoints import Checkpoint, Progress
-from spark_jobs.progress.stored_plans import UNREADABLE, damaged_row
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.ledger import Done
+from spark_jobs.progress.stored_plans import damaged_row
 
 NEWEST_COMMITS = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""
@@ -206,7 +207,7 @@ def _contradictions(lake: Lake, name: str, table: DeltaTable, progress: Progress
         )
 
 
-def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) -> Iterator[TableDamaged]:
+def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Iterator[TableDamaged]:
     """The last finished batch must be there as its checkpoint counted it; a RESTORE or a lost commit takes it away first."""
     try:
         require_files(lake, name, table, done.batch)
@@ -219,7 +220,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Checkpoint) ->
         yield TableDamaged(name, told, way_back(lake, name))
 
 
-def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+def _records(table: DeltaTable, done: Done) -> tuple[str, str]:
     kept = sum(one.read for one in done.kept), sum(one.accepted for one in done.kept)
     wanted, found = (
         f"{counted(read, 'record')} ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch))
@@ -227,21 +228,19 @@ def _records(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
     return wanted, found
 
 
-def _contributions(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+def _contributions(table: DeltaTable, done: Done) -> tuple[str, str]:
     rows = read_rows(table, [DAILY_AVERAGE.count.column], [("batch", "=", done.batch)])
     return counted(sum(one.accepted for one in done.counts), "reading"), counted(
         pc.sum(rows[DAILY_AVERAGE.count.column]).as_py() or 0, "reading"
     )
 
 
-def _averages(table: DeltaTable, done: Checkpoint) -> tuple[str, str]:
+def _averages(table: DeltaTable, done: Done) -> tuple[str, str]:
     """A batch that is not finished may have touched some of the days since."""
-    try:
-        wanted = int(done.details["published"])
-    except UNREADABLE as error:
-        raise damaged_row(f"the row DONE of batch {done.batch}", error) from error
+    if done.published is None:
+        raise damaged_row(f"the row DONE of batch {done.batch}", KeyError("published"))
     found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
-    return counted(wanted, "day"), counted(min(wanted, found), "day")
+    return counted(done.published, "day"), counted(min(done.published, found), "day")
 
 
 _COUNTERS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}

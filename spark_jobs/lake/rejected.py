@@ -4,7 +4,6 @@ Two tables by delta-rs, no Spark and no broker. Only files that hold rejected me
 than are asked for. How it is printed is known elsewhere.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from deltalake import DeltaTable
 from spark_jobs.lake.rows import read_rows, rows_of_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
+from spark_jobs.progress.row_details import rejected_in
 
 EXCERPT_BYTES = 1000
 """What is read of a message; what is shown of it is less."""
@@ -56,7 +56,7 @@ def rejections_of(lake: Lake) -> Rejections:
         return Rejections()
     reasons: Counter[str] = Counter()
     for row in rows:
-        reasons.update(json.loads(row["details"]).get("rejected", {}))
+        reasons.update(rejected_in(row["details"]))
     return Rejections(
         count=sum(row["rejected"] for row in rows),
         batches=len(rows),

@@ -20,9 +20,9 @@ from spark_jobs.base.faults import fault
 from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.upkeep import back_to
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done
 
-Counted = Mapping[tuple[int, int], Found]
+FoundRows = Mapping[tuple[int, int], Found]
 Row = Mapping[str, Any]
 
 
@@ -40,11 +40,11 @@ class Prunable:
         return sum(one.read for one in self.going.values())
 
     @property
-    def going(self) -> Counted:
+    def going(self) -> FoundRows:
         return {key: one for key, one in self.counts.found.items() if key[0] <= self.batch}
 
 
-def find_prunable(lake: Lake, last: Checkpoint) -> Prunable | None:
+def find_prunable(lake: Lake, last: Done) -> Prunable | None:
     """The records up to the batch that a DONE row is of, None if none of them is there any more."""
     found = Prunable(last.batch, last.at, record_counts(lake))
     return found if found.going else None

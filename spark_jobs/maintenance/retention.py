@@ -11,13 +11,13 @@ from itertools import takewhile
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.pipeline.settings import MIN_VACUUM_HOURS
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done, LedgerRow, done_rows
 
 RETENTION = "delta.deletedFileRetentionDuration"
 _HOURS = {"week": 168.0, "day": 24.0, "hour": 1.0, "minute": 1 / 60, "second": 1 / 3600}
 
 
-def last_prunable(rows: Iterable[Checkpoint], keep_days: int | None, now: datetime) -> Checkpoint | None:
+def last_prunable(rows: Iterable[LedgerRow], keep_days: int | None, now: datetime) -> Done | None:
     """The DONE row of the last batch whose records may go: it and all before it were done at least `keep_days` ago.
 
     Never the newest finished batch, by which every run sees that the tables are whole, and never an unfinished one. None if nothing
@@ -25,7 +25,7 @@ def last_prunable(rows: Iterable[Checkpoint], keep_days: int | None, now: dateti
     """
     if keep_days is None:
         return None
-    done = [row for row in rows if row.state == "DONE"][:-1]
+    done = done_rows(rows)[:-1]
     old = list(takewhile(lambda row: row.at <= now - timedelta(days=keep_days), done))
     return old[-1] if old else None
 

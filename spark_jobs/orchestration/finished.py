@@ -20,7 +20,7 @@ from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
     from spark_jobs.lake.checkpoint_log import CheckpointLog
-    from spark_jobs.progress.checkpoints import Checkpoint
+    from spark_jobs.progress.ledger import Done, LedgerRow
 
 log = logging.getLogger("dayfold")
 
@@ -42,13 +42,14 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
     What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset; what it made of the
     averages goes into the log and the XCom `averages`.
     """
+    from spark_jobs.progress.ledger import done_rows
     from spark_jobs.progress.run_told import rejected_warning
     from spark_jobs.progress.verification import groups_of, label_of, reads_of
 
     plan = context["ti"].xcom_pull(task_ids="new_records", key="plan")
     with failures_of_tasks():
         rows = rows_of_run(pipeline, context["run_id"], plan)
-    done = [row for row in rows if row.state == "DONE"]
+    done = done_rows(rows)
     if not done:
         raise AirflowSkipException(f"{rows[-1].state} was recorded, and there was nothing to average")
     if warning := rejected_warning(done):
@@ -80,21 +81,24 @@ def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     return shown
 
 
-def done_of_run(pipeline: Pipeline, run_id: str) -> list["Checkpoint"]:
+def done_of_run(pipeline: Pipeline, run_id: str) -> list["Done"]:
     """The DONE rows of a run, in the order of their batches."""
-    return [row for row in rows_of_run(pipeline, run_id) if row.state == "DONE"]
+    from spark_jobs.progress.ledger import done_rows
+
+    return done_rows(rows_of_run(pipeline, run_id))
 
 
-def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None = None) -> list["Checkpoint"]:
+def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None = None) -> list["LedgerRow"]:
     """What this run wrote into the checkpoints that ended something, so neither its plans nor what it only counted.
 
     If it wrote nothing: a skip if another run has meanwhile read all of the `plan` that `new_records` had found, else an error.
     """
     from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
+    from spark_jobs.progress.ledger import Counted, Planned
 
     log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
-    ours = [row for row in log.rows if row.run_id == run_id and row.state not in ("PLANNED", "COUNTED")]
+    ours = [row for row in log.rows if row.run_id == run_id and row.kind not in (Planned, Counted)]
     if ours:
         return ours
     other = read_by_another(log, plan)
@@ -110,7 +114,7 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
     )
 
 
-def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Checkpoint | None":
+def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Done | None":
     """The last finished batch, if the checkpoints have come to the end of every partition of the plan."""
     progress = log.progress
     if plan is None or progress.unfinished is not None:
@@ -119,7 +123,7 @@ def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Ch
     return progress.last_done if is_read else None
 
 
-def summary_of(done: Iterable["Checkpoint"]) -> dict[str, Any]:
+def summary_of(done: Iterable["Done"]) -> dict[str, Any]:
     """What the batches of one run read, per partition, as plain values, and why they rejected what they did; keys are texts as JSON wants them."""
     from spark_jobs.progress.run_told import reasons_of
     from spark_jobs.progress.verification import reads_of

@@ -16,7 +16,7 @@ from spark_jobs.base.errors import DayfoldError
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
-    from spark_jobs.progress.checkpoints import Checkpoint
+    from spark_jobs.progress.ledger import Done
 
 log = logging.getLogger("dayfold")
 
@@ -29,7 +29,7 @@ def send_lag_before(pipeline: Pipeline, offsets: int) -> None:
     _gauge(pipeline, "lag_before", offsets)
 
 
-def send_figures(pipeline: Pipeline, done: Iterable["Checkpoint"]) -> None:
+def send_figures(pipeline: Pipeline, done: Iterable["Done"]) -> None:
     """What the batches of a run came to, by their DONE rows, and how much has arrived meanwhile."""
     if not any(conf.getboolean("metrics", switch) for switch in SWITCHES):
         return
@@ -38,7 +38,7 @@ def send_figures(pipeline: Pipeline, done: Iterable["Checkpoint"]) -> None:
         for name in COUNTED:
             what = name if name == "gaps" else f"records_{name}"
             _count(pipeline, what, sum(getattr(one, name) for one in row.counts))
-        for step, seconds in row.details.get("seconds", {}).items():
+        for step, seconds in row.seconds.items():
             stats.timing(_name(pipeline, f"step.{step}"), timedelta(seconds=seconds), tags={"pipeline": pipeline.name})
     _send_lag_after(pipeline)
 

@@ -10,7 +10,7 @@ from spark_jobs.base.wording import counted, printable
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
-    from spark_jobs.progress.checkpoints import Checkpoint
+    from spark_jobs.progress.ledger import LedgerRow
 
 log = logging.getLogger("dayfold")
 
@@ -59,16 +59,15 @@ def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     return {"reason": reason, "read_by": [one.report for one in named]}
 
 
-def readers_of(rows: Iterable["Checkpoint"]) -> list[Reader]:
+def readers_of(rows: Iterable["LedgerRow"]) -> list[Reader]:
     """Who finished which batches, the newest first."""
     from spark_jobs.base.signature import signed_by
+    from spark_jobs.progress.ledger import done_rows
 
     found: list[Reader] = []
-    for row in rows:
-        if row.state != "DONE":
-            continue
+    for row in done_rows(rows):
         read = sum(one.read for one in row.counts)
-        one = Reader(row.run_id, signed_by(row.details), row.batch, row.batch, row.at, read)
+        one = Reader(row.run_id, signed_by(row.by), row.batch, row.batch, row.at, read)
         if found and found[-1].run_id == row.run_id:
             one = replace(one, first=found[-1].first, read=found[-1].read + read)
             found.pop()

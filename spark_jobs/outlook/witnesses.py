@@ -59,10 +59,9 @@ def examine(
 def require_output_not_ahead(broker: Broker, pipeline: Pipeline, progress: Progress, output: Topic) -> None:
     """Raise if the output topic shows a batch after the last planned one; only what came since the last finished batch is read."""
     done = progress.last_done
-    if done is None or done.details.get("output_topic_id") != output.id:
+    if done is None or done.output_topic_id != output.id:
         return
-    known = {int(number): int(offset) for number, offset in done.details["output_ends"].items()}
-    starts = {one.number: max(one.low, known.get(one.number, 0)) for one in output.partitions}
+    starts = {one.number: max(one.low, done.output_ends.get(one.number, 0)) for one in output.partitions}
     try:
         messages = broker.scan(output.name, starts, {one.number: one.stable for one in output.partitions})
         newest = max((batch_of(message, pipeline.name) for message in messages), default=0)

@@ -7,7 +7,6 @@ result (limits, alerts, where records are kept) is no part of it. Plain comparis
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from spark_jobs.pipeline.settings import ParsingRules, TimeSettings
 from spark_jobs.progress.offsets import Plan, Topic
@@ -119,20 +118,3 @@ def _topic(definition: Definition) -> str:
 def changes_output(found: Iterable[Change]) -> bool:
     """Whether averages go to another topic than before, which holds none of those so far."""
     return any(one.setting == OUTPUT for one in found)
-
-
-def to_details(definition: Definition) -> dict[str, Any]:
-    """The definition as a row of the checkpoints holds it."""
-    return {
-        "rules": definition.rules.model_dump(mode="json"),
-        "silent": sorted(definition.silent),
-        "output_topic_id": definition.output_topic_id,
-        "output_topic": definition.output_topic,
-    }
-
-
-def from_details(details: Mapping[str, Any], stored_at: datetime) -> Definition:
-    """The definition of a row; rows of before some of it was stored are read for what they do say."""
-    rules = ParsingRules.model_validate(details["rules"])
-    silent = frozenset(details["silent"]) if "silent" in details else silent_of_old(rules, stored_at)
-    return Definition(rules, silent, details["output_topic_id"], details.get("output_topic"))

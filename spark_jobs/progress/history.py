@@ -10,7 +10,7 @@ from datetime import datetime
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import Checkpoint, plan_of
+from spark_jobs.progress.ledger import Abandoned, Counted, Done, LedgerRow, Planned
 from spark_jobs.progress.losses import decisions_in, losses_in
 
 NEXT = 0
@@ -36,14 +36,14 @@ class BatchHistory:
 
     batch: int
     state: str
-    planned: Checkpoint | None = None
-    done: Checkpoint | None = None
+    planned: Planned | None = None
+    done: Done | None = None
     decisions: tuple[Decision, ...] = field(default=())
 
     @property
     def seconds(self) -> float | None:
         """How long the run that finished it took for its steps."""
-        spent = (self.done.details.get("seconds") if self.done else None) or {}
+        spent = self.done.seconds if self.done else {}
         return sum(spent.values()) if spent else None
 
     def total(self, name: str) -> int | None:
@@ -51,50 +51,50 @@ class BatchHistory:
         return sum(getattr(one, name) for one in self.done.counts) if self.done else None
 
 
-def history_in(rows: Iterable[Checkpoint]) -> tuple[BatchHistory, ...]:
+def history_in(rows: Iterable[LedgerRow]) -> tuple[BatchHistory, ...]:
     """One entry per batch of a log's rows, oldest first; at last one without a plan if something was decided after all of them."""
     found: list[BatchHistory] = []
     before: tuple[Decision, ...] = ()
     for row in rows:
-        if row.state == "PLANNED":
+        if isinstance(row, Planned):
             found.append(BatchHistory(row.batch, "unfinished", planned=row, decisions=before))
             before = ()
-        elif row.state in ("DONE", "ABANDONED") and found:
+        elif isinstance(row, Done | Abandoned) and found:
             found[-1] = _ended(found[-1], row)
-        elif row.state != "COUNTED":
+        elif not isinstance(row, Counted):
             before += (_decision(row),)
     return (*found, *([BatchHistory(NEXT, "planned", decisions=before)] if before else ()))
 
 
-def _ended(entry: BatchHistory, row: Checkpoint) -> BatchHistory:
+def _ended(entry: BatchHistory, row: Done | Abandoned) -> BatchHistory:
     decisions = (*entry.decisions, *_decided_in(row))
-    if row.state == "ABANDONED":
+    if isinstance(row, Abandoned):
         return replace(entry, state="abandoned", decisions=decisions)
     return replace(entry, state="done", done=row, decisions=decisions)
 
 
-def _decided_in(row: Checkpoint) -> Iterator[Decision]:
-    if row.state == "ABANDONED":
+def _decided_in(row: Done | Abandoned) -> Iterator[Decision]:
+    if isinstance(row, Abandoned):
         yield _decision(row)
-    elif said := row.details.get("decided", {}).get("published"):
-        yield replace(_decision(row), what=f"--published {said}")
+    elif row.decided:
+        yield replace(_decision(row), what=f"--published {row.decided}")
 
 
-def _decision(row: Checkpoint) -> Decision:
+def _decision(row: LedgerRow) -> Decision:
     parts = [
         f"partition {one.partition}: {'-' if one.count is None else counted(one.count, 'record')} ({one.cause})"
         for one in losses_in([row])
     ]
     parts += [one.what for one in decisions_in([row])]
-    return Decision(row.at, signed_by(row.details), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
+    return Decision(row.at, signed_by(row.by), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
 
 
-def rules_of(rows: Iterable[Checkpoint], batches: Collection[int]) -> dict[int, ParsingRules]:
+def rules_of(rows: Iterable[LedgerRow], batches: Collection[int]) -> dict[int, ParsingRules]:
     """The rules that these batches were read by, as their plans have them."""
-    return {row.batch: plan_of(row).rules for row in rows if row.state == "PLANNED" and row.batch in batches}
+    return {row.batch: row.plan.rules for row in rows if isinstance(row, Planned) and row.batch in batches}
 
 
-def planned_by(row: Checkpoint) -> str:
+def planned_by(row: Planned) -> str:
     """Who planned a batch and when, for whoever goes on with it."""
-    who = signed_by(row.details)
+    who = signed_by(row.by)
     return f"planned {row.at:%Y-%m-%d %H:%M:%S} UTC by run {row.run_id}{'' if who == '-' else f' of {who}'}"

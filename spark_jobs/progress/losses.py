@@ -10,8 +10,7 @@ from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.progress.definition import Change
+from spark_jobs.progress.ledger import Adopted, LedgerRow, Lost, Redefined, Republished, Unreadable
 
 
 @dataclass(frozen=True)
@@ -45,49 +44,50 @@ class DecisionEntry:
     what: str
 
 
-def decisions_in(rows: Iterable[Checkpoint]) -> tuple[DecisionEntry, ...]:
+def decisions_in(rows: Iterable[LedgerRow]) -> tuple[DecisionEntry, ...]:
     """Changes of the settings that were adopted and averages that were published again, oldest first."""
     told = ((row, _told(row)) for row in rows)
-    return tuple(
-        DecisionEntry(row.at, row.state, signed_by(row.details), row.run_id, row.batch, what) for row, what in told if what
-    )
+    return tuple(DecisionEntry(row.at, row.state, signed_by(row.by), row.run_id, row.batch, what) for row, what in told if what)
 
 
-def _told(row: Checkpoint) -> str:
-    if row.state == "REDEFINED":
-        lines = [str(Change(**one)) for one in row.details["changes"]]
-        if row.details["confirmed"]:
-            lines.append(f"changes before, from batch {', '.join(map(str, row.details['confirmed']))} on, were meant")
-        return "; ".join(lines)
-    if row.state == "REPUBLISHED":
-        days = row.details["days"]
-        which = f"days {days[0]} to {days[1]}" if days else "all days"
-        return f"{counted(row.details['count'], 'average')} published again to {row.details['output_topic']}, {which}"
-    return ""
+def _told(row: LedgerRow) -> str:
+    match row:
+        case Redefined():
+            lines = [str(one) for one in row.changes]
+            if row.confirmed:
+                lines.append(f"changes before, from batch {', '.join(map(str, row.confirmed))} on, were meant")
+            return "; ".join(lines)
+        case Republished():
+            which = f"days {row.days[0]} to {row.days[1]}" if row.days else "all days"
+            return f"{counted(row.count, 'average')} published again to {row.output_topic}, {which}"
+        case Unreadable() if row.kind in (Redefined, Republished):
+            raise row.damage
+        case _:
+            return ""
 
 
-def losses_in(rows: Iterable[Checkpoint]) -> tuple[LossEntry, ...]:
+def losses_in(rows: Iterable[LedgerRow]) -> tuple[LossEntry, ...]:
     """The entries of a log's rows, oldest first."""
     return tuple(entry for row in rows for entry in _entries(row))
 
 
-def _entries(row: Checkpoint) -> Iterator[LossEntry]:
-    if row.state == "LOSS":
-        for loss in row.details["losses"]:
-            span = sorted((loss["from"], loss["to"]))
-            yield _entry(row, loss["partition"], span[0], span[1], loss["cause"])
-    if row.state == "ADOPTED":
-        ends = row.details.get("ends_before", {})
-        known = row.details.get("known_until", {})
-        for number in sorted({*map(int, ends), *(one.partition for one in row.ranges)}):
-            yield _entry(row, number, ends.get(str(number)), known.get(str(number)), _cause(row))
+def _entries(row: LedgerRow) -> Iterator[LossEntry]:
+    match row:
+        case Lost():
+            for loss in row.losses:
+                yield _entry(row, loss.partition, (min(loss.stored, loss.resume), max(loss.stored, loss.resume)), loss.cause)
+        case Adopted():
+            for number in sorted({*row.ends_before, *row.starts}):
+                yield _entry(row, number, (row.ends_before.get(number), row.known_until.get(number)), _cause(row))
+        case Unreadable() if row.kind in (Lost, Adopted):
+            raise row.damage
 
 
-def _entry(row: Checkpoint, partition: int, start: int | None, end: int | None, cause: str) -> LossEntry:
+def _entry(row: Lost | Adopted, partition: int, lost: tuple[int | None, int | None], cause: str) -> LossEntry:
+    start, end = lost
     count = None if start is None or end is None else end - start
-    return LossEntry(row.at, row.state, signed_by(row.details), row.run_id, row.batch, partition, start, end, count, cause)
+    return LossEntry(row.at, row.state, signed_by(row.by), row.run_id, row.batch, partition, start, end, count, cause)
 
 
-def _cause(row: Checkpoint) -> str:
-    start = row.details.get("start")
-    return f"first run began at {start}" if start else f"topic created anew, was {row.details.get('before', '-')}"
+def _cause(row: Adopted) -> str:
+    return f"first run began at {row.start}" if row.start else f"topic created anew, was {row.before or '-'}"

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from spark_jobs.base.errors import DefinitionChanged
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Progress
-from spark_jobs.progress.definition import Change, Definition, changes, changes_output, defined_now, from_details, silent_bounds
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.definition import Change, Definition, changes, changes_output, defined_now, silent_bounds
+from spark_jobs.progress.ledger import Abandoned, Done, LedgerRow, Planned, Redefined
 from spark_jobs.progress.offsets import Topic
-from spark_jobs.progress.stored_plans import UNREADABLE
 
 
 def current_definition(pipeline: Pipeline, output: Topic, now: datetime) -> Definition:
@@ -51,40 +51,32 @@ class Redefinition:
     batch: int
     changes: tuple[Change, ...]
     output_topic_id: str
-    decided: Checkpoint | None
+    decided: Redefined | None
 
     def __str__(self) -> str:
         return f"from batch {self.batch} on other settings hold than before ({'; '.join(map(str, self.changes))})"
 
 
-def redefinitions(rows: Iterable[Checkpoint]) -> tuple[Redefinition, ...]:
+def redefinitions(rows: Iterable[LedgerRow]) -> tuple[Redefinition, ...]:
     """Every place of the log where the definition changes, oldest first. A batch that was abandoned changes nothing."""
     found: dict[int, Redefinition] = {}
     before: Definition | None = None
     planned: Definition | None = None
     for row in rows:
-        match row.state:
-            case "PLANNED":
-                planned = _readable(row)
+        match row:
+            case Planned():
+                # None if it cannot be read: then no batch followed it, it can only be abandoned.
+                planned = row.definition
                 if before and planned and (different := changes(before, planned)):
                     found[row.batch] = Redefinition(row.batch, different, planned.output_topic_id, None)
-            case "ABANDONED":
+            case Abandoned():
                 planned = None
                 found = {number: one for number, one in found.items() if number != row.batch or one.decided}
-            case "DONE":
+            case Done():
                 before, planned = planned or before, None
-            case "REDEFINED":
-                after = from_details(row.details, row.at)
-                found |= {number: replace(found[number], decided=row) for number in row.details["confirmed"] if number in found}
+            case Redefined(definition=after):
+                found |= {number: replace(found[number], decided=row) for number in row.confirmed if number in found}
                 if before and (different := changes(before, after)):
                     found[row.batch + 1] = Redefinition(row.batch + 1, different, after.output_topic_id, row)
                 before = after
     return tuple(one for _, one in sorted(found.items()))
-
-
-def _readable(row: Checkpoint) -> Definition | None:
-    """What a plan defines; none if it cannot be read: then no batch followed it, it can only be abandoned."""
-    try:
-        return from_details(row.details, row.at)
-    except UNREADABLE:
-        return None

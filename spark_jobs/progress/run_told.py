@@ -4,17 +4,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from spark_jobs.base.wording import counted, printable
-from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.history import planned_by
+from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import total_span
 
 
-def resumed_text(planned: Checkpoint) -> str:
+def resumed_text(planned: Planned) -> str:
     """Which batch is gone on with, planned when and by whom."""
     return f"batch {planned.batch} ({counted(total_span(planned.ranges), 'offset')}), {printable(planned_by(planned))}"
 
 
-def last_line(done: Sequence[Checkpoint], resumed: Checkpoint | None) -> str:
+def last_line(done: Sequence[Done], resumed: Planned | None) -> str:
     """What all batches of a run amount to."""
     if not done:
         return "nothing new"
@@ -24,23 +24,23 @@ def last_line(done: Sequence[Checkpoint], resumed: Checkpoint | None) -> str:
     return "; ".join(parts)
 
 
-def sums_text(done: Sequence[Checkpoint]) -> str:
+def sums_text(done: Sequence[Done]) -> str:
     """What finished batches read and published, and why they rejected what they rejected."""
     counts = [one for row in done for one in row.counts]
     rejected = sum(one.rejected for one in counts)
     why = reasons_text(reasons_of(done), rejected)
     return (
         f"{counted(sum(one.read for one in counts), 'record')} read, {rejected:,} rejected{f' ({why})' if why else ''}, "
-        f"{counted(sum(one.gaps for one in counts), 'gap')}, {sum(row.details.get('rounded', 0) for row in done):,} rounded, "
-        f"{counted(sum(row.details['published'] for row in done), 'average')} published"
+        f"{counted(sum(one.gaps for one in counts), 'gap')}, {sum(row.rounded for row in done):,} rounded, "
+        f"{counted(sum(row.published or 0 for row in done), 'average')} published"
     )
 
 
-def reasons_of(done: Sequence[Checkpoint]) -> dict[str, int]:
+def reasons_of(done: Sequence[Done]) -> dict[str, int]:
     """How many messages these batches rejected for which reason, the most frequent first."""
     found: Counter[str] = Counter()
     for row in done:
-        found.update(row.details.get("rejected", {}))
+        found.update(row.rejected or {})
     return dict(found.most_common())
 
 
@@ -55,7 +55,7 @@ def reasons_text(reasons: Mapping[str, int], rejected: int) -> str:
     return ", ".join([*parts, *([f"others {others:,}"] if parts and others else [])])
 
 
-def rejected_warning(done: Sequence[Checkpoint]) -> str | None:
+def rejected_warning(done: Sequence[Done]) -> str | None:
     """A sentence for an operator if anything was rejected: below the limit a run is green all the same."""
     counts = [one for row in done for one in row.counts]
     read, rejected = sum(one.read for one in counts), sum(one.rejected for one in counts)

@@ -5,7 +5,6 @@ that abandoning it needs. Every other row is needed as a whole. Knows no table a
 """
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +20,9 @@ FORMAT = 1
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 """What reading a row ends in that holds something else than expected."""
 
-_NO_DETAILS = "unreadable"
+NO_DETAILS = "unreadable"
+"""Stands for details that are none, with the reason."""
+
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NOBODYS = ParsingRules.model_construct(
     time_field="",
@@ -37,21 +38,13 @@ _NOBODYS = ParsingRules.model_construct(
 """Rules of a plan that nobody can read: whoever executed them would fail at once."""
 
 
-def details_of(text: str | None) -> dict[str, Any]:
+def details_in(text: str | None) -> dict[str, Any]:
     """A row's details; if they are none, that alone."""
     try:
         found = json.loads(text or "")
     except ValueError as error:
-        return {_NO_DETAILS: f"its details are no JSON ({error})"}
-    return found if isinstance(found, dict) else {_NO_DETAILS: "its details are no JSON object"}
-
-
-def require_known(details: Mapping[str, Any]) -> None:
-    """Raise `ValueError` if a plan's details are none, or are of a version that is newer than this one."""
-    if _NO_DETAILS in details:
-        raise ValueError(details[_NO_DETAILS])
-    if int(details.get("format", FORMAT)) > FORMAT:
-        raise ValueError(f"it was stored by a newer version of Dayfold (its format is {details['format']}, known is {FORMAT})")
+        return {NO_DETAILS: f"its details are no JSON ({error})"}
+    return found if isinstance(found, dict) else {NO_DETAILS: "its details are no JSON object"}
 
 
 def unusable_plan(batch: int, topic_id: str, ranges: tuple[OffsetRange, ...], error: Exception) -> Plan:

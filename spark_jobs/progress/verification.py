@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spark_jobs.base.wording import counted
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.progress.drift import GroupOffset
+from spark_jobs.progress.ledger import Counts, Done
 from spark_jobs.progress.offsets import OffsetRange
 
 
@@ -31,7 +31,7 @@ class PartitionRead:
     kept: int = 0
 
 
-def reads_of(done: Iterable[Checkpoint]) -> dict[int, PartitionRead]:
+def reads_of(done: Iterable[Done]) -> dict[int, PartitionRead]:
     """Per partition the sum over the DONE rows of a run, which are in the order of their batches."""
     reads: dict[int, PartitionRead] = {}
     for row in done:

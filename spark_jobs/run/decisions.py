@@ -20,11 +20,9 @@ from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import LostRace
 from spark_jobs.outlook.still_there import losses_of, require_no_losses, require_same_topic
 from spark_jobs.outlook.topics import first_starts
-from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.progress.definition import to_details
-from spark_jobs.progress.offsets import Loss, OffsetRange, Topic, ends_of
+from spark_jobs.progress.ledger import Abandoned, Adopted, Lost, Redefined, Shared
+from spark_jobs.progress.offsets import Loss, Topic, ends_of
 from spark_jobs.progress.redefinition import changes_since, current_definition, redefinitions, require_same_definition
-from spark_jobs.progress.row_order import State
 from spark_jobs.run.job import Job, now
 
 log = logging.getLogger(__name__)
@@ -51,7 +49,7 @@ def abandon(job: Job) -> None:
     except LostRace as error:
         raise TryAgain(f"batch {plan.batch} is being worked on by another run; nothing was abandoned yet") from error
     fault("after:abandon_delete")
-    _append(job, "ABANDONED", plan.batch, plan.topic_id, plan.ranges)
+    job.checkpoints.append(Abandoned(**_signed(job, plan.batch, plan.topic_id), ranges=plan.ranges))
     log.info("batch %d abandoned; the next plan begins where it began", plan.batch)
 
 
@@ -64,10 +62,7 @@ def settle_topic(job: Job, topic: Topic) -> None:
     """S2, before planning: compare the stored offsets with the topic, and record what the operator decided about a difference."""
     progress = job.checkpoints.progress
     if job.request.adopt_topic and progress.topic_id not in (None, topic.id):
-        starts = first_starts(job.broker, job.pipeline, topic)
-        named = {"input_topic": topic.name, "input_start": str(job.pipeline.input.start)}
-        details = {"before": progress.topic_id, **named, **_left_unread(job)}
-        _append(job, "ADOPTED", progress.last_batch, topic.id, _empty_ranges(starts), details)
+        job.checkpoints.append(_adopted(job, topic))
         return
     require_same_topic(progress, topic)
     losses = losses_of(job.broker, progress, topic)
@@ -90,51 +85,44 @@ def settle_definition(job: Job, output: Topic) -> None:
     # Of before there was anybody to ask.
     confirmed = [one.batch for one in redefinitions(job.checkpoints.rows) if one.decided is None]
     if found or confirmed:
-        details = {**to_details(now_defined), "changes": [vars(one) for one in found], "confirmed": confirmed}
-        _append(job, "REDEFINED", progress.last_batch, str(progress.topic_id), (), details)
+        signed = _signed(job, progress.last_batch, str(progress.topic_id))
+        job.checkpoints.append(Redefined(**signed, definition=now_defined, changes=found, confirmed=tuple(confirmed)))
         fault("after:redefined")
         for one in found:
             log.warning("from batch %d on: %s", progress.last_batch + 1, one)
 
 
-def _left_unread(job: Job) -> dict[str, dict[str, int]]:
-    """What is known of the old topic's unread records: they began at `ends_before` and reached at least to `known_until`,
-    as far as a batch was planned that had to be abandoned.
+def _adopted(job: Job, topic: Topic) -> Adopted:
+    """The old topic's unread records began at `ends_before` and reached at least to `known_until`, as far as a batch was planned that had to
+    be abandoned.
     """
     progress, last = job.checkpoints.progress, job.checkpoints.last
-    known = ends_of(last.ranges) if last and last.state == "ABANDONED" else {}
-    return {
-        "ends_before": {str(number): end for number, end in progress.ends.items()},
-        "known_until": {str(number): end for number, end in known.items()},
-    }
+    return Adopted(
+        **_signed(job, progress.last_batch, topic.id),
+        starts=first_starts(job.broker, job.pipeline, topic),
+        before=progress.topic_id,
+        input_topic=topic.name,
+        input_start=str(job.pipeline.input.start),
+        ends_before=progress.ends,
+        known_until=ends_of(last.ranges) if isinstance(last, Abandoned) else {},
+    )
 
 
 def remember_start(job: Job, topic: Topic, starts: Mapping[int, int]) -> None:
     """On a first run that has nothing to read: store where it began, or "latest" would be another place every time."""
     if job.checkpoints.progress.is_first_run and job.pipeline.input.start != "earliest":
-        _append(job, "ADOPTED", 0, topic.id, _empty_ranges(starts), {"start": str(job.pipeline.input.start)})
+        signed = _signed(job, 0, topic.id)
+        job.checkpoints.append(Adopted(**signed, starts=starts, start=str(job.pipeline.input.start)))
 
 
 def _record_losses(job: Job, topic: Topic, losses: tuple[Loss, ...]) -> None:
-    details = {
-        "resume": {str(loss.partition): loss.resume for loss in losses},
-        "losses": [
-            {"partition": loss.partition, "from": loss.stored, "to": loss.resume, "count": loss.count, "cause": loss.cause}
-            for loss in losses
-        ],
-    }
-    ranges = tuple(OffsetRange(loss.partition, min(loss.stored, loss.resume), max(loss.stored, loss.resume)) for loss in losses)
-    _append(job, "LOSS", job.checkpoints.progress.last_batch, topic.id, ranges, details)
+    signed = _signed(job, job.checkpoints.progress.last_batch, topic.id)
+    job.checkpoints.append(Lost(**signed, losses=losses, resume={loss.partition: loss.resume for loss in losses}))
     for loss in losses:
         log.warning("loss accepted: %s", loss)
 
 
-def _empty_ranges(starts: Mapping[int, int]) -> tuple[OffsetRange, ...]:
-    return tuple(OffsetRange(number, start, start) for number, start in sorted(starts.items()))
-
-
-def _append(
-    job: Job, state: State, batch: int, topic_id: str, ranges: tuple[OffsetRange, ...], details: Mapping[str, object] = {}
-) -> None:
-    signed = {**details, "by": signature(job.request.run_id, os.environ)}
-    job.checkpoints.append(Checkpoint(batch, state, job.request.run_id, now(), topic_id, ranges, details=signed))
+def _signed(job: Job, batch: int, topic_id: str) -> Shared:
+    """What every decision of this run has."""
+    run_id = job.request.run_id
+    return {"batch": batch, "run_id": run_id, "at": now(), "topic_id": topic_id, "by": signature(run_id, os.environ)}

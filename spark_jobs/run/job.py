@@ -14,7 +14,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.proof import Answer
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Planned
 from spark_jobs.progress.offsets import Plan
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Job:
     lake: Lake
     checkpoints: CheckpointLog
     spark: Callable[[], "SparkSession"]
-    resumed: Checkpoint | None = None
+    resumed: Planned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
 

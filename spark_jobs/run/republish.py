@@ -36,7 +36,8 @@ from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import Topics, look_at_topics
 from spark_jobs.outlook.witnesses import await_visible
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Progress
+from spark_jobs.progress.checkpoints import Progress
+from spark_jobs.progress.ledger import Republished
 from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import current_definition, require_same_definition
 from spark_jobs.run.output_records import output_record
@@ -136,16 +137,19 @@ def current_averages(lake: Lake, days: Days | None) -> list[dict[str, Any]]:
     return found
 
 
-def _row(made: Republication, progress: Progress, run_id: str, output: Topic) -> Checkpoint:
-    details = {
-        REPUBLISHED: _time(made),
-        "output_topic": output.name,
-        "output_topic_id": output.id,
-        "count": made.count,
-        "days": [day.isoformat() for day in made.days] if made.days else None,
-        "by": signature(run_id, os.environ),
-    }
-    return Checkpoint(made.batch, "REPUBLISHED", run_id, made.at, str(progress.topic_id), (), details=details)
+def _row(made: Republication, progress: Progress, run_id: str, output: Topic) -> Republished:
+    return Republished(
+        batch=made.batch,
+        run_id=run_id,
+        at=made.at,
+        topic_id=str(progress.topic_id),
+        by=signature(run_id, os.environ),
+        mark=_time(made),
+        output_topic=output.name,
+        output_topic_id=output.id,
+        count=made.count,
+        days=made.days,
+    )
 
 
 def _records(pipeline: Pipeline, made: Republication, rows: list[dict[str, Any]]) -> Iterator[OutputRecord]:

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 
@@ -19,7 +18,7 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
 from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
-from spark_jobs.progress.checkpoints import Checkpoint, Tally, planned
+from spark_jobs.progress.ledger import Done, Tally, planned
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.run.job import Job, now
 from spark_jobs.run.output_records import output_record
@@ -35,15 +34,11 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     job.checkpoints.create()
     fault("before:plan_commit")
     plan = replace(plan, table_ids=job.lake.ids())
-    job.checkpoints.append(_signed(planned(plan, job.request.run_id, now())))
+    job.checkpoints.append(planned(plan, job.request.run_id, now(), signature(job.request.run_id, os.environ)))
     fault("after:plan_commit")
     partitions = sum(1 for one in plan.ranges if one.span)
     log.info("plan     batch %d: %s of %s", plan.batch, counted(plan.span, "offset"), counted(partitions, "partition"))
     return plan
-
-
-def _signed(row: Checkpoint) -> Checkpoint:
-    return replace(row, details={**row.details, "by": signature(row.run_id, os.environ)})
 
 
 @dataclass(frozen=True)
@@ -90,24 +85,29 @@ def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
         raise
 
 
-def finish(job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int]) -> Checkpoint:
+def finish(job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int]) -> Done:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
     """
-    details: dict[str, Any] = {
-        "published": published.count,
-        "output_topic_id": published.topic_id,
-        "output_ends": {str(number): end for number, end in published.ends.items()},
-        "rounded": tally.rounded,
-        "rejected": dict(reasons),
-        "gaps": dict(tally.gaps),
-        "records": plan.keeps_records,
-        "seconds": dict(job.seconds),
-    }
-    if published.decided:
-        details["decided"] = {"published": published.decided, "by": signature(job.request.run_id, os.environ)}
-    done = _signed(Checkpoint(plan.batch, "DONE", job.request.run_id, now(), plan.topic_id, plan.ranges, tally.counts, details))
+    done = Done(
+        batch=plan.batch,
+        run_id=job.request.run_id,
+        at=now(),
+        topic_id=plan.topic_id,
+        by=signature(job.request.run_id, os.environ),
+        ranges=plan.ranges,
+        counts=tally.counts,
+        published=published.count,
+        output_topic_id=published.topic_id,
+        output_ends=published.ends,
+        rounded=tally.rounded,
+        rejected=dict(reasons),
+        gaps=tally.gaps,
+        keeps_records=plan.keeps_records,
+        seconds=dict(job.seconds),
+        decided=published.decided,
+    )
     fault("before:done_commit")
     job.checkpoints.append(done)
     fault("after:done_commit")

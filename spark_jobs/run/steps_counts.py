@@ -19,7 +19,7 @@ from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_still_there
-from spark_jobs.progress.checkpoints import Tally, counted
+from spark_jobs.progress.ledger import Tally, counted
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.readings.averages import sums_of
 from spark_jobs.readings.messages import holes_of

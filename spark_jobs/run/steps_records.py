@@ -21,7 +21,7 @@ from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_still_there
-from spark_jobs.progress.checkpoints import Counts, Tally
+from spark_jobs.progress.ledger import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.readings.averages import contributions_of
 from spark_jobs.readings.records import records_of

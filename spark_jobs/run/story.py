@@ -33,7 +33,7 @@ from spark_jobs.outlook.topics import Topics, find_starts, look_at_topics
 from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dayfold")
 
 
-def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"]) -> list[Checkpoint]:
+def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"]) -> list[Done]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
@@ -69,7 +69,7 @@ def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "S
             decisions.abandon(job)
         elif job.resumed:
             log.info("resume   %s", resumed_text(job.resumed))
-        done: list[Checkpoint] = []
+        done: list[Done] = []
         plan = job.checkpoints.progress.unfinished or next_plan(job, topics)
         while plan:
             done.append(finish_batch(job, plan, topics, publisher))
@@ -79,7 +79,7 @@ def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "S
         return done
 
 
-def tell_of(done: list[Checkpoint], resumed: Checkpoint | None) -> None:
+def tell_of(done: list[Done], resumed: Planned | None) -> None:
     """The last lines of a run; below the limit of rejected messages it is green, so they must be heard of here."""
     log.info("%s", last_line(done, resumed))
     if warning := rejected_warning(done):
@@ -122,7 +122,7 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
     return steps.commit_plan(job, plan)
 
 
-def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Checkpoint:
+def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Done:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     require_usable(job.pipeline, job.checkpoints.progress, plan)
     require_planned_output(job.broker, plan, topics.output.name)

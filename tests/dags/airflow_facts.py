@@ -154,7 +154,7 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
     from spark_jobs.lake.tables import Lake
     from spark_jobs.orchestration.finished import rows_of_run, summary_of
     from spark_jobs.pipeline.files import load_pipeline_files
-    from spark_jobs.progress.checkpoints import Checkpoint, Counts, planned
+    from spark_jobs.progress.ledger import Counts, Done, done_rows, planned
     from spark_jobs.progress.offsets import OffsetRange, Plan
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))
@@ -164,13 +164,13 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
         ranges = (OffsetRange(0, 10 * batch, 10 * batch + 10), OffsetRange(1, 0, 0))
         counts = (Counts(0, 10, 9, 1, 0), Counts(1, 0, 0, 0, 0))
         log.append(planned(Plan(batch, "id", ranges, pipeline.parsing_rules(at), "output id", {}, {}, "nonce"), run_id, at))
-        log.append(Checkpoint(batch, "DONE", run_id, at, "id", ranges, counts))
+        log.append(Done(batch=batch, run_id=run_id, at=at, topic_id="id", ranges=ranges, counts=counts))
     return {
         "nothing": nothing,
         "missing": _outcome(lambda: rows_of_run(pipeline, "third")),
         "still to read": _outcome(lambda: rows_of_run(pipeline, "third", _plan(41))),
         "read by another": _outcome(lambda: rows_of_run(pipeline, "third", _plan(40))),
-        "second": summary_of(rows_of_run(pipeline, "second")),
+        "second": summary_of(done_rows(rows_of_run(pipeline, "second"))),
     }
 
 

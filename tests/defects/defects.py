@@ -185,7 +185,7 @@ DEFECTS = (
     Defect(
         "the newest checkpoints are read from an unfinished plan on",
         "spark_jobs/lake/checkpoint_log.py",
-        (('row.state == "PLANNED" and row.batch in finished]', 'row.state == "PLANNED"]'),),
+        (("row.kind is Planned and row.batch in finished]", "row.kind is Planned]"),),
         ("tests/unit/test_checkpoints.py", "-k", "stands_where_all_rows_stand"),
     ),
     Defect(
@@ -193,9 +193,9 @@ DEFECTS = (
         "spark_jobs/run/steps.py",
         (
             (
-                "now(), plan.topic_id, plan.ranges, tally.counts, details)",
-                "now(), plan.topic_id, tuple("
-                "replace(one, end=one.start + two.read) for one, two in zip(plan.ranges, tally.counts)), tally.counts, details)",
+                "        ranges=plan.ranges,\n        counts=tally.counts,\n",
+                "        ranges=tuple(replace(one, end=one.start + two.read) for one, two in zip(plan.ranges, tally.counts)),\n"
+                "        counts=tally.counts,\n",
             ),
         ),
         ("tests/faults/test_input_gaps.py", "-k", "markers"),
@@ -285,7 +285,7 @@ DEFECTS = (
     Defect(
         "the newest batch may be pruned",
         "spark_jobs/maintenance/retention.py",
-        (('if row.state == "DONE"][:-1]', 'if row.state == "DONE"]'),),
+        (("done_rows(rows)[:-1]", "done_rows(rows)"),),
         ("tests/unit/test_retention.py", "-k", "never_the_newest"),
     ),
     Defect(
@@ -337,7 +337,7 @@ DEFECTS = (
     Defect(
         "rows of the checkpoints are believed in any order",
         "spark_jobs/progress/row_order.py",
-        (('if following in FOLLOWS[state] and number == batch + (following == "PLANNED"):', "if number >= 0:"),),
+        (("if following in FOLLOWS[kind] and number == batch + (following is Planned):", "if number >= 0:"),),
         ("tests/unit/test_checkpoints.py", "-k", "order_in_which_no_run_writes_them"),
     ),
     Defect(

@@ -18,7 +18,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import preview_run
-from spark_jobs.progress.checkpoints import Counts, Tally, counted
+from spark_jobs.progress.ledger import Counts, Tally, counted
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import reading as source
 from tests import oracle
@@ -85,7 +85,7 @@ def test_a_kill_after_the_counts_of_a_batch_of_gaps_alone_leaves_only_its_end_to
     SHAPES["empty"](world, chosen)
     assert world.run_with_fault("after:counted_commit:raise")
     (done,) = world.run()
-    assert done.details["published"] == 0
+    assert done.published == 0
     assert_averaged_only(world)
 
 
@@ -143,7 +143,7 @@ def test_gaps_are_told_by_what_explains_them(world: World) -> None:
     world.send_in_transaction(1, *some(2), commit=False)
     (done,) = world.run()
     assert {one.partition: (one.read, one.gaps) for one in done.counts} == {0: (5, 7), 1: (0, 3), 2: (0, 0)}
-    assert done.details["gaps"] == {"0": "4 aborted, 3 markers", "1": "2 aborted, 1 markers"}
+    assert done.gaps == {"0": "4 aborted, 3 markers", "1": "2 aborted, 1 markers"}
     assert_averaged_only(world)
 
 

@@ -18,7 +18,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import LedgerRow, Lost
 from spark_jobs.progress.losses import LossEntry, losses_in
 from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld
@@ -34,7 +34,7 @@ def some(count: int, day: int = 16) -> list[bytes]:
     return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
 
 
-def rows(world: World) -> list[Checkpoint]:
+def rows(world: World) -> list[LedgerRow]:
     return CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows
 
 
@@ -125,9 +125,10 @@ def test_an_accepted_loss_is_signed_and_moves_no_other_partition(world: World, m
     assert (entry.batch, entry.run_id) == (1, "manual__1")
     assert entry.who.startswith(f"anna ({getpass.getuser()}@")
     assert datetime.now(UTC) - entry.at < timedelta(minutes=2)
-    (decided,) = [row for row in rows(world) if row.state == "LOSS"]
-    assert [one.partition for one in decided.ranges] == [0]
-    assert decided.details["by"]["run_id"] == "manual__1"
+    (decided,) = [row for row in rows(world) if isinstance(row, Lost)]
+    assert [one.partition for one in decided.losses] == [0]
+    assert decided.by is not None
+    assert decided.by.run_id == "manual__1"
 
 
 @pytest.mark.proves("F10", "F11")
@@ -143,7 +144,7 @@ def test_an_adopted_topic_says_where_the_old_one_was_left_and_all_decisions_are_
     assert entries(world) == [(0, 4, 7, 3), (1, 0, 2, 2), (2, 0, 0, 0)]
     states = [row.state for row in rows(world)]
     assert states == ["PLANNED", "DONE", "PLANNED", "ABANDONED", "ADOPTED", "PLANNED", "DONE"]
-    signed = {row.state: sorted(row.details["by"]) for row in rows(world) if "by" in row.details}
+    signed = {row.state: sorted(row.by.stored) for row in rows(world) if row.by}
     assert signed == {state: ["host", "run_id", "user"] for state in ("PLANNED", "DONE", "ABANDONED", "ADOPTED")}
 
 

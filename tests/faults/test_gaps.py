@@ -27,7 +27,7 @@ def test_gaps_are_told_by_what_explains_them(world: World) -> None:
     world.send_in_transaction(1, *some(1), commit=True)
     (done,) = world.run()
     assert {one.partition: one.gaps for one in done.counts} == {0: 5, 1: 1, 2: 0}
-    assert done.details["gaps"] == {"0": "3 aborted, 2 markers", "1": "1 markers"}
+    assert done.gaps == {"0": "3 aborted, 2 markers", "1": "1 markers"}
     world.assert_all_counted()
 
 
@@ -52,5 +52,5 @@ def test_gaps_of_records_that_are_gone_by_now_are_counted_as_unchecked(world: Wo
     assert world.run_with_fault("after:records_commit:raise")
     world.delete_records(0, 4)
     (done,) = world.run()
-    assert done.details["gaps"] == {"0": "2 unchecked"}
+    assert done.gaps == {"0": "2 unchecked"}
     world.assert_all_counted()

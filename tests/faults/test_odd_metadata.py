@@ -123,7 +123,7 @@ def test_a_foreign_record_on_the_output_whatever_its_headers_is_told_and_stops_n
     raw_headers.produce(world.bootstrap, world.pipeline.output.topic, deep, [(b"pipeline", name), (b"batch", b"\xff")])
     world.delete_group()
     (done,) = world.run()
-    assert done.details["published"] == 1
+    assert done.published == 1
     found = audited(world, deep=True)
     assert "holds 1 records that are not of this pipeline" in "\n".join(found.notes)
     assert re.fullmatch(r"topic \S+: offset 3 of partition 0 cannot be understood \(RecursionError.*", told(found), re.DOTALL)

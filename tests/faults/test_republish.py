@@ -18,7 +18,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done, Republished
 from spark_jobs.run.republish import Republication, republish
 from tests.conftest import NewWorld
 from tests.faults import points
@@ -80,8 +80,8 @@ def newest(messages: list[Message]) -> set[tuple[Any, ...]]:
     return set({(one.partition(), one.key()): content(one) for one in messages}.values())
 
 
-def rows(world: World) -> list[Checkpoint]:
-    return [row for row in CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows if row.state == "REPUBLISHED"]
+def rows(world: World) -> list[Republished]:
+    return [row for row in CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows if isinstance(row, Republished)]
 
 
 def assert_nothing_moved(world: World) -> None:
@@ -100,14 +100,16 @@ def test_current_averages_go_out_again_with_their_revisions_marked_and_written_d
     assert [one.key() for one in again].count(b"2006-12-17") == 2
     assert {content(one) for one in again} == newest(first)
     times = [headers_of(one)[REPUBLISHED].decode() for one in again]
-    assert [(row.batch, row.details["count"], row.details["days"], row.run_id) for row in rows(world)] == [
-        (2, 1, ["2006-12-17", "2006-12-17"], "again"),
+    assert [(row.batch, row.count, row.days, row.run_id) for row in rows(world)] == [
+        (2, 1, (date(2006, 12, 17), date(2006, 12, 17)), "again"),
         (2, 3, None, "all of them"),
     ]
-    assert {row.details[REPUBLISHED] for row in rows(world)} == set(times)
+    assert {row.mark for row in rows(world)} == set(times)
     assert report == {**report, "count": 1, REPUBLISHED: times[0], "topic": world.pipeline.output.topic}
     assert (made.count, made.days) == (3, None)
-    assert sorted(rows(world)[0].details["by"]) == ["host", "run_id", "user"]
+    by = rows(world)[0].by
+    assert by is not None
+    assert sorted(by.stored) == ["host", "run_id", "user"]
     assert_nothing_moved(world)
     found = audited(world)
     assert told(found) == ""
@@ -195,7 +197,7 @@ def test_a_republication_waits_for_an_unfinished_batch_and_is_no_proof_of_one(wo
 @pytest.mark.parametrize("point", ["after:republish_row", "after:begin_transaction", "before:commit_transaction"])
 def test_a_run_on_another_machine_shuts_a_republication_out(world: World, point: str) -> None:
     world.send(0, *some(1, 18))
-    happened: list[DayfoldError | list[Checkpoint]] = []
+    happened: list[DayfoldError | list[Done]] = []
 
     def overtake(passed: str) -> None:
         if passed == point and not happened:

@@ -1,41 +1,57 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from spark_jobs.audit.ledger import Ledger, read_ledger
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.ledger import Counts, Done, LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.progress.row_order import State
+from tests.ledger_rows import stored_row
+
+HELD: Mapping[str, Mapping[str, Any]] = {
+    "PLANNED": {"output_starts": {"0": 0}, "table_ids": {}},
+    "COUNTED": {"rounded": 0, "gaps": {}},
+}
+"""What an audit wants of such rows."""
 
 
-def row(batch: int, state: State, start: int, end: int, topic: str = "t1", **details: Any) -> Checkpoint:
+def row(batch: int, state: str, start: int, end: int, topic: str = "t1", **details: Any) -> LedgerRow:
     """A row about partition 0 alone; all that was read was accepted."""
     counts = (Counts(0, end - start, end - start, 0, 0),) if state in ("COUNTED", "DONE") else ()
-    told = {"output_starts": {"0": 0}, "table_ids": {}, **details} if state == "PLANNED" else details
-    return Checkpoint(batch, state, "run", datetime(2026, 1, 1, tzinfo=UTC), topic, (OffsetRange(0, start, end),), counts, told)
+    return stored_row(
+        state,
+        {**HELD.get(state, {}), **details},
+        batch=batch,
+        topic_id=topic,
+        ranges=(OffsetRange(0, start, end),),
+        counts=counts,
+    )
 
 
-def loss(batch: int, stored: int, resume: int, cause: str) -> Checkpoint:
+def loss(batch: int, stored: int, resume: int, cause: str) -> LedgerRow:
     one = {"partition": 0, "from": stored, "to": resume, "count": abs(resume - stored), "cause": cause}
     return row(batch, "LOSS", min(stored, resume), max(stored, resume), resume={"0": resume}, losses=[one])
 
 
-def done(batch: int, start: int, end: int, topic: str = "t1") -> list[Checkpoint]:
+def done(batch: int, start: int, end: int, topic: str = "t1") -> list[LedgerRow]:
     return [row(batch, "PLANNED", start, end, topic), row(batch, "DONE", start, end, topic)]
 
 
-def ledger_of(rows: Sequence[Checkpoint], last_sequence: int | None = None) -> Ledger:
+def ledger_of(rows: Sequence[LedgerRow], last_sequence: int | None = None) -> Ledger:
     return read_ledger(range(1, len(rows) + 1), rows, len(rows) if last_sequence is None else last_sequence)
 
 
-def averaged_only(states: Sequence[State], batch: int, start: int, end: int) -> list[Checkpoint]:
+def averaged_only(states: Sequence[str], batch: int, start: int, end: int) -> list[LedgerRow]:
     return [row(batch, state, start, end, records=False) for state in states]
 
 
-HEALTHY: dict[str, tuple[list[Checkpoint], int]] = {
+def counted_as(row: LedgerRow, counts: Counts) -> LedgerRow:
+    assert isinstance(row, Done)
+    return replace(row, counts=(counts,))
+
+
+HEALTHY: dict[str, tuple[list[LedgerRow], int]] = {
     "batches": ([*done(1, 5, 9), *done(2, 9, 12)], 12),
     "an empty range": ([*done(1, 0, 3), *done(2, 3, 3)], 3),
     "an unfinished batch": ([*done(1, 0, 3), row(2, "PLANNED", 3, 8)], 3),
@@ -58,7 +74,7 @@ def test_a_log_in_which_each_row_follows_from_the_rows_before_has_no_difference(
     assert ledger.ends == {0: end}
 
 
-BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
+BROKEN: dict[str, tuple[list[LedgerRow], str]] = {
     "a number left out": ([*done(1, 0, 3), *done(3, 3, 4)], "batch 3 was planned after batch 1"),
     "a range that begins too late": ([*done(1, 0, 3), *done(2, 4, 5)], "begins partition 0 at 4, the rows before it end at 3"),
     "a range that begins too early": ([*done(1, 0, 3), *done(2, 2, 5)], "begins partition 0 at 2, the rows before it end at 3"),
@@ -80,7 +96,7 @@ BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
     "done with other counts": (
         [
             *averaged_only(["PLANNED", "COUNTED"], 1, 0, 3),
-            replace(*averaged_only(["DONE"], 1, 0, 3), counts=(Counts(0, 2, 2, 0, 1),)),
+            counted_as(averaged_only(["DONE"], 1, 0, 3)[0], Counts(0, 2, 2, 0, 1)),
         ],
         "batch 1 is DONE with other counts than it was COUNTED with",
     ),
@@ -90,7 +106,7 @@ BROKEN: dict[str, tuple[list[Checkpoint], str]] = {
     ),
     "done without counts": (averaged_only(["PLANNED", "DONE"], 1, 0, 3), "batch 1 is DONE but was never COUNTED"),
     "less than nothing": (
-        [row(1, "PLANNED", 0, 3), replace(row(1, "DONE", 0, 3), counts=(Counts(0, 4, 4, 0, -1),))],
+        [row(1, "PLANNED", 0, 3), counted_as(row(1, "DONE", 0, 3), Counts(0, 4, 4, 0, -1))],
         "the counts of batch 1, partition 0 do not add up",
     ),
     "no end": ([row(1, "PLANNED", 0, 3), *done(2, 3, 5)], "batch 1 has neither a DONE nor an ABANDONED row"),
@@ -124,7 +140,7 @@ def test_what_was_cut_off_the_log_is_remembered_for_the_batches_that_had_read_it
 
 
 def test_an_unreadable_plan_that_was_abandoned_is_one_difference_and_hides_nothing_after_it() -> None:
-    unreadable = replace(row(2, "PLANNED", 3, 8), details={})
+    unreadable = stored_row("PLANNED", {}, batch=2, topic_id="t1", ranges=(OffsetRange(0, 3, 8),))
     ledger = ledger_of([*done(1, 0, 3), unreadable, row(2, "ABANDONED", 3, 8), *done(3, 3, 8)])
     told = "the PLANNED row of batch 2 does not hold what such a row holds"
     assert [told in str(one) for one in ledger.differences] == [True]

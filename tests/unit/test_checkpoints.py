@@ -19,9 +19,11 @@ from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import Checkpoint, Counts, Progress, after, planned
+from spark_jobs.progress.checkpoints import Progress, after
+from spark_jobs.progress.ledger import Counts, Done, LedgerRow, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.progress.row_order import FOLLOWS, State, disorders
+from spark_jobs.progress.row_order import FOLLOWS, disorders
+from tests.ledger_rows import stored_row
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RULES = ParsingRules(
@@ -50,8 +52,9 @@ def plan(batch: int, *ranges: tuple[int, int, int]) -> Plan:
     )
 
 
-def row(state: State, batch: int, *ranges: tuple[int, int, int], **details: object) -> Checkpoint:
-    return Checkpoint(batch, state, "run", NOW, "topic-1", tuple(OffsetRange(*one) for one in ranges), details=details)
+def row(state: str, batch: int, *ranges: tuple[int, int, int], **details: object) -> LedgerRow:
+    held = {"losses": [], **details} if state == "LOSS" else details
+    return stored_row(state, held, batch=batch, ranges=[OffsetRange(*one) for one in ranges])
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path), "p")
 
 
-def progress_of(lake: Lake, *rows: Checkpoint) -> Progress:
+def progress_of(lake: Lake, *rows: LedgerRow) -> Progress:
     log = CheckpointLog(lake)
     for one in rows:
         log.append(one)
@@ -104,7 +107,7 @@ def test_an_accepted_loss_moves_only_the_lost_partition(lake: Lake) -> None:
 
 
 def test_an_adopted_topic_begins_a_new_generation(lake: Lake) -> None:
-    adopted = Checkpoint(1, "ADOPTED", "run", NOW, "topic-2", (OffsetRange(0, 3, 3),))
+    adopted = replace(row("ADOPTED", 1, (0, 3, 3)), topic_id="topic-2")
     progress = progress_of(
         lake, planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW), row("DONE", 1, (0, 0, 5), (1, 0, 2)), adopted
     )
@@ -151,7 +154,7 @@ def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
 
 def test_before_the_first_plan_a_missing_table_is_made_anew_and_never_after_it(lake: Lake) -> None:
     log = CheckpointLog(lake)
-    log.append(Checkpoint(0, "ADOPTED", "run", NOW, "topic-1", (OffsetRange(0, 3, 3),)))
+    log.append(row("ADOPTED", 0, (0, 3, 3)))
     shutil.rmtree(lake.location(RECORDS))
     log.create()
     assert lake.exists(RECORDS)
@@ -179,14 +182,15 @@ def test_a_log_that_another_run_has_gone_on_in_is_told_apart_from_a_damaged_tabl
 
 
 def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
-    done = Checkpoint(1, "DONE", "mine", NOW, "topic-1", (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),), {"published": 1})
+    ranges, counts = (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),)
+    done = Done(batch=1, run_id="mine", at=NOW, topic_id="topic-1", ranges=ranges, counts=counts, published=1)
     progress_of(lake, planned(plan(1, (0, 0, 5)), "mine", NOW), done)
     assert CheckpointLog(lake).rows[-1] == done
 
 
-def history(events: Iterable[str]) -> list[tuple[int, Checkpoint]]:
+def history(events: Iterable[str]) -> list[tuple[int, LedgerRow]]:
     """Rows as a pipeline writes them: each event is a batch and how it ended, a decision between two batches, or a partition more."""
-    ends, batch, topic, rows = {0: 0, 1: 0}, 0, 1, list[Checkpoint]()
+    ends, batch, topic, rows = {0: 0, 1: 0}, 0, 1, list[LedgerRow]()
     for event in events:
         if event in ("DONE", "ABANDONED", "unfinished", "counted"):
             batch += 1
@@ -213,7 +217,7 @@ def history(events: Iterable[str]) -> list[tuple[int, Checkpoint]]:
 EVENTS = ("DONE", "DONE", "ABANDONED", "LOSS", "ADOPTED", "partition", "unfinished", "counted")
 
 
-def folded(rows: Iterable[tuple[int, Checkpoint]]) -> Progress:
+def folded(rows: Iterable[tuple[int, LedgerRow]]) -> Progress:
     return reduce(after, (one for _, one in rows), Progress())
 
 
@@ -269,7 +273,7 @@ def test_a_long_log_that_lost_its_oldest_rows_is_noticed_before_anything_is_plan
         health.require_whole(lake, CheckpointLog(lake))
 
 
-IMPOSSIBLE: dict[str, tuple[list[Checkpoint], str]] = {
+IMPOSSIBLE: dict[str, tuple[list[LedgerRow], str]] = {
     "done without a plan": ([row("DONE", 7, (0, 0, 5))], "row 1: batch 7 cannot be DONE at the beginning"),
     "one batch after another without plans": (
         [
@@ -337,11 +341,11 @@ def test_the_epochs_that_a_plan_read_under_hold_until_the_topic_or_the_place_is_
 @given(st.lists(st.sampled_from(EVENTS)), st.integers(1, 20))
 def test_what_a_pipeline_writes_is_in_order_wherever_reading_begins(events: list[str], newest: int) -> None:
     rows = history(["DONE", *events])[-newest:]
-    assert list(disorders((place, one.state, one.batch) for place, one in rows)) == []
+    assert list(disorders((place, one.kind, one.batch) for place, one in rows)) == []
 
 
 def test_the_page_on_the_design_shows_which_row_may_follow_which() -> None:
     page = (PROJECT / "docs" / "design.md").read_text()
-    for state, following in FOLLOWS.items():
-        before = f"`{state}`" if state else "nothing"
-        assert f"| {before} | {', '.join(f'`{one}`' for one in following)} |\n" in page
+    for kind, following in FOLLOWS.items():
+        before = f"`{kind.STATE}`" if kind else "nothing"
+        assert f"| {before} | {', '.join(f'`{one.STATE}`' for one in following)} |\n" in page

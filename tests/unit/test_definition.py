@@ -1,5 +1,6 @@
 """What counts as another definition, field by field, and what a log says about where one changed."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,9 @@ import pytest
 from spark_jobs.audit.ledger import read_ledger
 from spark_jobs.base.errors import DefinitionChanged
 from spark_jobs.pipeline.settings import ParsingRules, Pipeline, load_pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Progress, after, planned
-from spark_jobs.progress.definition import SETTINGS, Definition, changes, changes_output, from_details, to_details
+from spark_jobs.progress.checkpoints import Progress, after
+from spark_jobs.progress.definition import SETTINGS, Definition, changes, changes_output
+from spark_jobs.progress.ledger import LedgerRow, Redefined, planned
 from spark_jobs.progress.offsets import OffsetRange, Partition, Plan, Topic
 from spark_jobs.progress.redefinition import (
     current_definition,
@@ -21,7 +23,8 @@ from spark_jobs.progress.redefinition import (
     require_same_definition,
     start_note,
 )
-from spark_jobs.progress.row_order import State
+from spark_jobs.progress.row_codec import columns_of
+from tests.ledger_rows import stored_row
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OUTPUT = Topic("daily", "id-1", (Partition(0, 0, 0, 0),))
@@ -126,19 +129,34 @@ def test_another_output_topic_is_another_definition_and_so_is_one_created_anew(f
     assert not changes_output(changes(definition(file), definition(file, "input.value.field=watts")))
 
 
+def redefined(batch: int, one: Definition) -> Redefined:
+    return Redefined(batch=batch, run_id="run", at=NOW, topic_id="t1", by=None, definition=one, changes=(), confirmed=())
+
+
+def details_of(one: Definition) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(columns_of(redefined(1, one))["details"])
+    return found
+
+
+def read_back(details: Mapping[str, Any], at: datetime) -> Definition:
+    found = stored_row("REDEFINED", {"changes": [], "confirmed": [], **details}, at=at)
+    assert isinstance(found, Redefined)
+    return found.definition
+
+
 def test_a_definition_comes_back_as_it_was_stored(file: Path) -> None:
     for one in (definition(file), definition(file, "input.time.latest=2030-01-01T00:00:00Z")):
-        assert from_details(to_details(one), NOW) == one
+        assert read_back(details_of(one), NOW) == one
 
 
 @pytest.mark.parametrize(
     "overrides", [(), ("input.time.latest=2030-01-01T00:00:00Z", "input.time.earliest=2000-01-01T00:00:00Z")]
 )
 def test_a_plan_of_before_defaults_were_told_apart_is_compared_by_what_it_holds(file: Path, overrides: tuple[str, ...]) -> None:
-    told = to_details(replace(definition(file, *overrides), output_topic=None))
+    told = details_of(replace(definition(file, *overrides), output_topic=None))
     if not overrides:
         told["rules"]["earliest"] = "1970-01-01T00:00:00Z"
-    old = from_details({key: told[key] for key in ("rules", "output_topic_id")}, NOW + timedelta(seconds=4))
+    old = read_back({key: told[key] for key in ("rules", "output_topic_id")}, NOW + timedelta(seconds=4))
     tomorrow = NOW + timedelta(days=1)
     assert changes(old, definition(file, *overrides, now=tomorrow)) == ()
     assert [one.setting for one in changes(old, definition(file, *overrides, "input.value.field=watts"))] == ["input.value.field"]
@@ -165,31 +183,28 @@ def plan(file: Path, batch: int, *overrides: str) -> Plan:
     )
 
 
-def row(batch: int, state: State, **details: Any) -> Checkpoint:
-    return Checkpoint(batch, state, "run", NOW, "t1", (OffsetRange(0, batch, batch + 1),), details=details)
-
-
-def log(file: Path, *events: tuple[State, int, str]) -> Iterator[Checkpoint]:
+def log(file: Path, *events: tuple[str, int, str]) -> Iterator[LedgerRow]:
     """Rows of a log; an event may name an override of the settings."""
     for state, batch, *overrides in events:
         given = [one for one in overrides if one]
         if state == "PLANNED":
             yield planned(plan(file, batch, *given), "run", NOW)
         elif state == "REDEFINED":
-            yield replace(row(batch, state, **to_details(definition(file, *given)), confirmed=[]), ranges=())
+            yield redefined(batch, definition(file, *given))
         else:
-            yield row(batch, state)
+            yield stored_row(state, AGAIN, batch=batch, topic_id="t1", ranges=(OffsetRange(0, batch, batch + 1),))
 
 
+AGAIN = {"republished": "now", "output_topic": "daily", "output_topic_id": "id-1", "count": 1, "days": None}
 WATTS = "input.value.field=watts"
 
 
-def progress(file: Path, *events: tuple[State, int, str]) -> Progress:
+def progress(file: Path, *events: tuple[str, int, str]) -> Progress:
     return reduce(after, log(file, *events), Progress())
 
 
 def test_what_batches_follow_is_what_the_last_one_that_counts_followed_or_was_decided_since(file: Path) -> None:
-    first: tuple[State, int, str] = ("PLANNED", 1, "")
+    first: tuple[str, int, str] = ("PLANNED", 1, "")
     assert progress(file, first).definition is None
     assert progress(file, first, ("ABANDONED", 1, "")).definition is None
     done = progress(file, first, ("DONE", 1, ""))
@@ -203,25 +218,24 @@ def test_what_batches_follow_is_what_the_last_one_that_counts_followed_or_was_de
 
 
 def test_a_plan_of_before_topics_were_named_is_still_a_plan(file: Path) -> None:
-    stored = planned(plan(file, 1), "run", NOW)
-    old = {
-        key: value for key, value in stored.details.items() if key not in ("silent", "input_topic", "output_topic", "input_start")
-    }
-    found = after(Progress(), replace(stored, details=old))
+    stored = json.loads(columns_of(planned(plan(file, 1), "run", NOW))["details"])
+    old = {key: value for key, value in stored.items() if key not in ("silent", "input_topic", "output_topic", "input_start")}
+    found = after(Progress(), stored_row("PLANNED", old, ranges=(OffsetRange(0, 1, 2),)))
     assert found.unfinished is not None
     assert (found.unfinished.output_topic, found.unfinished.input_topic, found.input_start) == (None, None, None)
     assert found.unfinished.rules == plan(file, 1).rules
 
 
 def test_an_audit_tells_a_change_that_nobody_decided_and_where_averages_went(file: Path) -> None:
-    done: list[tuple[State, int, str]] = [("PLANNED", 1, ""), ("DONE", 1, "")]
+    done: list[tuple[str, int, str]] = [("PLANNED", 1, ""), ("DONE", 1, "")]
     changed_in_silence = read_ledger(range(1, 5), list(log(file, *done, ("PLANNED", 2, WATTS), ("DONE", 2, ""))), 4)
     told = [str(one) for one in changed_in_silence.differences if "settings" in str(one)]
     assert [one.partition(". ")[0] for one in told] == [
         "table checkpoints: from batch 2 on other settings hold than before (input.value.field: voltage so far, watts now), which nobody decided"
     ]
     rows = list(log(file, *done, ("REDEFINED", 1, "")))
-    moved = replace(rows[-1], details={**rows[-1].details, "output_topic_id": "id-2"})
+    assert isinstance(rows[-1], Redefined)
+    moved = replace(rows[-1], definition=replace(rows[-1].definition, output_topic_id="id-2"))
     ledger = read_ledger(range(1, 4), [*rows[:-1], moved], 3)
     assert [str(one) for one in ledger.differences if "settings" in str(one)] == []
     assert ledger.went_elsewhere(1, "id-2")
@@ -254,7 +268,7 @@ def test_the_error_names_every_change_and_both_ways_on(file: Path) -> None:
 
 
 def test_a_log_says_from_which_batch_on_other_settings_hold_and_who_decided(file: Path) -> None:
-    history: list[tuple[State, int, str]] = [
+    history: list[tuple[str, int, str]] = [
         ("PLANNED", 1, ""),
         ("DONE", 1, ""),
         ("PLANNED", 2, WATTS),
@@ -270,10 +284,7 @@ def test_a_log_says_from_which_batch_on_other_settings_hold_and_who_decided(file
     found = redefinitions(log(file, *history))
     assert [(one.batch, one.decided and one.decided.state) for one in found] == [(4, None), (5, "REDEFINED")]
     assert str(found[0]) == "from batch 4 on other settings hold than before (input.value.field: voltage so far, watts now)"
-    rows = [
-        replace(one, details={**one.details, "confirmed": [4]}) if one.state == "REDEFINED" else one
-        for one in log(file, *history)
-    ]
+    rows = [replace(one, confirmed=(4,)) if isinstance(one, Redefined) else one for one in log(file, *history)]
     assert all(one.decided for one in redefinitions(rows))
 
 

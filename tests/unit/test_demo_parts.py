@@ -1,6 +1,6 @@
 """Parts of the demo that need neither Kafka nor Airflow: what it remembers, its plot, and its comparison of a batch with its plan."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import pyarrow as pa
 from spark_jobs.local.demo.check import Total, unlike_planned
 from spark_jobs.local.demo.plot import LIGHT, Captions, draw
 from spark_jobs.local.demo.steps import Step, StepKind, Steps
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
+from tests.ledger_rows import stored_row
 
 FIRST = date(2008, 1, 1)
 NEWEST = tuple(FIRST + timedelta(days=number) for number in (98, 99))
@@ -73,9 +74,8 @@ def test_both_panels_mark_the_days_of_the_second_load_whatever_was_sent_after_th
     assert line_of(below)[1] == [*range(70, 100)]
 
 
-def row(state: str, run_id: str) -> Checkpoint:
-    ranges = (OffsetRange(0, 0, 3), OffsetRange(1, 5, 6))
-    return Checkpoint(1, state, run_id, datetime(2026, 1, 1, tzinfo=UTC), "topic id", ranges)  # type: ignore[arg-type]
+def row(state: str, run_id: str) -> LedgerRow:
+    return stored_row(state, {}, run_id=run_id, ranges=(OffsetRange(0, 0, 3), OffsetRange(1, 5, 6)))
 
 
 def test_a_resumed_batch_is_compared_with_its_plan() -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from spark_jobs.pipeline.settings import ParsingRules
-from spark_jobs.progress.checkpoints import Checkpoint, Progress
+from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.drift import OK, GroupOffset, GroupVerdict, beside_loss, judge_group
+from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.offsets import Loss, OffsetRange, Partition, Plan, Topic
 
-DONE = Checkpoint(3, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", (OffsetRange(0, 10, 20),))
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+DONE = Done(batch=3, run_id="run", at=AT, topic_id="id", ranges=(OffsetRange(0, 10, 20),), counts=())
 PROGRESS = Progress(last_batch=3, topic_id="id", ends={0: 20}, last_done=DONE)
 HEALTHY = Partition(0, 0, 25, 25)
 AS_LEFT = GroupOffset(20, 3)

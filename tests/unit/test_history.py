@@ -1,6 +1,7 @@
 """What became of each batch, and what a run says of the one it goes on with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ import pytest
 
 from spark_jobs.answers.batch_reports import history_report, history_table
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.progress.history import NEXT, BatchHistory, history_in
+from spark_jobs.progress.ledger import Counts, Done, LedgerRow, Planned
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.progress.row_order import State
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text
+from tests.ledger_rows import stored_row
 from tests.nasty import NASTY, hidden_in
 from tests.stored import lake_of, plan_batch, stored_pipeline
 from tests.typed import text_of, type_in
@@ -26,13 +27,23 @@ BERTA: Mapping[str, Any] = {"by": {"user": "airflow", "host": "edge2", "triggere
 LOSS = {"losses": [{"partition": 3, "from": 5, "to": 9, "count": 4, "cause": "retention"}], "resume": {"3": 9}}
 
 
-def row(batch: int, state: State, minute: int, run: str, details: Mapping[str, Any] = ANNA, *counts: Counts) -> Checkpoint:
-    return Checkpoint(batch, state, run, AT + timedelta(minutes=minute), "id", (OffsetRange(0, 0, 10),), counts, details)
+def row(batch: int, state: str, minute: int, run: str, details: Mapping[str, Any] = ANNA, *counts: Counts) -> LedgerRow:
+    at, ranges = AT + timedelta(minutes=minute), (OffsetRange(0, 0, 10),)
+    return stored_row(state, details, batch=batch, run_id=run, at=at, topic_id="id", ranges=ranges, counts=counts)
 
 
-def done(batch: int, minute: int, run: str, **details: Any) -> Checkpoint:
+def planned(batch: int, minute: int, run: str, details: Mapping[str, Any] = ANNA) -> Planned:
+    found = row(batch, "PLANNED", minute, run, details)
+    assert isinstance(found, Planned)
+    return found
+
+
+def done(batch: int, minute: int, run: str, **details: Any) -> Done:
     known = {"published": 2, "rounded": 0, "seconds": {"records": 1.5, "publish": 0.25}}
-    return row(batch, "DONE", minute, run, {**BERTA, **known, **details}, Counts(0, 8, 7, 1, 2), Counts(1, 1, 1, 0, 0))
+    counts = (Counts(0, 8, 7, 1, 2), Counts(1, 1, 1, 0, 0))
+    found = row(batch, "DONE", minute, run, {**BERTA, **known, **details}, *counts)
+    assert isinstance(found, Done)
+    return found
 
 
 ROWS = [
@@ -42,7 +53,7 @@ ROWS = [
     row(2, "PLANNED", 2, "by hand"),
     row(2, "ABANDONED", 3, "by hand", BERTA),
     row(3, "PLANNED", 4, "first"),
-    row(3, "COUNTED", 5, "first", {}),
+    row(3, "COUNTED", 5, "first", {"rounded": 0, "gaps": {}}),
     done(3, 9, "second", decided={"published": "yes", **BERTA}),
     row(4, "PLANNED", 10, "third"),
 ]
@@ -97,7 +108,7 @@ def test_a_narrow_terminal_shows_all_of_it_one_below_the_other() -> None:
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_run_ids_and_users_are_shown_as_text(text: str, width: int) -> None:
     signed = {"by": {"user": text, "host": text, "triggered_by": text}}
-    plan = row(1, "PLANNED", 0, text, signed)
+    plan = planned(1, 0, text, signed)
     entries = history_in([plan, row(1, "ABANDONED", 1, text, signed)])
     shown = text_of(history_table(text, entries, 1, width), width)
     assert hidden_in(shown) == []
@@ -106,11 +117,14 @@ def test_run_ids_and_users_are_shown_as_text(text: str, width: int) -> None:
 
 
 def test_a_run_says_what_it_resumes_and_what_all_its_batches_amount_to() -> None:
-    plan, finished = ROWS[5], [done(3, 9, "second", rejected={"BAD_TIME": 1}), done(4, 10, "second", rejected={"NO_VALUE": 1})]
-    planned = "batch 3 (10 offsets), planned 2026-01-02 03:04:00 UTC by run first of anna@edge1"
-    assert resumed_text(plan) == planned
+    plan, finished = (
+        planned(3, 4, "first"),
+        [done(3, 9, "second", rejected={"BAD_TIME": 1}), done(4, 10, "second", rejected={"NO_VALUE": 1})],
+    )
+    told = "batch 3 (10 offsets), planned 2026-01-02 03:04:00 UTC by run first of anna@edge1"
+    assert resumed_text(plan) == told
     sums = "18 records read, 2 rejected (BAD_TIME 1, NO_VALUE 1), 4 gaps, 0 rounded, 4 averages published"
-    assert last_line(finished, plan) == f"finished 2 batches, up to batch 4: {sums}; resumed {planned}"
+    assert last_line(finished, plan) == f"finished 2 batches, up to batch 4: {sums}; resumed {told}"
     assert last_line(finished[1:], plan).startswith("finished 1 batch, up to batch 4: 9 records read, 1 rejected (NO_VALUE 1)")
     assert "resumed" not in last_line(finished[1:], plan), "it was abandoned"
     assert last_line([], None) == "nothing new"
@@ -121,7 +135,7 @@ def test_a_run_says_what_it_resumes_and_what_all_its_batches_amount_to() -> None
 
 def test_no_warning_without_a_rejected_message() -> None:
     assert rejected_warning([]) is None
-    assert rejected_warning([row(1, "DONE", 0, "run", {"published": 0}, Counts(0, 3, 3, 0, 0))]) is None
+    assert rejected_warning([replace(done(1, 0, "run"), counts=(Counts(0, 3, 3, 0, 0),))]) is None
 
 
 def test_the_plan_of_an_unfinished_batch_is_found(tmp_path: Path) -> None:

@@ -17,10 +17,6 @@ EDGES = ("spark_jobs/cli.py", "spark_jobs/daily_averages.py")
 COMMANDS = "spark_jobs/commands/"
 """Their parameters are the options of a command line, which the library takes apart."""
 
-ROWS_WITHOUT_A_TYPE = {("spark_jobs/run/decisions.py", "_append")}
-TABLES_MADE_LATE = ["spark_jobs/lake/checkpoint_log.py"]
-"""Known exceptions: the checkpoints' rows have no types of their own yet."""
-
 
 @cache
 def tree_of(path: Path) -> ast.Module:
@@ -75,7 +71,7 @@ def test_no_function_is_too_long() -> None:
 
 def test_no_function_takes_too_much() -> None:
     found = {(path, one.name) for path, one in functions() if parameters(one) > MOST_PARAMETERS and not path.startswith(COMMANDS)}
-    assert found == ROWS_WITHOUT_A_TYPE
+    assert found == set()
 
 
 def test_only_the_edge_of_a_process_catches_everything() -> None:
@@ -85,7 +81,7 @@ def test_only_the_edge_of_a_process_catches_everything() -> None:
 
 
 def test_nothing_depends_on_a_statement_that_python_may_leave_out() -> None:
-    assert [path for path, one in nodes() if isinstance(one, ast.Assert)] == TABLES_MADE_LATE
+    assert [path for path, one in nodes() if isinstance(one, ast.Assert)] == []
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,19 @@ from typing import Any
 import pytest
 
 from spark_jobs.base.signature import OPERATOR, signature
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.beginning.guessed_times import rules_for
+from spark_jobs.progress.ledger import LedgerRow
 from spark_jobs.progress.losses import decisions_in, losses_in
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.progress.row_order import State
+from tests.ledger_rows import stored_row
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 BY = {"by": {"user": "anna", "host": "edge1", "run_id": "run 7"}}
+DEFINITION = {"rules": rules_for("iso8601", AT).model_dump(mode="json"), "output_topic_id": "id-1"}
 
 
-def row(state: State, details: Mapping[str, Any], *ranges: OffsetRange) -> Checkpoint:
-    return Checkpoint(4, state, "run 7", AT, "id", ranges, details=details)
+def row(state: str, details: Mapping[str, Any], *ranges: OffsetRange) -> LedgerRow:
+    return stored_row(state, details, batch=4, run_id="run 7", at=AT, ranges=ranges)
 
 
 def test_each_lost_partition_is_an_entry_with_who_when_and_how_much() -> None:
@@ -25,7 +27,7 @@ def test_each_lost_partition_is_an_entry_with_who_when_and_how_much() -> None:
         {"partition": 0, "from": 5, "to": 9, "count": 4, "cause": "retention"},
         {"partition": 2, "from": 30, "to": 12, "count": 18, "cause": "truncated"},
     ]
-    found = losses_in([row("PLANNED", {}), row("LOSS", {"losses": losses, **BY}), row("DONE", {})])
+    found = losses_in([row("PLANNED", {}), row("LOSS", {"losses": losses, "resume": {"0": 9, "2": 12}, **BY}), row("DONE", {})])
     assert [(one.partition, one.start, one.end, one.count, one.cause) for one in found] == [
         (0, 5, 9, 4, "retention"),
         (2, 12, 30, 18, "truncated"),
@@ -51,12 +53,12 @@ def test_a_place_remembered_by_a_first_run_is_listed_as_such() -> None:
 
 def test_changed_settings_and_averages_published_again_are_listed_in_words() -> None:
     changes = [{"setting": "input.value.field", "before": "voltage", "now": "watts"}]
-    again = {"count": 31, "output_topic": "daily", "days": ["2026-03-01", "2026-03-31"], **BY}
+    again = {"count": 31, "output_topic": "daily", "output_topic_id": "id-1", "republished": "now", **BY}
     found = decisions_in(
         [
-            row("REDEFINED", {"changes": changes, "confirmed": [], **BY}),
-            row("REDEFINED", {"changes": [], "confirmed": [2, 3], **BY}),
-            row("REPUBLISHED", again),
+            row("REDEFINED", {**DEFINITION, "changes": changes, "confirmed": [], **BY}),
+            row("REDEFINED", {**DEFINITION, "changes": [], "confirmed": [2, 3], **BY}),
+            row("REPUBLISHED", {**again, "days": ["2026-03-01", "2026-03-31"]}),
             row("REPUBLISHED", {**again, "days": None}),
             row("DONE", {}),
         ]
@@ -81,7 +83,7 @@ def test_who_triggered_the_run_comes_first(triggered_by: str | None, who: str) -
 
 def test_a_signature_names_user_host_and_run_and_who_asked_if_another_did() -> None:
     signed = signature("run 7", {})
-    assert set(signed) == {"user", "host", "run_id"}
-    assert all(signed.values())
-    assert signature("run 7", {OPERATOR: " berta "}) == {**signed, "triggered_by": "berta"}
+    assert set(signed.stored) == {"user", "host", "run_id"}
+    assert all(signed.stored.values())
+    assert signature("run 7", {OPERATOR: " berta "}).stored == {**signed.stored, "triggered_by": "berta"}
     assert signature("run 7", {OPERATOR: " "}) == signed

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.local.notebooks import NOTEBOOKS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.ledger import Counts, Done
 from tests.stored import SIZE, contribution, done_at, lake_of, plan_batch, ranges, record, stored_pipeline
 
 SECONDS = 30
@@ -35,8 +36,9 @@ def finish_averages_only(pipeline: Pipeline, batch: int) -> None:
     averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
     tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
     counts = (Counts(0, SIZE, SIZE - 1, 1, 0), Counts(1, SIZE - 1, SIZE - 1, 0, 1))
-    details, at = {"published": 2, "records": False}, done_at(batch) + timedelta(seconds=SECONDS)
-    CheckpointLog(lake).append(Checkpoint(batch, "DONE", "run", at, "topic id", stored, counts, details))
+    at = done_at(batch) + timedelta(seconds=SECONDS)
+    done = Done(batch=batch, run_id="run", at=at, topic_id="topic id", ranges=stored, counts=counts)
+    CheckpointLog(lake).append(replace(done, published=2, keeps_records=False))
 
 
 @pytest.fixture

@@ -6,22 +6,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spark_jobs.orchestration.nothing_new import MOST, Reader, readers_of, why_nothing
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
+from spark_jobs.progress.ledger import Counts, LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.progress.row_order import State
+from tests.ledger_rows import stored_row
 from tests.nasty import NASTY, hidden_in
 
 MIDNIGHT = datetime(2026, 11, 30, tzinfo=UTC)
 ANNA = {"by": {"user": "airflow", "host": "edge1", "triggered_by": "anna"}}
 
 
-def row(batch: int, run_id: str, state: State = "DONE", details: Mapping[str, object] = {}) -> Checkpoint:
+def row(batch: int, run_id: str, state: str = "DONE", details: Mapping[str, object] = {}) -> LedgerRow:
     counts = (Counts(0, 700, 700, 0, 0), Counts(1, 742, 740, 2, 0))
     at = MIDNIGHT + timedelta(minutes=batch)
-    return Checkpoint(batch, state, run_id, at, "id", (OffsetRange(0, 0, 9),), counts, details)
+    return stored_row(state, details, batch=batch, run_id=run_id, at=at, ranges=(OffsetRange(0, 0, 9),), counts=counts)
 
 
-def told(*rows: Checkpoint, run_id: str = "mine", due: datetime = MIDNIGHT) -> str:
+def told(*rows: LedgerRow, run_id: str = "mine", due: datetime = MIDNIGHT) -> str:
     return why_nothing("readings", readers_of(rows), run_id, due)[0]
 
 

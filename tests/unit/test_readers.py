@@ -14,7 +14,7 @@ from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import Lake, merge_totals
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Lost
 from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"
@@ -91,7 +91,7 @@ def test_a_batch_that_was_set_twice_ends_with_the_second_time(pipeline: Pipeline
 def test_the_checkpoints_of_a_batch_end_with_what_was_decided_after_it(tmp_path: Path) -> None:
     pipeline = stored_pipeline(tmp_path, 2)
     log, moment = CheckpointLog(lake_of(pipeline)), done_at(2)
-    log.append(Checkpoint(2, "LOSS", "run", moment, "topic id", (), details={"resume": {"0": 12}, "losses": []}))
+    log.append(Lost(batch=2, run_id="run", at=moment, topic_id="topic id", losses=(), resume={0: 12}))
     plan_batch(pipeline, 3)
     assert {batch: states_at(pipeline, batch) for batch in range(4)} == {
         0: [],

@@ -17,8 +17,8 @@ from spark_jobs.lake.rejected import LAST_YEAR_US, RejectedMessage, Rejections, 
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.progress.history import rules_of
+from spark_jobs.progress.ledger import Counts, Done
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
 from tests.nasty import NASTY, hidden_in
@@ -79,8 +79,8 @@ def test_they_are_counted_by_reason_where_the_batch_says_why(pipeline: Pipeline)
     assert rejections_of(lake) == Rejections(6, 3, 1, done_at(1), 2, {})
     plan_batch(pipeline, 4)
     counts = (Counts(0, 5, 2, 3, 0), Counts(1, 5, 5, 0, 0))
-    details = {"published": 0, "rejected": {"NO_VALUE": 1, "BAD_TIME": 2}}
-    CheckpointLog(lake).append(Checkpoint(4, "DONE", "run", done_at(4), "topic id", ranges(4), counts, details))
+    done = Done(batch=4, run_id="run", at=done_at(4), topic_id="topic id", ranges=ranges(4), counts=counts)
+    CheckpointLog(lake).append(replace(done, published=0, rejected={"NO_VALUE": 1, "BAD_TIME": 2}))
     found = rejections_of(lake)
     assert found == Rejections(9, 4, 1, done_at(1), 3, {"BAD_TIME": 2, "NO_VALUE": 1})
     assert rejected_text(found) == (

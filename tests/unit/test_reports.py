@@ -11,9 +11,10 @@ from spark_jobs.answers.reports import losses_report, losses_table, status_notes
 from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.base.errors import OffsetsLost
 from spark_jobs.outlook.watch import UNKNOWN_RETENTION, Expiry, HeldBack, Retention
-from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import GroupVerdict
+from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.losses import LossEntry
+from tests.ledger_rows import stored_row
 from tests.typed import text_of
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -28,7 +29,7 @@ def partition(
 
 def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN_RETENTION) -> Status:
     problem = OffsetsLost("readings", ("partition 2: gone",))
-    done = Checkpoint(12, "DONE", "manual__1", NOW - timedelta(hours=3), "topic id", ())
+    done = Done(batch=12, run_id="manual__1", at=NOW - timedelta(hours=3), topic_id="topic id", ranges=(), counts=())
     return Status("daily_voltage", "readings", NOW, 12, done, None, None, retention, partitions, (problem,))
 
 
@@ -80,7 +81,8 @@ def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
 @pytest.mark.proves("F200")
 @pytest.mark.parametrize(("last_batch", "unfinished"), [(13, 13), (13, None)], ids=["unfinished", "abandoned or decided"])
 def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, unfinished: int | None) -> None:
-    plan = Checkpoint(13, "PLANNED", "manual__2", NOW, "topic id", (), details={"by": {"user": "anna", "host": "edge1"}})
+    plan = stored_row("PLANNED", {"by": {"user": "anna", "host": "edge1"}}, batch=13, run_id="manual__2", at=NOW)
+    assert isinstance(plan, Planned)
     found = replace(status(partition(0)), last_batch=last_batch, unfinished=plan if unfinished else None)
     resumed = "unfinished: batch 13, planned 2026-11-25 15:00:00 UTC by run manual__2 of anna@edge1; the next run resumes it"
     assert (resumed in text_of(status_table(found))) == bool(unfinished)

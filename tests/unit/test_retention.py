@@ -6,17 +6,17 @@ import pytest
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.maintenance.retention import last_prunable, vacuum_hours
-from spark_jobs.progress.checkpoints import Checkpoint
-from spark_jobs.progress.row_order import State
+from spark_jobs.progress.ledger import LedgerRow
+from tests.ledger_rows import stored_row
 
 DAY = datetime(2026, 1, 10, tzinfo=UTC)
 
 
-def row(batch: int, age_days: float, state: State = "DONE") -> Checkpoint:
-    return Checkpoint(batch, state, "run", DAY - timedelta(days=age_days), "topic", ())
+def row(batch: int, age_days: float, state: str = "DONE") -> LedgerRow:
+    return stored_row(state, {}, batch=batch, at=DAY - timedelta(days=age_days))
 
 
-CASES: dict[str, tuple[list[Checkpoint], int | None, int | None]] = {
+CASES: dict[str, tuple[list[LedgerRow], int | None, int | None]] = {
     "nothing was ever done": ([], 5, None),
     "everything is kept": ([row(1, 90), row(2, 80)], None, None),
     "the newest batch stays however old it is": ([row(1, 90)], 5, None),

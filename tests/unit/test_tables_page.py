@@ -1,11 +1,9 @@
 """`docs/tables.md` describes the tables that are really made."""
 
-from typing import get_args
-
 import pyarrow as pa
 
 from spark_jobs.lake.schemas import SCHEMAS
-from spark_jobs.progress.row_order import State
+from spark_jobs.progress.ledger import KINDS
 from spark_jobs.readings.message_formats import Rejection
 from tests.tables_page import described_columns, described_words
 
@@ -40,4 +38,4 @@ def test_every_reason_of_a_rejection_is_told_in_its_own_words() -> None:
 
 
 def test_every_state_of_the_log_is_told() -> None:
-    assert list(described_words("state")) == list(get_args(State))
+    assert list(described_words("state")) == list(KINDS)

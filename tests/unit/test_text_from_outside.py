@@ -27,8 +27,8 @@ from spark_jobs.maintenance.maintain import Maintenance
 from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.outlook.planning import PartitionPreview, Preview
 from spark_jobs.outlook.watch import UNKNOWN_RETENTION
-from spark_jobs.progress.checkpoints import Checkpoint
 from spark_jobs.progress.drift import GroupVerdict
+from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.readings.judging import judge_message
 from tests.nasty import NASTY, hidden_in
@@ -40,7 +40,7 @@ RULES = rules_for("iso8601", NOW)
 
 def nasty(text: str) -> Status:
     one = PartitionStatus(0, 1, 1, 0, 2, 2, 1, None, None, GroupVerdict("moved", "group", text))
-    done = Checkpoint(12, "DONE", text, NOW - timedelta(hours=3), "topic id", ())
+    done = Done(batch=12, run_id=text, at=NOW - timedelta(hours=3), topic_id="topic id", ranges=(), counts=())
     return Status("p", text, NOW, 12, done, None, f"run {text}", UNKNOWN_RETENTION, (one,), ())
 
 

@@ -1,11 +1,12 @@
 """What a run made of each partition, compared with what others say of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from spark_jobs.progress.checkpoints import Checkpoint, Counts
 from spark_jobs.progress.drift import GroupOffset
+from spark_jobs.progress.ledger import Counts, Done
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
 
@@ -18,26 +19,18 @@ def said(stored: Counts = STORED, group: GroupOffset | None = AGREES) -> list[st
     return list(disagreements(ONE, stored, group))
 
 
-def test_the_batches_of_a_run_are_added_up_per_partition() -> None:
-    def done(batch: int, start: int, counts: Counts) -> Checkpoint:
-        ranges = (OffsetRange(3, start, start + 10),)
-        return Checkpoint(batch, "DONE", "run", datetime(2026, 1, 1, tzinfo=UTC), "id", ranges, (counts,))
+def done(batch: int, start: int, counts: Counts) -> Done:
+    ranges, at = (OffsetRange(3, start, start + 10),), datetime(2026, 1, 1, tzinfo=UTC)
+    return Done(batch=batch, run_id="run", at=at, topic_id="id", ranges=ranges, counts=(counts,))
 
+
+def test_the_batches_of_a_run_are_added_up_per_partition() -> None:
     rows = [done(4, 100, Counts(3, 10, 9, 1, 0)), done(5, 110, Counts(3, 8, 6, 2, 2))]
     assert reads_of(rows) == {3: ONE}
 
 
 def test_of_a_batch_that_only_averages_no_accepted_record_is_kept() -> None:
-    row = Checkpoint(
-        4,
-        "DONE",
-        "run",
-        datetime(2026, 1, 1, tzinfo=UTC),
-        "id",
-        (OffsetRange(3, 0, 9),),
-        (Counts(3, 9, 7, 2, 0),),
-        {"records": False},
-    )
+    row = replace(done(4, 0, Counts(3, 9, 7, 2, 0)), ranges=(OffsetRange(3, 0, 9),), keeps_records=False)
     one = reads_of([row])[3]
     assert (one.accepted, one.kept) == (7, 0)
     assert list(disagreements(one, Counts(3, 2, 0, 2, 0), GroupOffset(9, 4))) == []

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +26,7 @@ from spark_jobs.lake.schemas import DAILY_AVERAGES, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.demo.readings import Readings, rows_per_partition
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done, LedgerRow, Planned
 from spark_jobs.progress.offsets import total_span
 
 SHOWN = 10
@@ -54,6 +54,7 @@ class Total:
 
 
 Totals = Mapping[date, Total]
+RowKind = TypeVar("RowKind", Planned, Done)
 
 
 def _total(row: Mapping[str, Any]) -> Total:
@@ -118,19 +119,20 @@ def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | 
     ]
     if differences:
         raise DecisionNeeded("\n".join(["the pipeline's result is not what the CSV says:", *differences]))
-    resumed = Resumed(killed, total_span(_row(rows, killed, "PLANNED").ranges)) if killed else None
+    resumed = Resumed(killed, total_span(_row(rows, killed, Planned).ranges)) if killed else None
     return CheckVerdict(len(readings.days), records.num_rows, averages.num_rows, further.num_rows, totals, resumed)
 
 
-def _row(rows: Iterable[Checkpoint], batch: int, state: str) -> Checkpoint:
-    return next(row for row in rows if row.batch == batch and row.state == state)
+def _row(rows: Iterable[LedgerRow], batch: int, kind: type[RowKind]) -> RowKind:
+    return next(row for row in rows if isinstance(row, kind) and row.batch == batch)
 
 
-def unlike_planned(killed: int | None, rows: Iterable[Checkpoint], records: pa.Table) -> Iterator[str]:
+def unlike_planned(killed: int | None, rows: Iterable[LedgerRow], records: pa.Table) -> Iterator[str]:
     """A batch that was killed and resumed holds each offset of its plan; another run than the one that planned it has finished it."""
     if killed is None:
         return
-    plan, done = (_row(rows, killed, state) for state in ("PLANNED", "DONE"))
+    rows = list(rows)
+    plan, done = _row(rows, killed, Planned), _row(rows, killed, Done)
     held = pc.value_counts(records.filter(pc.equal(records["batch"], killed))["partition"]).to_pylist()
     found = Counter({row["values"]: row["counts"] for row in held})
     for one in plan.ranges:

@@ -18,7 +18,7 @@ from spark_jobs.local.airflow.in_process import DagRunResult, airflow_environmen
 from spark_jobs.local.demo.steps import Step
 from spark_jobs.pipeline.files import FOLDER_VARIABLE
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done, done_rows
 
 SPARK_TASK = "submit"
 FAILED_LINES = 15
@@ -109,7 +109,7 @@ def _tail(log: Path) -> str:
 
 def dag_step(name: str, result: DagRunResult, pipeline: Pipeline, resumed: Step | None = None) -> Step:
     """What a run amounts to, by Airflow's times and the DONE rows it wrote; records that a killed run had stored are not its own."""
-    read = sum(counts.read for row in done_rows(pipeline) if row.run_id == result.run_id for counts in row.counts)
+    read = sum(counts.read for row in finished_batches(pipeline) if row.run_id == result.run_id for counts in row.counts)
     seconds: dict[str, float] = defaultdict(float)
     for one in result.tasks:
         if one.state == "success" and one.seconds is not None:
@@ -146,6 +146,6 @@ def started_spark(result: DagRunResult) -> bool:
     return result.states[SPARK_TASK] != "skipped"
 
 
-def done_rows(pipeline: Pipeline) -> list[Checkpoint]:
+def finished_batches(pipeline: Pipeline) -> list[Done]:
     """The DONE row of each finished batch."""
-    return [row for row in CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows if row.state == "DONE"]
+    return done_rows(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)

@@ -15,7 +15,7 @@ from spark_jobs.local.demo.check import CheckVerdict, Totals
 from spark_jobs.local.demo.plot import DARK, LIGHT, Captions, save_plot
 from spark_jobs.local.demo.plot import sum_of as sum_of_days
 from spark_jobs.local.demo.steps import Step
-from spark_jobs.progress.checkpoints import Checkpoint
+from spark_jobs.progress.ledger import Done
 
 NEWEST_DAYS = 7
 PARTS = ("records", "contributions", "averages", "publish")
@@ -80,15 +80,15 @@ def _pace(step: Step) -> str:
     return f"{step.records / step.seconds:,.0f}" if step.records and step.seconds else ""
 
 
-def batch_sheet(done: Iterable[Checkpoint]) -> Sheet:
+def batch_sheet(done: Iterable[Done]) -> Sheet:
     """One row per finished batch, of this start or an earlier one, with the seconds of its steps."""
     rows = [
         (
             f"{row.batch}",
             f"{row.at:%Y-%m-%d %H:%M:%S}",
             f"{sum(one.read for one in row.counts):,}",
-            f"{row.details['published']:,}",
-            ", ".join(f"{part} {row.details['seconds'][part]:.1f}" for part in PARTS if part in row.details["seconds"]),
+            f"{row.published or 0:,}",
+            ", ".join(f"{part} {row.seconds[part]:.1f}" for part in PARTS if part in row.seconds),
         )
         for row in done
     ]

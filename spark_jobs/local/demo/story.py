@@ -194,7 +194,7 @@ def finish(demo: Demo) -> Outcome:
     value = demo.pipeline.input.value
     sheets = (
         step_sheet(steps),
-        batch_sheet(dag_runs.done_rows(demo.pipeline)),
+        batch_sheet(dag_runs.finished_batches(demo.pipeline)),
         newest_sheet(verdict.totals, value.unit),
         offset_sheet(read_status(demo.broker, demo.pipeline, now=datetime.now(UTC))),
     )
