@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.beginning.guessed_times import Times, rules_for, times_of
 from spark_jobs.beginning.some_messages import Message
 from spark_jobs.readings.judging import read_value
@@ -73,7 +74,7 @@ def look_at(messages: Sequence[Message], now: datetime) -> Look:
     ranked = {name: times[name] for name in sorted(times, key=lambda name: _time_rank(name, times[name], len(objects)))}
     left = _left(numbers, ranked)
     values = {name: left[name] for name in sorted(left, key=lambda name: _value_rank(name, left[name], ranked, len(objects)))}
-    return Look(len(messages), len(objects), dict(refused.most_common()), begins, examples, ranked, values)
+    return Look(len(messages), len(objects), most_frequent_first(refused), begins, examples, ranked, values)
 
 
 def _written(objects: Sequence[tuple[dict[str, Any], datetime | None]]) -> dict[str, list[tuple[str, datetime | None]]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
+from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.base.project import PROJECT
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.first_look import Look, look_at
@@ -68,7 +69,7 @@ def write_pipeline(wanted: WantedPipeline, environment: Mapping[str, str]) -> Wr
     verdicts = [judge_message(one.value, pipeline.parsing_rules(now)) for one in messages]
     rejected = Counter(str(one.reason) for one in verdicts if one.reason)
     return WrittenPipeline(
-        path, pipeline, len(messages), sum(one.value is not None for one in verdicts), dict(rejected.most_common())
+        path, pipeline, len(messages), sum(one.value is not None for one in verdicts), most_frequent_first(rejected)
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.beginning.some_messages import Message, first_messages
@@ -58,7 +59,7 @@ class Sample:
 
     @property
     def reasons(self) -> dict[str, int]:
-        return dict(Counter(str(one.verdict.reason) for one in self.messages if one.verdict.reason).most_common())
+        return most_frequent_first(Counter(str(one.verdict.reason) for one in self.messages if one.verdict.reason))
 
 
 def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Preview, most: int) -> Sample:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable
 
+from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.lake.rows import read_rows, rows_of_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
@@ -63,7 +64,7 @@ def rejections_of(lake: Lake) -> Rejections:
         first_batch=rows[0]["batch"],
         since=rows[0]["at"].astimezone(UTC),
         last=done["rejected"][-1].as_py(),
-        reasons=dict(reasons.most_common()),
+        reasons=most_frequent_first(reasons),
     )
 
 
@@ -155,4 +156,4 @@ def reasons_of_batch(lake: Lake, batch: int) -> dict[str, int]:
     """How many messages of a batch were rejected for which reason, the most frequent first."""
     # A reason is never empty, and none is no match.
     found = read_rows(lake.open(RECORDS), ["rejected_because"], [("batch", "=", batch), ("rejected_because", "!=", "")])
-    return dict(Counter(found["rejected_because"].to_pylist()).most_common())
+    return most_frequent_first(Counter(found["rejected_because"].to_pylist()))

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.base.wording import counted, printable
 from spark_jobs.progress.history import planned_by
 from spark_jobs.progress.ledger import Done, Planned
@@ -41,7 +42,7 @@ def reasons_of(done: Sequence[Done]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for row in done:
         found.update(row.rejected or {})
-    return dict(found.most_common())
+    return most_frequent_first(found)
 
 
 def reasons_text(reasons: Mapping[str, int], rejected: int) -> str:

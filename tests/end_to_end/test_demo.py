@@ -111,6 +111,7 @@ def test_ctrl_c_leaves_nothing_running(interrupted: tuple[int, list[psutil.Proce
     assert left == []
 
 
+@pytest.mark.thorough
 def test_an_interrupted_demo_goes_on_where_it_was(first: Started) -> None:
     outcome, said = first
     assert "✓ load the history         all there from before" in said

@@ -89,6 +89,7 @@ def test_a_kill_after_the_counts_of_a_batch_of_gaps_alone_leaves_only_its_end_to
     assert_averaged_only(world)
 
 
+@thorough
 def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World, chosen: random.Random) -> None:
     send_rejected(world, chosen)
     world.run()

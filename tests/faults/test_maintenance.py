@@ -96,7 +96,8 @@ def test_a_run_that_starts_during_a_maintenance_is_told_who_works_and_so_is_a_ma
 
 
 @pytest.mark.proves("F29", "F56", "K26")
-@pytest.mark.parametrize("point", [case(point, telling=point == TELLING) for point in POINTS])
+@thorough
+@pytest.mark.parametrize("point", POINTS)
 def test_a_run_that_sleeps_through_other_batches_and_a_maintenance_changes_nothing(world: World, point: str) -> None:
     def meanwhile() -> None:
         on_b(world)

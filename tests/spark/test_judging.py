@@ -108,6 +108,7 @@ def test_objects_and_numbers_are_judged_as_spark_does(spark: SparkSession) -> No
     assert len(usual) == 10
 
 
+@pytest.mark.thorough
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F209")
 def test_times_of_several_formats_are_judged_as_spark_does(spark: SparkSession) -> None:
