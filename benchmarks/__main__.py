@@ -1,7 +1,8 @@
 """`make bench`: Kafka to Delta daily averages, ours beside the alternatives, on this machine in one session.
 
-`make bench WORKS="small two_million" REPEATS=3`; works and sets of works are in `works.py`, contestants in `contestants/catalogue.py`. Results
-are merged into `data/bench/results.json` work by work; `report.py` turns them into tables and plots.
+`make bench WORKS="small two_million" REPEATS=3`; works and sets of works are in `works.py`, contestants in
+`contestants/catalogue.py`. Results are merged into `data/bench/results.json` work by work; `report.py` turns them into tables and
+plots.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Time the operator's proof: `make bench-audit`.
 
-The job reads two million readings and an increment, on a broker and tables of its own; then `dayfold audit` is timed as a process, plain and
-with `--deep`. Prints a table and writes `data/bench/audit.json`.
+The job reads two million readings and an increment, on a broker and tables of its own; then `dayfold audit` is timed as a
+process, plain and with `--deep`. Prints a table and writes `data/bench/audit.json`.
 """
 
 import argparse

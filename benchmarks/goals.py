@@ -78,17 +78,19 @@ GOALS = (
         0.25,
         ratio(Side("twenty_million", OURS), Side("twenty_million", "java_reading"), rate),
         floor=True,
-        remark="Spark, reading them into nothing, gets to a third of that consumer. What it is to do with each record takes 3 microseconds of a "
-        "core more, and the consumer takes a third of one. Cutting plain messages as bytes and adding up whole numbers took a fifth off. Next: no "
-        "rows copied between the parser's three steps, a tenth; without Parquet, parser and sums altogether it would be 0.34.",
+        remark="Spark, reading them into nothing, gets to a third of that consumer. What it is to do with each record takes "
+        "3 microseconds of a core more, and the consumer takes a third of one. Cutting plain messages as bytes and adding up "
+        "whole numbers took a fifth off. Next: no rows copied between the parser's three steps, a tenth; without Parquet, "
+        "parser and sums altogether it would be 0.34.",
     ),
     Goal(
         "20 million with 1 GiB driver heap: peak memory against 2 million",
         1.2,
         ratio(Side("twenty_million", OURS), Side(TWO, OURS), memory),
-        remark="It completes. A JVM fills the heap it was given before it collects all of it, and two million records do not fill 1 GiB: with a "
-        "heap of 512 MiB twenty million completed in 955 MiB and 1.15 times the time (it was 1.34 before the parser was faster). Tried in "
-        "vain: GCTimeRatio 19 and 9, two malloc arenas. Next: smaller row groups in the files of `records`.",
+        remark="It completes. A JVM fills the heap it was given before it collects all of it, and two million records do not "
+        "fill 1 GiB: with a heap of 512 MiB twenty million completed in 955 MiB and 1.15 times the time (it was 1.34 before "
+        "the parser was faster). Tried in vain: GCTimeRatio 19 and 9, two malloc arenas. Next: smaller row groups in the "
+        "files of `records`.",
     ),
     Goal("run 1,000 against run 10", 1.2, ratio(Side("run_1000", OURS), Side("run_10", OURS))),
     Goal("512 partitions against 4", 1.5, ratio(Side("partitions_512", OURS), Side(TWO, OURS))),
@@ -96,7 +98,8 @@ GOALS = (
         "2 million, against the tutorial pipeline",
         0.2,
         ratio(Side(TWO, OURS), Side(TWO, "tutorial")),
-        remark="Spark alone needs 8 s from start to exit to read these records into nothing, and the whole tutorial 27 s, so no Spark job "
-        "gets there from nothing. Next: a JVM that stays between runs; in a warm one a batch of 5,760 records takes 1.7 s instead of 9.",
+        remark="Spark alone needs 8 s from start to exit to read these records into nothing, and the whole tutorial 27 s, so "
+        "no Spark job gets there from nothing. Next: a JVM that stays between runs; in a warm one a batch of 5,760 records "
+        "takes 1.7 s instead of 9.",
     ),
 )

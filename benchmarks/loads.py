@@ -1,7 +1,8 @@
 """What a topic is loaded with: the real household readings, and copies of them in earlier years.
 
-A copy is shifted by whole spans of four years (1,461 days), which is longer than the readings are, so no two copies share a day and all
-days lie between December 1970 and November 2010. A work takes every reading or one of so many; a day is one partition's. Sends nothing.
+A copy is shifted by whole spans of four years (1,461 days), which is longer than the readings are, so no two copies share a day
+and all days lie between December 1970 and November 2010. A work takes every reading or one of so many; a day is one partition's.
+Sends nothing.
 """
 
 import random

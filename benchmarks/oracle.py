@@ -1,7 +1,7 @@
 """What the averages must be, worked out in plain Python from what was sent, and whether a contestant's are the same.
 
-Shares no code with the program. Sums are Decimals of the digits that were sent. What claims to be exact is compared exactly: the counts and
-the average rounded half up to six places. Sums of doubles may differ by 1e-9 of the average.
+Shares no code with the program. Sums are Decimals of the digits that were sent. What claims to be exact is compared exactly: the
+counts and the average rounded half up to six places. Sums of doubles may differ by 1e-9 of the average.
 """
 
 import json

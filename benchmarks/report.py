@@ -1,4 +1,5 @@
-"""Tables of what was measured, as Markdown beside the plots and for a terminal; `python -m benchmarks.report` takes them into docs/.
+"""Tables of what was measured, as Markdown beside the plots and for a terminal; `python -m benchmarks.report` takes them into
+docs/.
 
 Only runs that were right count. Everything in the page comes from `results.json`.
 """

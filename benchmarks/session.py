@@ -1,6 +1,7 @@
 """One session: a broker of its own, each work's topic loaded once, and every contestant run on it in turn, checked and measured.
 
-Everybody runs once before anybody runs again, and each round begins with another one, so that ours is measured beside every other.
+Everybody runs once before anybody runs again, and each round begins with another one, so that ours is measured beside every
+other.
 """
 
 import os
@@ -30,7 +31,8 @@ LOG_LINES = 5
 class Run:
     """One run of one contestant, number 0 over the history. It counts only if there is no `objection`.
 
-    `load` is the machine's, just before it began. `steps` are the seconds of each step of each batch, where many are read at once.
+    `load` is the machine's, just before it began. `steps` are the seconds of each step of each batch, where many are read at
+    once.
     """
 
     contestant: str

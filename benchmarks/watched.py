@@ -3,10 +3,10 @@
 `python -I watched.py RESULT DEADLINE_SECONDS COMMAND ARGUMENT...`. Knows nothing but processes, and Linux:
 
 - seconds: from the start of the command to its exit, noticed by a pidfd.
-- cpu_seconds, written_bytes: the kernel's rusage of every descendant that was waited for. This process is their subreaper, so those
-  whose parent has died are waited for as well. Written is what went to the file system, not to sockets.
-- python_bytes, java_bytes: the most that one process of the kind has held resident: the kernel's own high-water mark (VmHWM), looked at
-  every 0.1 s, so only growth in the last 0.1 s of a process is missed.
+- cpu_seconds, written_bytes: the kernel's rusage of every descendant that was waited for. This process is their subreaper, so
+  those whose parent has died are waited for as well. Written is what went to the file system, not to sockets.
+- python_bytes, java_bytes: the most that one process of the kind has held resident: the kernel's own high-water mark (VmHWM),
+  looked at every 0.1 s, so only growth in the last 0.1 s of a process is missed.
 - together_bytes: the most that all of them held at one look; pages that processes share are counted in each.
 """
 

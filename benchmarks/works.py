@@ -30,10 +30,11 @@ ALL = (
 class Work:
     """One work. Without `increments` everything is read at once, by contestants that start with nothing, as often as asked.
 
-    With them (0: as many as repeats are asked for) everyone first reads the history, which is not timed; then an increment is sent and
-    everyone reads it, and so on: each keeps what it has. `idle`: after each increment everyone is run again, with nothing new.
-    `maintained`: after half of them `dayfold maintain` is run, and ours goes on under another name; there are twice as many increments then.
-    `records`: at most so many, before the increments. `batch`: the history is read in batches of so many, in one process. `cores`: contestants get so many only.
+    With them (0: as many as repeats are asked for) everyone first reads the history, which is not timed; then an increment is
+    sent and everyone reads it, and so on: each keeps what it has. `idle`: after each increment everyone is run again, with
+    nothing new. `maintained`: after half of them `dayfold maintain` is run, and ours goes on under another name; there are twice
+    as many increments then. `records`: at most so many, before the increments. `batch`: the history is read in batches of so
+    many, in one process. `cores`: contestants get so many only.
     """
 
     name: str

@@ -5,12 +5,13 @@ Each run reads what arrived since the last one:
 1. `new_records` compares the topic with the checkpoints, without Spark. If there is nothing to do, it says who has read what
    there was, and the rest is skipped.
 2. `submit` runs the Spark job on the master of the connection `spark_default`.
-3. `finished_batches` finds the checkpoints that this very run wrote, shows the averages that changed, and announces them as an asset.
-4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records` and
-   with the consumer group. Its log begins with the outcome; its XCom has offsets, counts, rejected records and gaps.
+3. `finished_batches` finds the checkpoints that this very run wrote, shows the averages that changed, and announces them as an
+   asset.
+4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records`
+   and with the consumer group. Its log begins with the outcome; its XCom has offsets, counts, rejected records and gaps.
 
-Beside them, `retention` warns in its log of unread records that expire soon, of transactions that hold records back and of a consumer
-group that was moved. It never fails, and nothing waits for it.
+Beside them, `retention` warns in its log of unread records that expire soon, of transactions that hold records back and of a
+consumer group that was moved. It never fails, and nothing waits for it.
 
 A run that was killed is finished by the next one, with exactly the same records. Dates of a run mean nothing to the job: to catch
 up, trigger it once. Two runs at a time do no harm: the second one waits, or fails and is tried again.
@@ -63,7 +64,9 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
 
     @task.short_circuit
     def new_records() -> bool:
-        """Whether there is anything to do; the plan is in the log and in the XCom `plan`, why there is nothing in `nothing_new`."""
+        """Whether there is anything to do; the plan is in the log and in the XCom `plan`,
+        why there is nothing in `nothing_new`.
+        """
         return look_for_new_records(pipeline, get_current_context())
 
     @task
@@ -73,7 +76,9 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
 
     @task(outlets=[averages])
     def finished_batches() -> list[dict[str, Any]]:
-        """The partitions of the batches that this run finished, by the checkpoints; the averages it changed are in the log and in `averages`."""
+        """The partitions of the batches that this run finished, by the checkpoints;
+        the averages it changed are in the log and in `averages`.
+        """
         return find_finished(pipeline, averages, get_current_context())
 
     @task(map_index_template="{{ task.op_kwargs['label'] }}")

@@ -1,13 +1,13 @@
 """What the latest batches of a pipeline changed: an example of a DAG that waits for the pipeline's asset.
 
-A run of the pipeline announces its daily averages when its batches are finished. The task `report` looks up in the checkpoints which
-batches that were, and shows the averages they changed, by partition and date, as the table has them now: in its log, and as plain
-values in the XCom `return_value`. It reads two small tables and starts no Spark.
+A run of the pipeline announces its daily averages when its batches are finished. The task `report` looks up in the checkpoints
+which batches that were, and shows the averages they changed, by partition and date, as the table has them now: in its log, and as
+plain values in the XCom `return_value`. It reads two small tables and starts no Spark.
 
 - Several events at once, as after a pause, make one run. It shows each day once.
 - A day that a later batch has changed again since is shown with what it is now, and counted as `changed_since`.
-- An event whose run left no finished batch in the checkpoints, because it was made by hand or the tables were restored since, is told
-  in the log and left out.
+- An event whose run left no finished batch in the checkpoints, because it was made by hand or the tables were restored since, is
+  told in the log and left out.
 - Triggered by hand, it shows what the last finished batch changed.
 
 Replace `report` by what should happen with fresh averages: a mail, a model, a copy to a warehouse.

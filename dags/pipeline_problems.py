@@ -1,8 +1,8 @@
 """Airflow's import error for pipeline files that cannot become a DAG; defines no DAG itself.
 
 Airflow takes every DAG of a file that has an import error out of service. `daily_averages.py` therefore leaves out the pipeline
-files that are broken, and this file says on the page of import errors which they are and what is wrong with each. It also says which
-pipeline asks for something that is not installed.
+files that are broken, and this file says on the page of import errors which they are and what is wrong with each. It also says
+which pipeline asks for something that is not installed.
 """
 
 import os

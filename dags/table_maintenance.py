@@ -7,8 +7,8 @@ The task `maintain` holds the pipeline's lock and, without Spark,
 3. deletes files that no version of the last week needs, and what killed runs left (VACUUM, never under 168 hours),
 4. shortens the logs of the tables.
 
-Contributions, daily averages and checkpoints are never deleted. While a run is at work the task fails and is tried again, and a run
-that starts meanwhile does the same. What was done stands in the log as a table, and in the XCom `return_value`.
+Contributions, daily averages and checkpoints are never deleted. While a run is at work the task fails and is tried again, and a
+run that starts meanwhile does the same. What was done stands in the log as a table, and in the XCom `return_value`.
 
 Switching the DAG on starts nothing by itself before the next Sunday. Triggered with `dry_run` it changes nothing.
 """

@@ -1,4 +1,6 @@
-"""The `dayfold` command: a door. It knows the commands' names, and the exit code of what they raise; each command is in `commands/`."""
+"""The `dayfold` command: a door. It knows the commands' names, and the exit code of what they raise;
+each command is in `commands/`.
+"""
 
 import logging
 import sys
@@ -42,7 +44,9 @@ app.add_typer(begin.topic_app, name="topic")
 
 @contextmanager
 def _exit_codes() -> Iterator[None]:
-    """Errors of the tree end in their sentence and their exit code, wrong arguments in 64, defects in their stack trace and 70."""
+    """Errors of the tree end in their sentence and their exit code, wrong arguments in 64,
+    defects in their stack trace and 70.
+    """
     try:
         yield
     except Exception as error:

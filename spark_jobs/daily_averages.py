@@ -1,7 +1,7 @@
 """The job as a process: one Kafka topic to exact daily averages, every record counted exactly once.
 
-Submitted with `spark-submit spark_jobs/daily_averages.py --config conf/pipelines/daily_voltage.yaml`. How it starts, what ends it and
-with which exit code is known here; what it does stands in `run/story.py`.
+Submitted with `spark-submit spark_jobs/daily_averages.py --config conf/pipelines/daily_voltage.yaml`. How it starts, what ends it
+and with which exit code is known here; what it does stands in `run/story.py`.
 """
 
 import argparse
@@ -85,7 +85,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--published",
         choices=["yes", "no", "rest"],
-        help="say whether the unfinished batch was published, where its proof is gone or torn; rest: publish what is missing of it",
+        help="say whether the unfinished batch was published, where its proof is gone or torn; rest: publish what is missing "
+        "of it",
     )
     return parser.parse_args(arguments)
 

@@ -118,7 +118,9 @@ class Stack:
 
 
 def make_stack(folder: Path, database: str = "") -> Stack:
-    """Nothing runs yet; secrets are made as a user makes them, and every port is free. `database` is Airflow's, SQLite if empty."""
+    """Nothing runs yet; secrets are made as a user makes them, and every port is free.
+    `database` is Airflow's, SQLite if empty.
+    """
     make_secrets(folder / ".env")
     secrets = read_secrets(folder / ".env")
     inside, host, controller, master, master_page, worker_page, airflow, health = free_ports([None] * 8)

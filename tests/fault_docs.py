@@ -45,7 +45,7 @@ Each failure prints its seed and the command that repeats it.
 | `make test` | one case of each kind: every kill point in process with one shape of batch, real kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the other cases differ only in seed, shape or place |
 | `make soak MINUTES=10` | batches, with a random fault in every second one |
 | `make defects` | a program that is broken on purpose, one rule at a time, and expects a test to notice |
-"""
+"""  # noqa: E501 - a page
 
 
 def main() -> int:

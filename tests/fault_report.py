@@ -102,8 +102,8 @@ class FaultReport:
         chosen = self.config.getoption("markexpr")
         only = f", only cases that are {chosen}" if chosen else ""
         return (
-            f"`make faults`{only}, seed {self.config.getoption('seed')}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
-            f"{platform.system()}, Python {platform.python_version()}: {(time.monotonic() - self.begun) / 60:.0f} minutes."
+            f"`make faults`{only}, seed {self.config.getoption('seed')}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} "
+            f"cores, {platform.system()}, Python {platform.python_version()}: {(time.monotonic() - self.begun) / 60:.0f} minutes."
         )
 
     def _told_again(self) -> tuple[str, list[Case]]:

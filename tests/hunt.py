@@ -1,4 +1,6 @@
-"""A hunt for a secret in everything that a run leaves behind: files however they are packed, command lines, environments and texts."""
+"""A hunt for a secret in everything that a run leaves behind:
+files however they are packed, command lines, environments and texts.
+"""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -39,7 +41,9 @@ def contents_of(file: Path) -> Iterator[bytes]:
 
 
 def processes_with(secret: str, pid: int) -> set[str]:
-    """Which of a process and those below it hold the secret now, and where: "arguments" or "environment", with the program's name."""
+    """Which of a process and those below it hold the secret now, and where:
+    "arguments" or "environment", with the program's name.
+    """
     return {f"{place} of {name}" for place, name, text in _texts_of(pid) if is_in(secret, text)}
 
 

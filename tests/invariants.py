@@ -1,7 +1,7 @@
 """The eight invariants, as checks of a test's world against the oracle; a broken one is a `Violation` that says which.
 
-I1 completeness, I2 no invention, I3 aggregates, I4 publication, I5 progress, I6 co-partitioning, I7 isolation, I8 honesty: each is
-told in `docs/failures.md`. Shares no code with the program.
+I1 completeness, I2 no invention, I3 aggregates, I4 publication, I5 progress, I6 co-partitioning, I7 isolation, I8 honesty: each
+is told in `docs/failures.md`. Shares no code with the program.
 """
 
 from collections import Counter

@@ -1,4 +1,6 @@
-"""Rows of the checkpoints as their table holds them: for tests of rows that no writer of today writes, and of what lacks facts."""
+"""Rows of the checkpoints as their table holds them: for tests of rows that no writer of today writes, and of what lacks
+facts.
+"""
 
 import json
 from collections.abc import Mapping

@@ -143,7 +143,9 @@ def averaged_only(lake: str) -> set[int]:
 
 @dataclass(frozen=True)
 class Decided:
-    """What an operator decided: batches that were abandoned, and where reading went on after (batch, partition) in spite of a loss."""
+    """What an operator decided: batches that were abandoned, and where reading went on after (batch, partition) in spite of a
+    loss.
+    """
 
     abandoned: set[int]
     resumes: dict[tuple[int, int], int]

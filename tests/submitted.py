@@ -38,7 +38,8 @@ class SubmittedRun:
     def finish(self) -> tuple[int, str]:
         """Exit code and all that it said (Spark merges the driver's two outputs), once nothing of it is left.
 
-        The driver writes to a pipe of the JVM's, so the end of the output does not say that a killed driver has let go of the lock.
+        The driver writes to a pipe of the JVM's, so the end of the output does not say that a killed driver has let go of the
+        lock.
         """
         output, _ = self.process.communicate(timeout=SECONDS)
         self.said.append(output)

@@ -1,4 +1,5 @@
-"""A TCP proxy for tests between Kafka's clients and one listener of the real broker: it loses, delays, cuts and holds what passes.
+"""A TCP proxy for tests between Kafka's clients and one listener of the real broker: it loses, delays, cuts and holds what
+passes.
 
 The broker advertises the proxy's port on that listener, so its clients know no other way. What is done to them begins with the
 next bytes. A connection that a mode has silenced stays dead for good, as after a firewall that forgot it: only connections made
@@ -275,7 +276,9 @@ def end_txn_error(frame: bytes, answer: bytes) -> int:
 
 
 def _error_start(frame: bytes) -> int:
-    """Where EndTxn's answer has its error: behind length, correlation id and throttle time; from version 3 on a byte of tags stands among them."""
+    """Where EndTxn's answer has its error: behind length, correlation id and throttle time;
+    from version 3 on a byte of tags stands among them.
+    """
     return 13 if int.from_bytes(frame[6:8]) >= 3 else 12
 
 

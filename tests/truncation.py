@@ -1,4 +1,6 @@
-"""What an unclean election or a lost disk does to a partition: its log ends earlier, and other records take the offsets that were used."""
+"""What an unclean election or a lost disk does to a partition:
+its log ends earlier, and other records take the offsets that were used.
+"""
 
 import struct
 from pathlib import Path
@@ -10,7 +12,9 @@ _HEAD = struct.Struct(">qi")
 
 
 def cut_log(broker: Path, topic: str, partition: int, end: int) -> None:
-    """Take the records from `end` on out of a partition of a broker that is stopped, so that its next start recovers what is left."""
+    """Take the records from `end` on out of a partition of a broker that is stopped,
+    so that its next start recovers what is left.
+    """
     data = broker / DATA
     (segment,) = (data / f"{topic}-{partition}").glob("*.log")
     content, place = segment.read_bytes(), 0

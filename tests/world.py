@@ -37,7 +37,9 @@ def reading(moment: str, voltage: str) -> bytes:
 
 @dataclass
 class World:
-    """One pipeline and what was sent to it; `day_of` says what its times mean, `pruned` is the batch up to which a test had maintenance delete records."""
+    """One pipeline and what was sent to it; `day_of` says what its times mean,
+    `pruned` is the batch up to which a test had maintenance delete records.
+    """
 
     bootstrap: str
     config: Path
@@ -58,7 +60,8 @@ class World:
 
     def send(self, partition: int, *values: bytes | None, **how: Any) -> None:
         """Send messages and remember them with the offsets they got; `how` may be a `key` or a `timestamp` for all of them."""
-        # Idempotent: a message that is sent again, as to a topic that is just created, must neither be there twice nor change places.
+        # Idempotent: a message that is sent again, as to a topic that is just created, must neither be there twice nor change
+        # places.
         producer = Producer({"bootstrap.servers": self.bootstrap, "enable.idempotence": "true"})
         self._produce(producer, partition, values, **how)
         assert producer.flush(20) == 0

@@ -1,4 +1,5 @@
-"""Who takes part. Each script does the job as its users would write it, shares no code with the others, and is run as a process of its own:
+"""Who takes part. Each script does the job as its users would write it, shares no code with the others, and is run as a process
+of its own:
 
     SCRIPT BOOTSTRAP TOPIC OUTPUT_TOPIC FOLDER
 

@@ -41,7 +41,9 @@ def _streaming(script: str, place: Place) -> list[str]:
 
 
 def _tuned_streaming(script: str, place: Place) -> list[str]:
-    """With the settings that ours has for as many records: collector, compilers, class archive, two shuffle partitions, no web UI."""
+    """With the settings that ours has for as many records: collector, compilers, class archive,
+    two shuffle partitions, no web UI.
+    """
     settings = {**DELTA_CONF, **spark_conf(place.fresh), "spark.databricks.delta.snapshotPartitions": "1"}
     properties = ["--properties-file", str(PROJECT / "conf" / "spark-defaults.conf")]
     return [str(spark_submit()), *properties, *_conf(settings), str(SCRIPTS / script), *_arguments(place)]

@@ -46,8 +46,8 @@ class Contestant:
     """One row of the tables.
 
     `averages` reads what it has stored; a floor has none, it prints `records N` instead or what `counted` reads from its log.
-    `exact`: its averages must be the exact ones. `records` counts its table of records, by which it is known to hold all. `steps` are the
-    seconds of each step of each batch. `goes_on`: it reads only what is new since its last run.
+    `exact`: its averages must be the exact ones. `records` counts its table of records, by which it is known to hold all. `steps`
+    are the seconds of each step of each batch. `goes_on`: it reads only what is new since its last run.
     """
 
     name: str

@@ -44,7 +44,7 @@ FROM (
   FROM readings
 )
 GROUP BY `partition`, `date`
-"""
+"""  # noqa: E501 - a page
 
 
 def main() -> None:

@@ -1,4 +1,6 @@
-"""A floor: librdkafka reading the topic from its beginning to its end, and nothing done with it. Says how many records there were."""
+"""A floor: librdkafka reading the topic from its beginning to its end, and nothing done with it.
+Says how many records there were.
+"""
 
 import sys
 

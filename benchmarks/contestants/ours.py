@@ -1,5 +1,5 @@
-"""Ours, as its users run it: `spark-submit` of the job as the DAG does it, and `dayfold run` where nothing is new, which is what tells so
-without a JVM. By hand it is always `dayfold run`, which looks ahead before it submits.
+"""Ours, as its users run it: `spark-submit` of the job as the DAG does it, and `dayfold run` where nothing is new, which is what
+tells so without a JVM. By hand it is always `dayfold run`, which looks ahead before it submits.
 """
 
 import json

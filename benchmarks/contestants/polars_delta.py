@@ -1,7 +1,7 @@
 """librdkafka, Polars and delta-rs in one process: what one would pick instead of Spark on a single machine.
 
-Every record in a table, exact averages, an output topic. Progress is the consumer group's, committed at the end: at least once. A message
-that is not UTF-8 ends the run, which Polars does not let one avoid without decoding in Python.
+Every record in a table, exact averages, an output topic. Progress is the consumer group's, committed at the end: at least once. A
+message that is not UTF-8 ends the run, which Polars does not let one avoid without decoding in Python.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""Spark Structured Streaming as tutorials show it: availableNow, foreachBatch, a MERGE that adds to the averages. Default settings.
+"""Spark Structured Streaming as tutorials show it: availableNow, foreachBatch, a MERGE that adds to the averages. Default
+settings.
 
 Averages only; sums are doubles. A batch that is run again after a crash between MERGE and checkpoint is added twice.
 """

@@ -1,6 +1,7 @@
 """A plain Python consumer as a first tutorial writes it: poll, append to a CSV file, average the whole file with pandas, produce.
 
-Where it stands is in a local file of offsets, written at the end: a crash before it reads and counts the same messages again. Sums are doubles.
+Where it stands is in a local file of offsets, written at the end: a crash before it reads and counts the same messages again.
+Sums are doubles.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Properties files as other clients have them: what a cloud's console hands out works here as it was pasted.
 
-Such files hold lines that have no effect here, because Dayfold sets the same itself or uses no Schema Registry, and logins in the Java
-client's words. The first are counted and left out, a login by user and password is translated, and what weakens
-exactly-once is refused. Knows no file and no client; values may still hold references to the environment.
+Such files hold lines that have no effect here, because Dayfold sets the same itself or uses no Schema Registry, and logins in the
+Java client's words. The first are counted and left out, a login by user and password is translated, and what weakens exactly-once
+is refused. Knows no file and no client; values may still hold references to the environment.
 """
 
 import re
@@ -21,18 +21,20 @@ LOGINS = {
 OTHER_LOGINS = (
     (
         "IAMLoginModule|AWS_MSK_IAM|IAMClientCallbackHandler",
-        "AWS_MSK_IAM is a mechanism of a Java plugin, which librdkafka does not have; give the cluster SASL/SCRAM (a secret of AWS Secrets "
-        "Manager) and write sasl.mechanism=SCRAM-SHA-512, sasl.username and sasl.password, or use a client certificate (security.protocol=SSL)",
+        "AWS_MSK_IAM is a mechanism of a Java plugin, which librdkafka does not have; give the cluster SASL/SCRAM (a secret "
+        "of AWS Secrets Manager) and write sasl.mechanism=SCRAM-SHA-512, sasl.username and sasl.password, or use a client "
+        "certificate (security.protocol=SSL)",
     ),
     (
         "Krb5LoginModule|GSSAPI",
-        "Kerberos (GSSAPI) is not supported: the pinned librdkafka is built without it; the cluster needs another listener, with SCRAM, "
-        "OAUTHBEARER or client certificates",
+        "Kerberos (GSSAPI) is not supported: the pinned librdkafka is built without it; the cluster needs another listener, "
+        "with SCRAM, OAUTHBEARER or client certificates",
     ),
     (
         "OAuthBearer",
         "a token login is written sasl.mechanism=OAUTHBEARER, sasl.oauthbearer.method=oidc, sasl.oauthbearer.client.id, "
-        "sasl.oauthbearer.client.secret and sasl.oauthbearer.token.endpoint.url, without sasl.jaas.config and without handler classes",
+        "sasl.oauthbearer.client.secret and sasl.oauthbearer.token.endpoint.url, without sasl.jaas.config and without "
+        "handler classes",
     ),
 )
 """What to write instead of a login that is not translated, by words of its lines."""
@@ -51,10 +53,10 @@ _OPTION = re.compile(
     r"""\s*(?P<key>[\w.]+)\s*=\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>(?:[^'\\]|\\.)*)'|(?P<bare>[^\s;"']+))"""
 )
 _STORES = {
-    "ssl.truststore": "write its certificates as PEM into a file of their own, by keytool -list -rfc -keystore FILE, and name that one "
-    "in ssl.ca.location",
-    "ssl.keystore": "make a PKCS12 file of it, by keytool -importkeystore -srckeystore FILE -destkeystore client.p12 -deststoretype PKCS12, and "
-    "name that one in ssl.keystore.location",
+    "ssl.truststore": "write its certificates as PEM into a file of their own, by keytool -list -rfc -keystore FILE, and "
+    "name that one in ssl.ca.location",
+    "ssl.keystore": "make a PKCS12 file of it, by keytool -importkeystore -srckeystore FILE -destkeystore client.p12 "
+    "-deststoretype PKCS12, and name that one in ssl.keystore.location",
 }
 
 
@@ -99,7 +101,10 @@ def _login(values: dict[str, str]) -> Iterator[str]:
         return
     login = parse_jaas(values.pop(JAAS))
     if login is None or login.module not in LOGINS:
-        yield f"{JAAS} is not read: it names no login by user and password; write sasl.mechanism, sasl.username and sasl.password instead"
+        yield (
+            f"{JAAS} is not read: it names no login by user and password; write sasl.mechanism, sasl.username and "
+            "sasl.password instead"
+        )
         return
     mechanisms = LOGINS[login.module]
     if not values.keys() & {"sasl.mechanism", "sasl.mechanisms"} and len(mechanisms) == 1:

@@ -1,7 +1,7 @@
 """Where the embedded Kafka of a folder answers, and which cluster it is: for those who are to use that one and no other.
 
-`bootstrap.servers=embedded` in a properties file means the broker that `dayfold broker start` starts in the file's own project, at
-whatever port. Several clones of the project on one machine each have one, and what is planned on another one's topics would be
+`bootstrap.servers=embedded` in a properties file means the broker that `dayfold broker start` starts in the file's own project,
+at whatever port. Several clones of the project on one machine each have one, and what is planned on another one's topics would be
 published to them. Reads what the broker's folder says and who lives; starts nothing, asks no Kafka.
 """
 

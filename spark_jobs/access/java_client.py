@@ -1,8 +1,9 @@
 """librdkafka settings in the Java client's words, with every secret left in a file that only its owner can read.
 
 The Java client names trust, keys and logins differently, reads private keys as unencrypted PKCS8 only and takes logins as a JAAS
-line. `plain_settings` gives what may be seen by anybody; `secret_settings` what may not, which `KafkaSettings` stores in a file and
-refers to through Kafka's own `FileConfigProvider`. Settings are valid here, `kafka_settings` has seen to that. Knows no client.
+line. `plain_settings` gives what may be seen by anybody; `secret_settings` what may not, which `KafkaSettings` stores in a file
+and refers to through Kafka's own `FileConfigProvider`. Settings are valid here, `kafka_settings` has seen to that. Knows no
+client.
 """
 
 from collections.abc import Callable, Mapping
@@ -183,7 +184,9 @@ def _ascii(unit: int) -> str:
 
 
 def url_problem(url: str) -> str | None:
-    """Why `url` is no token endpoint, or None: it carries the client secret, so it must be encrypted unless it stays on this host."""
+    """Why `url` is no token endpoint, or None: it carries the client secret,
+    so it must be encrypted unless it stays on this host.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,8 +1,9 @@
-"""Where the Java client finds a run's credentials: a file in memory where the machine has a folder for it, and only while the run lasts.
+"""Where the Java client finds a run's credentials: a file in memory where the machine has a folder for it, and only while the run
+lasts.
 
-With a local master the file is in `XDG_RUNTIME_DIR` or `/dev/shm`, which no disk and no backup holds. Executors on other machines read it
-in the `state` folder, which they share with the driver. Killed at any moment, a run leaves the file behind; the pipeline's next run
-removes it before it does anything else. Knows no setting of Kafka.
+With a local master the file is in `XDG_RUNTIME_DIR` or `/dev/shm`, which no disk and no backup holds. Executors on other machines
+read it in the `state` folder, which they share with the driver. Killed at any moment, a run leaves the file behind; the
+pipeline's next run removes it before it does anything else. Knows no setting of Kafka.
 """
 
 import hashlib
@@ -41,7 +42,9 @@ def memory_folder(environment: Mapping[str, str], memory: Path = MEMORY) -> Path
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether the folder is a real one, of this user and closed to others: in a folder of all, somebody else may have made it first."""
+    """Whether the folder is a real one, of this user and closed to others:
+    in a folder of all, somebody else may have made it first.
+    """
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()

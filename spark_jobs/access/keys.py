@@ -101,7 +101,9 @@ OWNED_KEYS = frozenset(
     retries session.timeout.ms topic.blacklist transactional.id
     """.split()
 )
-"""What makes every record count exactly once, or would read and write something else: set by the job alone, so a line with it has no effect."""
+"""What makes every record count exactly once, or would read and write something else:
+set by the job alone, so a line with it has no effect.
+"""
 
 _LOST = "averages could be lost or published twice"
 GUARANTEES = {

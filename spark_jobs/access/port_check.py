@@ -1,8 +1,8 @@
 """Which security protocol a broker's port speaks, found by trying: for when nothing that was sent to it was answered.
 
-A client that speaks plain text to a TLS port, or TLS to a plain one, gets no answer that says so: to it the broker looks dead. One
-connection without and one with TLS ask what every Kafka answers without a login, and whether it takes logins. Nothing secret is sent,
-and no certificate is believed. Asks the servers of the settings only, for seconds at most.
+A client that speaks plain text to a TLS port, or TLS to a plain one, gets no answer that says so: to it the broker looks dead.
+One connection without and one with TLS ask what every Kafka answers without a login, and whether it takes logins. Nothing secret
+is sent, and no certificate is believed. Asks the servers of the settings only, for seconds at most.
 """
 
 import socket
@@ -23,7 +23,8 @@ Files = Mapping[str, str]
 
 
 def wrong_protocol(servers: str, protocol: str, files: Files) -> str | None:
-    """Half a sentence on the first server that speaks another protocol than `protocol`; None if one speaks it, or none can be told.
+    """Half a sentence on the first server that speaks another protocol than `protocol`; None if one speaks it, or none can be
+    told.
 
     `files` are the settings that name the client's certificate, for servers that talk to nobody without one.
     """

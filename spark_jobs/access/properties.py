@@ -3,8 +3,8 @@ r"""One Kafka properties file for every client: librdkafka in the driver, the Ja
 The file is in librdkafka's (Confluent's) style: `key=value` lines, `#` comments, the value taken literally to the end of the line
 and stripped, `${env:NAME}` replaced from the environment. A PEM value may be written in one line with `\n`. Relative file names
 start at the project folder, like those of a pipeline file. What other clients' files write besides is translated first
-(`dialects.py`). The job's first step loads the file; the Java half is handed to Spark with no secret in it. Must not know topics and
-offsets, and opens no connection.
+(`dialects.py`). The job's first step loads the file; the Java half is handed to Spark with no secret in it. Must not know topics
+and offsets, and opens no connection.
 """
 
 import difflib
@@ -153,7 +153,9 @@ def _may_be_open(values: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
 
 
 def _with_embedded(path: Path, values: dict[str, str]) -> tuple[dict[str, str], str | None]:
-    """The settings with the address of the embedded broker that they lead to, and its cluster's id; as they are if they lead to none."""
+    """The settings with the address of the embedded broker that they lead to, and its cluster's id;
+    as they are if they lead to none.
+    """
     folder = embedded.folder_meant(path, values.get("bootstrap.servers", ""), project_folder(path))
     if folder is None:
         return values, None
@@ -177,7 +179,9 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _whole_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers. A login line of the Java client may go on behind a backslash; in any other one a backslash is a character."""
+    """Lines with their numbers. A login line of the Java client may go on behind a backslash;
+    in any other one a backslash is a character.
+    """
     lines = enumerate(text.splitlines(), start=1)
     for number, line in lines:
         while line.lstrip().startswith(JAAS) and line.endswith("\\"):

@@ -85,7 +85,9 @@ def _contradictions(values: Values) -> Iterator[str]:
 
 
 def _too_great(values: Values) -> Iterator[str]:
-    """What librdkafka refuses when it makes a client; the first one that a run makes publishes, the first one of others does not."""
+    """What librdkafka refuses when it makes a client; the first one that a run makes publishes,
+    the first one of others does not.
+    """
     for small, great, default in NOT_GREATER:
         limit = values.get(great, default)
         if small in values and values[small].isdecimal() and limit.isdecimal() and int(values[small]) > int(limit):
@@ -126,7 +128,10 @@ def _tls(values: Values) -> Iterator[str]:
 
 def _sasl(values: Values) -> Iterator[str]:
     if not values.keys() & {"sasl.mechanism", "sasl.mechanisms"}:
-        yield f"security.protocol {java_client.protocol(values)} needs sasl.mechanism: one of {', '.join(java_client.LOGIN_MODULES)}"
+        yield (
+            f"security.protocol {java_client.protocol(values)} needs sasl.mechanism: one of "
+            f"{', '.join(java_client.LOGIN_MODULES)}"
+        )
         return
     mechanism = java_client.mechanism(values)
     if mechanism not in java_client.LOGIN_MODULES:

@@ -1,8 +1,7 @@
 """What is wrong with a broker's certificate, found by shaking hands once more with the standard library.
 
-librdkafka reports an unknown CA, another host name and an expired certificate with the same words; OpenSSL knows which it was. What it
-shows can also be looked at without judging it.
-Nothing is sent after the handshake, so no secret leaves. Knows no Kafka.
+librdkafka reports an unknown CA, another host name and an expired certificate with the same words; OpenSSL knows which it was.
+What it shows can also be looked at without judging it. Nothing is sent after the handshake, so no secret leaves. Knows no Kafka.
 """
 
 import socket
@@ -16,7 +15,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 SECONDS = 2.0
 
 ODD_CERTIFICATE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
-"""What `cryptography` raises of a certificate that it cannot read, as soon as it is loaded or only when it is asked for a part of it."""
+"""What `cryptography` raises of a certificate that it cannot read,
+as soon as it is loaded or only when it is asked for a part of it.
+"""
 
 
 def shown_certificate(server: str, files: Mapping[str, str]) -> x509.Certificate | None:

@@ -1,7 +1,8 @@
-"""What the files of a TLS login hold: whether a key opens, what only the Java client cannot read, until when certificates are valid.
+"""What the files of a TLS login hold: whether a key opens, what only the Java client cannot read, until when certificates are
+valid.
 
-librdkafka says of all of it what OpenSSL says, and the Java client says nothing before a batch is planned. Opens files, no connection
-except to look at the broker's certificate; knows the settings by librdkafka's names.
+librdkafka says of all of it what OpenSSL says, and the Java client says nothing before a batch is planned. Opens files, no
+connection except to look at the broker's certificate; knows the settings by librdkafka's names.
 """
 
 import logging
@@ -52,8 +53,8 @@ def java_fault(values: Values) -> str | None:
     if "Ed25519" not in kind and "Ed448" not in kind:
         return None
     return (
-        f"the client certificate {_certificate_name(values)} has an {'Ed448' if 'Ed448' in kind else 'Ed25519'} key, which Spark's Kafka "
-        "client cannot read: use one with an RSA or EC key"
+        f"the client certificate {_certificate_name(values)} has an {'Ed448' if 'Ed448' in kind else 'Ed25519'} key, which "
+        "Spark's Kafka client cannot read: use one with an RSA or EC key"
     )
 
 

@@ -1,9 +1,9 @@
 """What a value of a Kafka key may be, and the one form in which both clients read it alike.
 
-librdkafka and the Java client differ in what they let pass: a server without a port, `1` for true, `010` for eight or ten, a comment
-after a number. The first client is asked before a batch is planned and the second one after it, so a value that only one of them
-takes is brought into a form that both take, or refused here. Knows the values that both clients get; what keys mean together is in
-`rules.py`.
+librdkafka and the Java client differ in what they let pass: a server without a port, `1` for true, `010` for eight or ten, a
+comment after a number. The first client is asked before a batch is planned and the second one after it, so a value that only one
+of them takes is brought into a form that both take, or refused here. Knows the values that both clients get; what keys mean
+together is in `rules.py`.
 """
 
 import re

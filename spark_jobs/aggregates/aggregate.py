@@ -1,7 +1,7 @@
 """An aggregate: a window, dimensions and measures, as one value. It alone knows the columns of contributions and totals.
 
-A group is one window with one value of each dimension. A contribution is what one batch adds to a group, a total the merge of all its
-contributions. Works on frames of Spark, tables of Arrow and plain rows; opens nothing.
+A group is one window with one value of each dimension. A contribution is what one batch adds to a group, a total the merge of all
+its contributions. Works on frames of Spark, tables of Arrow and plain rows; opens nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,9 @@ class Window(Dimension):
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Grain of contributions: one row for each batch and group; of totals: one for each group. `count` is the state that counts readings."""
+    """Grain of contributions: one row for each batch and group; of totals: one for each group.
+    `count` is the state that counts readings.
+    """
 
     dimensions: tuple[Dimension, ...]
     window: Window
@@ -89,7 +91,9 @@ class Aggregate:
         return int(row[self.count.column])
 
     def add_up(self, records: "DataFrame", *others: "Column") -> "DataFrame":
-        """What records add, one row per batch and group; in: the columns of `records`, out: those of contributions, and `others`."""
+        """What records add, one row per batch and group; in: the columns of `records`, out:
+        those of contributions, and `others`.
+        """
         return records.groupBy(BATCH, *self.group).agg(*(one.added().alias(one.column) for one in self.states), *others)
 
     def again(self, table: str, batch: int) -> str:

@@ -1,4 +1,6 @@
-"""The aggregate of every pipeline so far: one value's daily average for each Kafka partition, with sum, count, lowest and highest."""
+"""The aggregate of every pipeline so far: one value's daily average for each Kafka partition, with sum,
+count, lowest and highest.
+"""
 
 import pyarrow as pa
 

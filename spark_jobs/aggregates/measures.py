@@ -58,8 +58,8 @@ class Sum:
     def added(self) -> "Column":
         """A sum of millions, one of what is left of the whole part and one of the fraction.
 
-        Spark adds up each of them as a long, and longer decimals as objects. 10^12 readings of a group fit into one batch; more would be an
-        error, never a wrong sum.
+        Spark adds up each of them as a long, and longer decimals as objects. 10^12 readings of a group fit into one batch; more
+        would be an error, never a wrong sum.
         """
         from pyspark.sql import functions as F
 

@@ -58,7 +58,8 @@ def _plain(value: Any) -> Any:
 def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
     """The rows of `daily_averages` of each (partition, date) that these batches contributed to, as the newest version has them.
 
-    A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be read.
+    A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be
+    read.
     """
     touched = read_rows(lake.open(CONTRIBUTIONS), _GROUP, [(BATCH, "in", sorted(batches))])
     days = touched.group_by(list(_GROUP), use_threads=False).aggregate([])

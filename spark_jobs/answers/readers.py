@@ -63,7 +63,9 @@ def version_of_batch(pipeline: Pipeline, name: str, batch: int) -> int:
 
 
 def _last_number(lake: Lake, name: str, batch: int) -> int:
-    """Under which number the table's log knows the last commit that holds nothing of a later batch: a row's number for the checkpoints."""
+    """Under which number the table's log knows the last commit that holds nothing of a later batch:
+    a row's number for the checkpoints.
+    """
     if name != CHECKPOINTS:
         return batch
     rows = read_rows(lake.open(name), ["sequence", "batch"]).to_pylist()

@@ -88,7 +88,7 @@ def _partition_report(one: PartitionStatus) -> dict[str, Any]:
 def expires(expiry: Expiry | None) -> str:
     """When the oldest unread record is deleted, for people.
 
-    >>> [expires(one) for one in (None, Expiry(0, None, None), Expiry(0, None, math.inf), Expiry(0, None, 3.25), Expiry(0, None, -1))]
+    >>> [expires(one) for one in (None, *(Expiry(0, None, hours) for hours in (None, math.inf, 3.25, -1)))]
     ['-', 'unknown', 'never', 'in 3.2 h', 'any moment']
     """
     if expiry is None:

@@ -32,7 +32,8 @@ from spark_jobs.progress.redefinition import start_note
 class PartitionStatus:
     """One partition: `stored` is the next offset to read, `group` the consumer group's, `lag` what a run could read now.
 
-    `group` is None if it has none or while it is part of an open transaction, `expiry` if everything is read, `held` if no transaction holds records back.
+    `group` is None if it has none or while it is part of an open transaction, `expiry` if everything is read, `held` if no
+    transaction holds records back.
     """
 
     partition: int
@@ -49,8 +50,8 @@ class PartitionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a pipeline stands. `last_batch` is the last one planned, whatever became of it; `last_done` is None before the first batch;
-    `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides, `notes`
+    """Where a pipeline stands. `last_batch` is the last one planned, whatever became of it; `last_done` is None before the first
+    batch; `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides, `notes`
     what he should know.
     """
 

@@ -1,7 +1,7 @@
 """What an audit finds: differences, each a sentence that names the place, the values and what to do, and notes that are none.
 
-A note tells what could not be proved or is still going on (a group that expired, an unfinished batch); only a difference makes the
-audit fail.
+A note tells what could not be proved or is still going on (a group that expired, an unfinished batch); only a difference makes
+the audit fail.
 """
 
 from collections.abc import Callable

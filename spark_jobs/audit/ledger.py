@@ -1,7 +1,7 @@
 """The checkpoints as a ledger: which batches there are, what each must hold, where every partition stands.
 
-Folds the log as a run does, but believes nothing: each row must follow from the rows before it, and what does not is a difference.
-Plain Python; knows no table, no topic and no clock.
+Folds the log as a run does, but believes nothing: each row must follow from the rows before it, and what does not is a
+difference. Plain Python; knows no table, no topic and no clock.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +32,8 @@ from spark_jobs.progress.row_order import Kind, disorder
 
 CHECKPOINTS_PLACE = "table checkpoints"
 MIXED = (
-    "If the averages from there on are not comparable with those before, read everything anew, as another pipeline with another output topic; "
-    "if they are, run once with --adopt-definition, which records that."
+    "If the averages from there on are not comparable with those before, read everything anew, as another pipeline with "
+    "another output topic; if they are, run once with --adopt-definition, which records that."
 )
 
 End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
@@ -42,8 +42,8 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as the log tells it; `counts` are there once it is DONE, or was counted because its records are not kept, and `done_at` once
-    it is DONE. From `truncated` on, the topic's log was cut off later and holds other records.
+    """One batch as the log tells it; `counts` are there once it is DONE, or was counted because its records are not kept, and
+    `done_at` once it is DONE. From `truncated` on, the topic's log was cut off later and holds other records.
     """
 
     number: int
@@ -70,8 +70,8 @@ class Batch:
 @dataclass
 class Ledger:
     """The fold of all rows. `group` is where the last finished batch left the consumer group, empty if a topic was adopted since;
-    `redefined` is where other settings begin, `republished` the times of averages that were published once more, `born` what the first
-    plan found on the output topic.
+    `redefined` is where other settings begin, `republished` the times of averages that were published once more, `born` what the
+    first plan found on the output topic.
     """
 
     batches: dict[int, Batch] = field(default_factory=dict)
@@ -95,7 +95,9 @@ class Ledger:
         return [one for _, one in sorted(self.batches.items()) if one.settled]
 
     def went_elsewhere(self, batch: int, output_topic_id: str) -> bool:
-        """Whether an operator decided after the batch that averages go to this topic from then on: its own went to another one."""
+        """Whether an operator decided after the batch that averages go to this topic from then on:
+        its own went to another one.
+        """
         moved = [one for one in self.redefined if one.decided and changes_output(one.changes)]
         return bool(moved) and batch < moved[-1].batch and moved[-1].output_topic_id == output_topic_id
 
@@ -243,8 +245,9 @@ def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts
     adds_up = found.read == found.accepted + found.rejected and found.read + found.gaps == planned.span
     if not adds_up or min(found.accepted, found.rejected, found.gaps) < 0:
         ledger.complain(
-            f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, {found.rejected} "
-            f"rejected, {found.read} read and {counted(found.gaps, 'gap')} in a range of {counted(planned.span, 'offset')}",
+            f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, "
+            f"{found.rejected} rejected, {found.read} read and {counted(found.gaps, 'gap')} in a range of "
+            f"{counted(planned.span, 'offset')}",
             planned.partition,
         )
 

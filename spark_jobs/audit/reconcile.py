@@ -1,9 +1,9 @@
 """The operator's proof: what is stored, reconciled from end to end, without Spark and without writing anything.
 
-Checkpoints say which offsets were read and what became of them; `records`, `contributions`, `daily_averages`, the output topic and
-the consumer group must all tell the same. `audit` is the story: everything is read first and then judged. With `deep` every row of
-`records` is read as well, and what the input topic still holds. Where two places disagree, a third is asked which of them stands
-alone, so that a wrong contribution is not told as a wrong average.
+Checkpoints say which offsets were read and what became of them; `records`, `contributions`, `daily_averages`, the output topic
+and the consumer group must all tell the same. `audit` is the story: everything is read first and then judged. With `deep` every
+row of `records` is read as well, and what the input topic still holds. Where two places disagree, a third is asked which of them
+stands alone, so that a wrong contribution is not told as a wrong average.
 """
 
 from collections import defaultdict
@@ -91,8 +91,8 @@ class PartitionAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit tells. `last_done` is 0 before the first batch, `pruned` the batch up to which maintenance has deleted records,
-    0 if it never did; `owner` names a run that is going on.
+    """What an audit tells. `last_done` is 0 before the first batch, `pruned` the batch up to which maintenance has deleted
+    records, 0 if it never did; `owner` names a run that is going on.
     """
 
     pipeline: str
@@ -176,7 +176,8 @@ def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
     gone = beyond_proof(evidence.output, wanted)
     if gone:
         findings.notes.append(
-            f"{counted(gone, 'published average')} {'is' if gone == 1 else 'are'} beyond proof: {evidence.output.topic.name} does not hold {'it' if gone == 1 else 'them'} any more"
+            f"{counted(gone, 'published average')} {'is' if gone == 1 else 'are'} beyond proof: {evidence.output.topic.name} "
+            f"does not hold {'it' if gone == 1 else 'them'} any more"
         )
 
 
@@ -220,8 +221,8 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
     averaged_only = [one.number for one in ledger.settled if not one.keeps_records]
     if averaged_only:
         findings.notes.append(
-            f"averages-only batches ({len(averaged_only)}, the last is batch {averaged_only[-1]}) keep no accepted records: counts and what "
-            "was published prove their contributions"
+            f"averages-only batches ({len(averaged_only)}, the last is batch {averaged_only[-1]}) keep no accepted records: "
+            "counts and what was published prove their contributions"
         )
     findings.notes += [f"{one}, as {signed_by(one.decided.by)} decided" for one in ledger.redefined if one.decided]
     if output.republished:

@@ -2,7 +2,8 @@
 
 Rows stream through delta-rs's query engine; what stays in memory is one byte per offset of the batch. Offsets must be there once,
 a row must be accepted or rejected and not both, contributions are added up again as exact decimals, and a read_committed reader
-of the input must see exactly the offsets that are stored. Of a batch whose records are not kept, it must see as many as were counted.
+of the input must see exactly the offsets that are stored. Of a batch whose records are not kept, it must see as many as were
+counted.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,7 +65,9 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class BatchRows:
-    """Every row of a batch, looked at: which offsets it holds, what is wrong with them, and contributions they do not add up to."""
+    """Every row of a batch, looked at: which offsets it holds, what is wrong with them,
+    and contributions they do not add up to.
+    """
 
     seen: Seen
     differences: list[Difference]
@@ -89,7 +92,10 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
     for number, count in sorted(rows.items()):
         again = count - int(seen[number].sum())
         if again:
-            told = f"batch {batch.number}, partition {number}: {wording.counted(again, 'row')} {'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
+            told = (
+                f"batch {batch.number}, partition {number}: {wording.counted(again, 'row')} "
+                f"{'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
+            )
             yield difference(RECORDS_PLACE, told, partition=number)
     for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
         told = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
@@ -102,7 +108,8 @@ def _mark(table: DeltaTable, batch: Batch, seen: Seen) -> tuple[dict[int, int], 
     outside: dict[int, int] = {}
     for chunk in query(
         table,
-        f'SELECT partition, "offset" FROM records WHERE batch = {batch.number} AND partition IS NOT NULL AND "offset" IS NOT NULL',
+        f'SELECT partition, "offset" FROM records WHERE batch = {batch.number} '
+        'AND partition IS NOT NULL AND "offset" IS NOT NULL',
     ):
         partitions, offsets = (chunk.column(place).to_numpy(zero_copy_only=False) for place in (0, 1))
         for number in map(int, np.unique(partitions)):
@@ -173,7 +180,10 @@ def _check_count(topic: Topic, batch: Batch, held: OffsetRange, visible: int, *,
     if counted is None or held != batch.ranges[held.partition]:
         return
     if visible > counted.read or (visible < counted.read and not compacted):
-        told = f"batch {batch.number}, partition {held.partition}: {topic.name} shows {wording.counted(visible, 'record')}, {counted.read} were counted"
+        told = (
+            f"batch {batch.number}, partition {held.partition}: {topic.name} shows {wording.counted(visible, 'record')}, "
+            f"{counted.read} were counted"
+        )
         yield difference(CHECKPOINTS_PLACE, told, partition=held.partition)
 
 

@@ -1,8 +1,9 @@
-"""What an audit reads of the tables: the checkpoints as a ledger, counts of `records`, the rows of the small tables, their health.
+"""What an audit reads of the tables: the checkpoints as a ledger, counts of `records`, the rows of the small tables, their
+health.
 
-Counts come from the statistics in the table's log where those are exact, so nothing that grows with the input is read; else the rows are
-counted as a stream, whose memory does not grow. Raises `TableDamaged` or one of `findings.UNREADABLE`; what the numbers mean is
-decided elsewhere.
+Counts come from the statistics in the table's log where those are exact, so nothing that grows with the input is read; else the
+rows are counted as a stream, whose memory does not grow. Raises `TableDamaged` or one of `findings.UNREADABLE`; what the numbers
+mean is decided elsewhere.
 """
 
 from collections.abc import Iterator, Mapping
@@ -65,7 +66,9 @@ def record_counts(lake: Lake) -> RecordCounts:
 
 
 def _are_exact(files: pa.Table) -> bool:
-    """Whether each file speaks of one batch and one partition, and has every count. So they are written, unless partitions share a file."""
+    """Whether each file speaks of one batch and one partition, and has every count.
+    So they are written, unless partitions share a file.
+    """
     if not set(_EXACT) <= set(files.column_names) or any(files[name].null_count for name in _EXACT):
         return bool(files.num_rows == 0)
     return all(files[f"min.{name}"].equals(files[f"max.{name}"]) for name in ("batch", "partition"))

@@ -87,7 +87,10 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
     if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
-        told = f"{where} holds {counted(read, 'record')} ({accepted} accepted), by its checkpoint there must be {kept.read} ({kept.accepted} accepted)"
+        told = (
+            f"{where} holds {counted(read, 'record')} ({accepted} accepted), by its checkpoint there must be {kept.read} "
+            f"({kept.accepted} accepted)"
+        )
         yield difference(RECORDS_PLACE, told, partition=number)
 
 
@@ -121,7 +124,10 @@ def _contributions_of(batch: Batch, counted: Mapping[tuple[int, int], int]) -> I
         found = counted.get((batch.number, number), 0)
         accepted = batch.counts[number].accepted if number in batch.counts else 0
         if found != accepted:
-            told = f"batch {batch.number}, partition {number} counts {wording.counted(found, 'reading')}, accepted by its checkpoint: {accepted:,}"
+            told = (
+                f"batch {batch.number}, partition {number} counts {wording.counted(found, 'reading')}, accepted by its "
+                f"checkpoint: {accepted:,}"
+            )
             yield difference(CONTRIBUTIONS_PLACE, told, partition=number)
 
 

@@ -1,7 +1,8 @@
 """Reconciling what Kafka holds with the tables: the output topic's records and the consumer group.
 
-Every visible record that carries the pipeline's header must be a revision that contributions add up to, once, on its partition, and
-each revision must be there as far back as the topic still proves anything. Knows no table; what contributions add up to is given.
+Every visible record that carries the pipeline's header must be a revision that contributions add up to, once, on its partition,
+and each revision must be there as far back as the topic still proves anything. Knows no table; what contributions add up to is
+given.
 """
 
 import json
@@ -28,7 +29,10 @@ MISSING = (
     "Restore the topic if it was emptied or created anew; the values are in daily_averages, and each day is published again "
     "with its next late record."
 )
-GROUP = "A run does not need it between batches; stop whoever commits offsets with this group's name, and audit again after the next run."
+GROUP = (
+    "A run does not need it between batches; stop whoever commits offsets with this group's name, and audit again after "
+    "the next run."
+)
 
 PublishedKey = tuple[int, date, int]
 """Partition, date, batch."""
@@ -36,8 +40,9 @@ PublishedKey = tuple[int, date, int]
 
 @dataclass
 class OutputState:
-    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that, `foreign` counts
-    records without the pipeline's header, `earlier` those of its name from before its first batch was planned, where partitions ended at `born`.
+    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that,
+    `foreign` counts records without the pipeline's header, `earlier` those of its name from before its first batch was
+    planned, where partitions ended at `born`.
     """
 
     topic: Topic
@@ -139,10 +144,15 @@ def check_output(output: OutputState, wanted: WantedAverage) -> Iterator[Differe
 
 
 def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
-    """What was published once more is a revision that contributions add up to, and the checkpoints know of it; its order proves nothing."""
+    """What was published once more is a revision that contributions add up to, and the checkpoints know of it;
+    its order proves nothing.
+    """
     for one, when in output.republished:
         here = wanted.revisions.get((one.partition, one.day, one.batch))
-        told = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}, published again at {when},"
+        told = (
+            f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}, published "
+            f"again at {when},"
+        )
         if one.partition in wanted.skipped or not wanted.known.settled(one.batch):
             continue
         if here is None or not one.says(here):

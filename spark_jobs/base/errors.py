@@ -109,8 +109,8 @@ class TopicRecreated(DecisionNeeded):
 
     def __init__(self, topic: str, stored_id: str, found_id: str) -> None:
         super().__init__(
-            f"{topic} was deleted and created again (topic id {stored_id} is now {found_id}), so the stored offsets mean nothing any more. "
-            f"{go_on('adopt_topic')} to read the new topic from its beginning.",
+            f"{topic} was deleted and created again (topic id {stored_id} is now {found_id}), so the stored offsets mean "
+            f"nothing any more. {go_on('adopt_topic')} to read the new topic from its beginning.",
             ("adopt_topic",),
         )
 
@@ -120,9 +120,9 @@ class AnotherTopic(DecisionNeeded):
 
     def __init__(self, topic: str, stored: str) -> None:
         super().__init__(
-            f"input.topic is {topic}, but the stored offsets are of {stored}, which was read so far. Put the setting back; or give the "
-            f"pipeline another name and another output topic. {go_on('adopt_topic')} to go on with {topic}, from its beginning, in the "
-            "same tables.",
+            f"input.topic is {topic}, but the stored offsets are of {stored}, which was read so far. Put the setting back; "
+            f"or give the pipeline another name and another output topic. {go_on('adopt_topic')} to go on with {topic}, from "
+            "its beginning, in the same tables.",
             ("adopt_topic",),
         )
 
@@ -138,15 +138,16 @@ class DefinitionChanged(DecisionNeeded):
     ) -> None:
         lines = [f"{pipeline}: the settings are not those that the batches so far follow, and both would be mixed", *changes]
         lines.append(
-            "Put the settings back; or give the changed pipeline another name and another output topic, and it reads everything by the new "
-            f"settings. If new batches shall follow the new settings beside the old ones: {go_on('adopt_definition')} to record that."
+            "Put the settings back; or give the changed pipeline another name and another output topic, and it reads "
+            "everything by the new settings. If new batches shall follow the new settings beside the old ones: "
+            f"{go_on('adopt_definition')} to record that."
         )
         if moved:
             lines.append(f"After that, `dayfold republish` fills {moved} with the averages so far.")
         if unfinished is not None:
             lines.append(
-                f"Batch {unfinished} is unfinished and will be finished by its own settings first. If it was not averaged yet, a run by hand "
-                "with --abandon gives it up, and it is planned by the new ones."
+                f"Batch {unfinished} is unfinished and will be finished by its own settings first. If it was not averaged "
+                "yet, a run by hand with --abandon gives it up, and it is planned by the new ones."
             )
         super().__init__("\n".join(lines), ("adopt_definition",))
 
@@ -158,11 +159,12 @@ class TooManyRejected(DecisionNeeded):
         super().__init__(
             "\n".join(
                 [
-                    f"batch {batch}: {rejected} of {counted(read, 'record')} {'was' if rejected == 1 else 'were'} rejected ({rejected / read:.2%}, allowed {allowed:.2%})",
+                    f"batch {batch}: {rejected} of {counted(read, 'record')} {'was' if rejected == 1 else 'were'} rejected "
+                    f"({rejected / read:.2%}, allowed {allowed:.2%})",
                     *reasons,
                     "Nothing was averaged. Look at them (dayfold rejected CONFIG), then either accept them for this batch "
-                    "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon; after earlier batches "
-                    "by other settings also with --adopt-definition.",
+                    "(--set limits.max_rejected_fraction=1), or correct the settings and run once with --abandon; after "
+                    "earlier batches by other settings also with --adopt-definition.",
                 ]
             )
         )

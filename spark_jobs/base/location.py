@@ -1,7 +1,8 @@
-"""Where tables are, and how each system is told: a folder's name is text for Python, part of a URI for delta-rs, a pattern for Spark.
+"""Where tables are, and how each system is told: a folder's name is text for Python, part of a URI for delta-rs, a pattern for
+Spark.
 
-A location is the text of an absolute folder of this machine, or a URI of another store; `parse_location` makes it from a setting, once.
-Names with which one of the systems would read or write another folder than the others are refused there, by the character.
+A location is the text of an absolute folder of this machine, or a URI of another store; `parse_location` makes it from a setting,
+once. Names with which one of the systems would read or write another folder than the others are refused there, by the character.
 """
 
 import re
@@ -14,9 +15,9 @@ from spark_jobs.base.small_files import home_expanded
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _FILE = re.compile(r"(?i)file:(?://([^/]*))?(/.*)", re.DOTALL)
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\[\]^|\\*?{}]|%[0-9A-Fa-f]{2}")
-"""delta-rs panics at brackets, circumflex and bar, takes a backslash for a slash, refuses control characters, and resolves an escape
-that nobody wrote; tried with each character. For Spark's readers the last four make a pattern: escaped they fail beside a colon, and with
-patterns switched off (`__globPaths__`) each of several files is read several times.
+"""delta-rs panics at brackets, circumflex and bar, takes a backslash for a slash, refuses control characters, and resolves an
+escape that nobody wrote; tried with each character. For Spark's readers the last four make a pattern: escaped they fail beside
+a colon, and with patterns switched off (`__globPaths__`) each of several files is read several times.
 """
 _IN_NAMES = "in the name of a folder that Delta tables are in"
 _NOT_IN_URIS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff\[\]^|\\%?#*{}\"<>`]")
@@ -24,7 +25,9 @@ _NOT_IN_URIS = re.compile(r"[\x00-\x20\x7f\ud800-\udfff\[\]^|\\%?#*{}\"<>`]")
 
 
 def parse_location(text: str, folder: Path) -> str:
-    """The location that a setting means; relative ones start at `folder`. `ValueError` names the character that cannot be in it."""
+    """The location that a setting means; relative ones start at `folder`.
+    `ValueError` names the character that cannot be in it.
+    """
     if found := _FILE.fullmatch(text):
         if found[1] not in (None, "", "localhost"):
             raise ValueError(f"{text} is a file on {found[1]}; expected file:/// and a folder of this machine")

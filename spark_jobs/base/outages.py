@@ -1,5 +1,5 @@
-"""What Spark, delta-rs and the operating system raise when something around the job fails: a broker that died, a full disk, a refused
-permission.
+"""What Spark, delta-rs and the operating system raise when something around the job fails: a broker that died, a full disk, a
+refused permission.
 
 The type decides first. An error of the operating system has a number. Spark hands the errors of its executors on as text, and so
 does delta-rs: only of theirs are the words looked at. What any other code raises is a defect, whatever its words, and

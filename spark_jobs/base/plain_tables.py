@@ -1,4 +1,6 @@
-"""The one way in which tables of ours are made and printed. A cell is text: nothing in it is taken for markup, a colour or a line's end."""
+"""The one way in which tables of ours are made and printed. A cell is text:
+nothing in it is taken for markup, a colour or a line's end.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +18,9 @@ Cell = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A text stands left and goes on in the next line where there is no room; a number stands right, and it and a time stay `whole`."""
+    """A text stands left and goes on in the next line where there is no room;
+    a number stands right, and it and a time stay `whole`.
+    """
 
     name: str
     is_text: bool = False
@@ -36,8 +40,8 @@ def times(*names: str) -> tuple[Column, ...]:
 
 
 def plain_table(title: Cell, columns: Iterable[Column], rows: Iterable[Sequence[Cell]]) -> Group:
-    """A title, and below it a table without lines between its columns, so that a terminal of 80 characters shows offsets whole. Where
-    there is no row there is only the title.
+    """A title, and below it a table without lines between its columns, so that a terminal of 80 characters shows offsets whole.
+    Where there is no row there is only the title.
     """
     table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for one in columns:

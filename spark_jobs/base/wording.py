@@ -1,7 +1,7 @@
 """How a text of somebody else is printed, and a number with its noun.
 
-Whatever a producer, a user or a broker wrote (run ids, names, messages, errors) is text and nothing else: no markup, no colour, no line
-of its own. Knows no terminal and no log; JSON needs none of this, it escapes by itself.
+Whatever a producer, a user or a broker wrote (run ids, names, messages, errors) is text and nothing else: no markup, no colour,
+no line of its own. Knows no terminal and no log; JSON needs none of this, it escapes by itself.
 """
 
 import re
@@ -22,8 +22,8 @@ def printable(text: object) -> str:
 
 
 def printable_lines(text: object) -> str:
-    r"""The same of a text of several lines, as our longer sentences are. No line but the first begins at the margin, so that none can be
-    taken for another message.
+    r"""The same of a text of several lines, as our longer sentences are. No line but the first begins at the margin, so that none
+    can be taken for another message.
 
     >>> printable_lines("gone:\npartition 3\n  offset 7\n")
     'gone:\n  partition 3\n  offset 7'

@@ -98,8 +98,9 @@ def require_suggestion(topic: str, look: Look) -> None:
     lacking = [what for what, found in (("a time", look.times), ("a number", look.values)) if not found]
     if lacking:
         raise DecisionNeeded(
-            f"{topic}: no field of {counted(look.objects, 'message')} reads as {' and none as '.join(lacking)}. Fields that were seen: "
-            f"{fields_seen(look)}. Times that can be read are in docs/times.md; a number is one of JSON, or one in quotes"
+            f"{topic}: no field of {counted(look.objects, 'message')} reads as {' and none as '.join(lacking)}. Fields that "
+            f"were seen: {fields_seen(look)}. Times that can be read are in docs/times.md; a number is one of JSON, or one "
+            "in quotes"
         )
 
 

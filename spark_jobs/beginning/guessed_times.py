@@ -40,9 +40,11 @@ WrittenTimes = Sequence[tuple[str, datetime | None]]
 
 @dataclass(frozen=True)
 class Times:
-    """How a field's times are read: `formats` in the order to try them, `read` of the values by any of them, the first is `example`.
+    """How a field's times are read: `formats` in the order to try them, `read` of the values by any of them, the first is
+    `example`.
 
-    `others` would read as many, as other times. `local` says that some have no offset, `days_off` how far most are from when they were sent.
+    `others` would read as many, as other times. `local` says that some have no offset, `days_off` how far most are from when they
+    were sent.
     """
 
     formats: tuple[str, ...]

@@ -31,7 +31,8 @@ def draft(names: Names, look: Look) -> str:
     """The file's text, by the likeliest time and the likeliest value."""
     (time_field, times), value_field = next(iter(look.times.items())), next(iter(look.values))
     lines = [
-        f"# Made by `dayfold init` after a look at {counted(look.messages, 'message')} of {names.topic}, the oldest and the newest ones.",
+        f"# Made by `dayfold init` after a look at {counted(look.messages, 'message')} of {names.topic}, the oldest and the "
+        "newest ones.",
         "# Look at each choice before the first run: fields, formats, zone and output topic are fixed once a batch follows them.",
         f"name: {_scalar(names.pipeline)}",
         f"kafka: {_scalar(names.kafka)}",
@@ -67,7 +68,10 @@ def _time_lines(field: str, times: Times, look: Look) -> Iterator[str]:
     for other in times.others:
         yield f"# {_scalar(other)} would read them too, as other times."
     if times.local:
-        yield "# Some of these times have no offset: UTC is assumed. If clocks of a place wrote them, name its zone, as in Europe/Paris."
+        yield (
+            "# Some of these times have no offset: UTC is assumed. If clocks of a place wrote them, name its zone, as in "
+            "Europe/Paris."
+        )
     yield "timezone: UTC                   # a day is a day of this zone"
     others = [(name, found) for name, found in look.times.items() if name != field]
     if others:
@@ -80,11 +84,17 @@ def _value_lines(field: str, look: Look) -> Iterator[str]:
     yield f"# In {numbers.read} of {look.objects} messages, for example {_shown(look.examples[field])}."
     yield f"field: {_scalar(field)}"
     if numbers.rounded:
-        yield "# Some have more than 6 digits after the point: they are rounded half up and counted; `excess_digits: reject` refuses them."
+        yield (
+            "# Some have more than 6 digits after the point: they are rounded half up and counted; `excess_digits: reject` "
+            "refuses them."
+        )
     yield 'type: "decimal(18,6)"           # at most 12 digits before and 6 after the point'
     others = [name for name in look.values if name != field]
     if others:
-        yield f"# Other fields that are numbers: {_listed((_with_example(name, look.examples[name]) for name in others), len(others))}."
+        yield (
+            "# Other fields that are numbers: "
+            f"{_listed((_with_example(name, look.examples[name]) for name in others), len(others))}."
+        )
 
 
 def _indented(lines: Iterator[str]) -> Iterator[str]:

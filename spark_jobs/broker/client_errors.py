@@ -88,7 +88,10 @@ _SETTINGS = (
     KafkaError.INVALID_TRANSACTION_TIMEOUT,
     KafkaError._NOT_IMPLEMENTED,
 )
-_TOKEN_SERVER_AWAY = r"Failed to connect|Could not connect|[Tt]imed? ?out|refused|reset by peer|Empty reply|returned error: 5\d\d|HTTP.{0,12} 5\d\d"
+_TOKEN_SERVER_AWAY = (
+    r"Failed to connect|Could not connect|[Tt]imed? ?out|refused|reset by peer|Empty reply|returned error: "
+    r"5\d\d|HTTP.{0,12} 5\d\d"
+)
 _SUPERSEDED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 _OUT_OF_RANGE = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 
@@ -149,9 +152,9 @@ def _refused(code: int, settings: KafkaSettings, request: KafkaRequest) -> str |
 def not_of_consumers(group: str, settings: KafkaSettings) -> str:
     """Why the offsets of a run cannot be committed to the group of this name."""
     return (
-        f"the group {group} at {settings.servers} is a share or streams group, which takes no offsets of a run. Let that program use "
-        f"another name and delete the group (kafka-share-groups.sh or kafka-streams-groups.sh --delete --group {group}), or give the "
-        "pipeline another name and another output topic"
+        f"the group {group} at {settings.servers} is a share or streams group, which takes no offsets of a run. Let that "
+        "program use another name and delete the group (kafka-share-groups.sh or kafka-streams-groups.sh --delete --group "
+        f"{group}), or give the pipeline another name and another output topic"
     )
 
 
@@ -171,7 +174,9 @@ def require_protocol(settings: KafkaSettings) -> None:
 
 
 def connection_error(error: KafkaError, settings: KafkaSettings) -> DayfoldError:
-    """Why no connection is made with these settings: the name, one of the certificates, or the login; `TryAgain` if that may pass."""
+    """Why no connection is made with these settings: the name, one of the certificates, or the login;
+    `TryAgain` if that may pass.
+    """
     code, server = error.code(), server_of(error, settings)
     if alert := tls_alert(error):
         return ConfigurationError(

@@ -46,8 +46,8 @@ def connect(settings: KafkaSettings, *, timeout_seconds: float = CONNECT_SECONDS
     cluster_id = connection.reach(timeout_seconds)
     if settings.cluster not in (None, cluster_id):
         raise TryAgain(
-            f"another Kafka (cluster {cluster_id}) answers at {settings.servers} than the embedded one that {settings.path} leads to "
-            f"(cluster {settings.cluster}); start that one with `dayfold broker start`, then run again"
+            f"another Kafka (cluster {cluster_id}) answers at {settings.servers} than the embedded one that {settings.path} "
+            f"leads to (cluster {settings.cluster}); start that one with `dayfold broker start`, then run again"
         )
     # What went wrong on the way (one of several servers, for example) must not explain a later failure.
     connection.failures.clear()

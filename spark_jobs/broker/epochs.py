@@ -1,8 +1,9 @@
-"""Whether a partition's log is still the one that was read: asked of its leader by leader epoch (KIP-320), without reading a record of it.
+"""Whether a partition's log is still the one that was read: asked of its leader by leader epoch (KIP-320), without reading a
+record of it.
 
-Every leader's records carry its epoch, a number that only grows. A log that lost its end and grew again gives the offsets of old records to
-others, of a later epoch: the leader then says that the old epoch ended before the offset up to which it was read. Commits nothing and
-belongs to no group.
+Every leader's records carry its epoch, a number that only grows. A log that lost its end and grew again gives the offsets of old
+records to others, of a later epoch: the leader then says that the old epoch ended before the offset up to which it was read.
+Commits nothing and belongs to no group.
 """
 
 import re
@@ -38,8 +39,8 @@ _TRUNCATED = re.compile(r"broker end offset is (-?\d+)")
 
 
 def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Position], *, seconds: float) -> dict[int, int]:
-    """Partitions that hold other records before their position than were there under its epoch: per partition the offset from which on
-    they are others, `UNKNOWN` where the leader does not know.
+    """Partitions that hold other records before their position than were there under its epoch: per partition the offset from
+    which on they are others, `UNKNOWN` where the leader does not know.
 
     Raises `TryAgain` if not all partitions have answered within `seconds`.
     """

@@ -7,7 +7,9 @@ from spark_jobs.broker.client_errors import KafkaRequest
 
 TOPIC, GROUP, TRANSACTIONAL_ID = "topic", "group", "transactional id"
 UNRESTRICTED = "Alter"
-"""Who may do this with a topic is not held to what a pipeline needs: there is no authorizer, or the principal may do everything."""
+"""Who may do this with a topic is not held to what a pipeline needs:
+there is no authorizer, or the principal may do everything.
+"""
 
 
 @dataclass(frozen=True)

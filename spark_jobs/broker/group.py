@@ -23,7 +23,9 @@ _SILENCE = (KafkaError._TIMED_OUT, KafkaError._WAIT_COORD, KafkaError._TRANSPORT
 
 
 class GroupReader:
-    """One consumer with the group's name that stays connected, so that a question costs a millisecond; it joins and commits nothing."""
+    """One consumer with the group's name that stays connected, so that a question costs a millisecond;
+    it joins and commits nothing.
+    """
 
     def __init__(self, settings: KafkaSettings, consumer: Consumer) -> None:
         self._settings = settings
@@ -40,8 +42,8 @@ class GroupReader:
     ) -> dict[int, tuple[int, str]]:
         """Offset and metadata that group `request.name` has committed for `request.topic`, for the partitions that have any.
 
-        Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets stays
-        open for `timeout_seconds`, `TryAgain` if nobody answers.
+        Raises `ConfigurationError` without permission on the group, `TransactionOpen` if a transaction that holds such offsets
+        stays open for `timeout_seconds`, `TryAgain` if nobody answers.
         """
         wanted = [TopicPartition(request.topic, number) for number in partitions]
         if not wanted:

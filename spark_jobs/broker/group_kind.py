@@ -1,9 +1,9 @@
 """What the group of a name is: one of consumers, which can have offsets, or a share or streams group, which takes none of ours.
 
-librdkafka's questions know only groups of consumers. But the broker lists groups of all kinds, and says "Dead" when one of another kind
-is to be described. Describing groups by the newer question ends the process when it is not answered in time
-(https://github.com/confluentinc/librdkafka/pull/5397), so this asks by the older one: some milliseconds, also among thousands of groups.
-Knows no pipeline.
+librdkafka's questions know only groups of consumers. But the broker lists groups of all kinds, and says "Dead" when one of
+another kind is to be described. Describing groups by the newer question ends the process when it is not answered in time
+(https://github.com/confluentinc/librdkafka/pull/5397), so this asks by the older one: some milliseconds, also among thousands of
+groups. Knows no pipeline.
 """
 
 import warnings

@@ -30,8 +30,8 @@ FENCE_SECONDS, COMMIT_SECONDS = 30.0, 60.0
 TRANSACTION_MS, SILENCE_MS = 300_000, 10_000
 
 REPUBLISHED = "republished"
-"""The header, with the time, of an average that was published once more by `republish.py`. It carries the batch of its revision, but
-it is no publication of that batch: neither the proof nor the order of batches on the topic may be judged by it.
+"""The header, with the time, of an average that was published once more by `republish.py`. It carries the batch of its revision,
+but it is no publication of that batch: neither the proof nor the order of batches on the topic may be judged by it.
 """
 
 
@@ -75,7 +75,9 @@ def producer_settings(client: Mapping[str, str], pipeline: str) -> dict[str, str
 
 
 class Publisher:
-    """A fenced transactional producer that publishes one batch; `last` are the offsets of the last record delivered per partition."""
+    """A fenced transactional producer that publishes one batch;
+    `last` are the offsets of the last record delivered per partition.
+    """
 
     def __init__(self, settings: KafkaSettings, pipeline: str, producer: Producer, group: Consumer) -> None:
         self._settings = settings
@@ -106,7 +108,8 @@ class Publisher:
             raise as_dayfold_error(error, self._settings, KafkaRequest("Write", "transactional id", self._pipeline)) from error
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
-        """Publish all records and the group's offsets, which stay where they are without `ends`, in one transaction; number of records.
+        """Publish all records and the group's offsets, which stay where they are without `ends`, in one transaction; number of
+        records.
 
         `TryAgain` if it was aborted or its outcome is unknown, `Superseded` if a newer run has fenced this one.
         """
@@ -216,7 +219,9 @@ class Publisher:
         return TryAgain(f"{topic}: {missing} ({reasons}); run again")
 
     def _why_purged(self) -> list[KafkaError]:
-        """What the transaction failed of, where records were dropped for it: the next call of the transaction says it, and does nothing."""
+        """What the transaction failed of, where records were dropped for it:
+        the next call of the transaction says it, and does nothing.
+        """
         if not any(error.code() == KafkaError._PURGE_QUEUE for error in self._failures):
             return []
         try:

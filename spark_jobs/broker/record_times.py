@@ -25,7 +25,8 @@ _SETTINGS = {
     "auto.offset.reset": "error",
     "allow.auto.create.topics": "false",
     "fetch.wait.max.ms": "100",
-    # One record of each partition is looked at: little is fetched ahead, and no partition waits a second for another's to be taken.
+    # One record of each partition is looked at: little is fetched ahead, and no partition waits a second for another's to be
+    # taken.
     "fetch.message.max.bytes": "16384",
     "queued.max.messages.kbytes": "4096",
     "fetch.queue.backoff.ms": "10",
@@ -37,7 +38,8 @@ NO_TIME = -1
 
 
 def instant_of(milliseconds: int) -> datetime | None:
-    """The instant of a Kafka timestamp; None for one outside of the years 1 to 9999, and where there is none. A producer may send any number.
+    """The instant of a Kafka timestamp; None for one outside of the years 1 to 9999, and where there is none. A producer may send
+    any number.
 
     >>> instant_of(1_780_000_000_123).isoformat(), instant_of(1_780_000_000_123_000), instant_of(-1)
     ('2026-05-28T20:26:40.123000+00:00', None, None)
@@ -51,9 +53,8 @@ def instant_of(milliseconds: int) -> datetime | None:
 def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int], *, seconds: float) -> dict[int, datetime]:
     """Per partition when the first record at `starts[p]` or after it was written, be it aborted or of an open transaction.
 
-    A partition is left out if there is none, if no answer came within `seconds`, or if its record's timestamp is no time, which is
-    logged: knowing is worth a wait, but not a failure.
-    `ConfigurationError` without permission to read.
+    A partition is left out if there is none, if no answer came within `seconds`, or if its record's timestamp is no time, which
+    is logged: knowing is worth a wait, but not a failure. `ConfigurationError` without permission to read.
     """
     if not starts:
         return {}
@@ -75,8 +76,8 @@ def _instant(message: Message) -> datetime | None:
     instant = instant_of(milliseconds)
     if instant is None:
         log.warning(
-            "%s: the Kafka timestamp of partition %s, offset %s is %d, which is no time in milliseconds; since when that record waits, and when it "
-            "expires, is unknown",
+            "%s: the Kafka timestamp of partition %s, offset %s is %d, which is no time in milliseconds; since when that "
+            "record waits, and when it expires, is unknown",
             message.topic(),
             message.partition(),
             message.offset(),

@@ -1,9 +1,9 @@
 """What the broker lets us do, asked without doing any of it.
 
-A topic's answer comes with its description, to whom may describe it. A group's could come in the same way, but librdkafka ends the
-process when that question is not answered in time (https://github.com/confluentinc/librdkafka/pull/5397). So a group is asked for its
-offsets, and then to take one of a partition that no topic can have: Kafka looks at the permission first, finds no such partition
-next, and stores nothing. Knows operations by their names in ACLs; must not know which of them anybody needs.
+A topic's answer comes with its description, to whom may describe it. A group's could come in the same way, but librdkafka ends
+the process when that question is not answered in time (https://github.com/confluentinc/librdkafka/pull/5397). So a group is asked
+for its offsets, and then to take one of a partition that no topic can have: Kafka looks at the permission first, finds no such
+partition next, and stores nothing. Knows operations by their names in ACLs; must not know which of them anybody needs.
 """
 
 import time
@@ -56,7 +56,9 @@ def _topic_rights(answer: "Future[TopicDescription]") -> Rights:
 
 
 def group_rights(settings: KafkaSettings, group: str, topic: str, *, seconds: float) -> Rights:
-    """Whether the group may be described and read (which for Kafka includes to commit); None if that cannot be found out in time."""
+    """Whether the group may be described and read (which for Kafka includes to commit);
+    None if that cannot be found out in time.
+    """
     answers: list[KafkaError | None] = []
     consumer = _consumer(settings, group, answers)
     deadline = time.monotonic() + seconds

@@ -1,4 +1,6 @@
-"""The commands that a newcomer begins with: a pipeline file from a topic's messages, and the output topic. How is known elsewhere."""
+"""The commands that a newcomer begins with: a pipeline file from a topic's messages,
+and the output topic. How is known elsewhere.
+"""
 
 import json
 import os
@@ -37,7 +39,7 @@ def topic_create(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create the pipeline's output topic with as many partitions as the input topic; one that is there and fits stays. No Spark."""
+    """Create the pipeline's output topic with as many partitions as the input topic; one that is there and fits stays. No Spark."""  # noqa: E501 - one line of the help
     pipeline = load(config, overrides)
     with connect_by(pipeline.kafka, os.environ) as broker:
         made = create_output_topic(broker, pipeline, replicas=replication, config=COMPACTED if compact else None)
@@ -74,7 +76,8 @@ def init_command(
         return
     settings, path = written.pipeline.input, written.path
     say(
-        f"wrote {path}: the average of {settings.value.field} per day of {settings.time.field}, for {written.pipeline.output.topic}"
+        f"wrote {path}: the average of {settings.value.field} per day of {settings.time.field}, for "
+        f"{written.pipeline.output.topic}"
     )
     say(f"of {counts_text(written.looked_at, written.accepted, written.rejected)}")
     say(f"next: look at the file, then\ndayfold topic create {path}\ndayfold plan {path} --sample 20\ndayfold run {path}")

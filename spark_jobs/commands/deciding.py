@@ -26,7 +26,7 @@ def republish_command(
     run_id: Annotated[str | None, typer.Option(help="Label of this decision in the checkpoints.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish current averages again, with the same values and revisions, for a new output topic or readers that lost theirs. No Spark."""
+    """Publish current averages again, with the same values and revisions, for a new output topic or readers that lost theirs. No Spark."""  # noqa: E501 - one line of the help
     pipeline = load(config, overrides)
     made = republish(pipeline, run_id or by_hand(), parse_days(days) if days else None)
     report = republication_report(made)
@@ -42,7 +42,7 @@ def maintain_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""
+    """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""  # noqa: E501 - one line of the help
     pipeline = load(config, overrides)
     found = (preview_maintenance if dry_run else maintain)(pipeline, now=datetime.now(UTC))
     show(maintenance_report(found), maintenance_table(found), as_json)

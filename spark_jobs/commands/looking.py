@@ -1,4 +1,6 @@
-"""The commands that ask and change nothing: what comes next, where a pipeline stands, what was. How it is found out is known elsewhere."""
+"""The commands that ask and change nothing: what comes next, where a pipeline stands, what was.
+How it is found out is known elsewhere.
+"""
 
 import os
 import sys
@@ -94,7 +96,7 @@ def audit_command(
 
 
 def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
-    """List what operators decided: losses accepted, topics and settings adopted, averages published again; when, by whom. No Spark, no broker."""
+    """List what operators decided: losses accepted, topics and settings adopted, averages published again; when, by whom. No Spark, no broker."""  # noqa: E501 - one line of the help
     pipeline = load(config, overrides)
     entries, decisions = read_decided(pipeline)
     show(reports.losses_report(entries, decisions), partial(reports.losses_table, pipeline.name, entries), as_json)
@@ -103,7 +105,7 @@ def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = 
 
 
 def history_command(config: Config, overrides: Overrides = [], limit: Limit = SHOWN, as_json: AsJson = False) -> None:  # noqa: B006
-    """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""
+    """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""  # noqa: E501 - one line of the help
     pipeline = load(config, overrides)
     batches = read_history(pipeline)
     newest = batches[::-1][:limit]

@@ -1,4 +1,6 @@
-"""The commands that run the whole thing on this machine: the demo, and an Airflow until Ctrl-C. Their parts are known elsewhere."""
+"""The commands that run the whole thing on this machine: the demo, and an Airflow until Ctrl-C.
+Their parts are known elsewhere.
+"""
 
 from typing import Annotated
 

@@ -14,8 +14,9 @@ log = logging.getLogger(__name__)
 def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[DeltaTable], None], attempts: int = 1) -> None:
     """Commit the batch's rows to an open table, unless another run was first: its rows are there then, to be verified like ours.
 
-    With more than one of the `attempts` left it is made again where the race was lost to a commit that wrote no batch, as maintenance on another
-    machine makes them. Without, the next run looks at the table first: it may be somebody's RESTORE or DELETE.
+    With more than one of the `attempts` left it is made again where the race was lost to a commit that wrote no batch, as
+    maintenance on another machine makes them. Without, the next run looks at the table first: it may be somebody's RESTORE or
+    DELETE.
     """
     name = str(table.metadata().name)
     for _ in range(attempts):

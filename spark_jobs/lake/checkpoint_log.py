@@ -109,7 +109,9 @@ class CheckpointLog:
         self._append(row, lambda found: _same(found, row))
 
     def _append(self, row: LedgerRow, is_ours: Callable[[LedgerRow], bool]) -> None:
-        """A store may refuse what it has taken already, or what nobody has written: so what is there decides, and not what it said."""
+        """A store may refuse what it has taken already, or what nobody has written:
+        so what is there decides, and not what it said.
+        """
         table, sequence = self.create() if self._table is None else self._table, self.sequence + 1
         try:
             append_once(table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
@@ -134,8 +136,8 @@ def _same(one: LedgerRow, other: LedgerRow) -> bool:
 
 
 def since_last_finished(rows: Rows) -> Rows:
-    """The rows from the plan of the last finished batch on, none if it is not among them. Their fold is that of all rows: a plan's
-    ranges hold every partition, so nothing that stood before them is left once the batch is done.
+    """The rows from the plan of the last finished batch on, none if it is not among them. Their fold is that of all rows: a
+    plan's ranges hold every partition, so nothing that stood before them is left once the batch is done.
     """
     finished = {row.batch for _, row in rows if row.kind is Done}
     plans = [place for place, (_, row) in enumerate(rows) if row.kind is Planned and row.batch in finished]

@@ -1,7 +1,7 @@
 """The files of a Delta table's log as they lie on the disk, for looking at them before any library does.
 
-Readers take an empty commit for a commit of nothing, and give up on a torn one with a stack trace. What follows for the operator is
-known in `health.py`.
+Readers take an empty commit for a commit of nothing, and give up on a torn one with a stack trace. What follows for the operator
+is known in `health.py`.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Whether the tables are whole, before anything is planned: their logs, their form, and the last batch's rows.
 
 Looks at the files of the logs themselves, because readers take some damage for an older state and count on from there. Costs
-milliseconds per table and scans none, but for a newest batch that was compacted: what happened to older batches is for an audit to
-find. Nothing is mended here; each error names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
+milliseconds per table and scans none, but for a newest batch that was compacted: what happened to older batches is for an audit
+to find. Nothing is mended here; each error names the table, what is wrong, and a way back that was tried (`docs/operations.md`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -87,8 +87,8 @@ def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
                 f"the commit {commit.path} {trouble} (a power cut does that), so what it said is lost",
                 "Later commits were built on it. " + COPY
                 if later
-                else f"Move this file out of {log.location}/{LOG_FOLDER} and run again: the run does the commit's work again, or says what is "
-                "missing.",
+                else f"Move this file out of {log.location}/{LOG_FOLDER} and run again: the run does the commit's work "
+                "again, or says what is missing.",
             )
 
 
@@ -139,8 +139,8 @@ def _undo(lake: Lake, name: str, log: TableLog) -> str:
     if last is None or not log.is_readable_without(last + 1):
         return COPY
     return (
-        f"Nothing of the pipeline was written since version {last}: move every file of a later version, and _last_checkpoint, out of "
-        f"{log.location}/{LOG_FOLDER}, and run again."
+        f"Nothing of the pipeline was written since version {last}: move every file of a later version, and "
+        f"_last_checkpoint, out of {log.location}/{LOG_FOLDER}, and run again."
     )
 
 
@@ -162,8 +162,8 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
     for key, value in sorted(table.metadata().configuration.items()):
         if key in FORBIDDEN and value not in FORBIDDEN[key]:
             yield ConfigurationError(
-                f"table {name}: its property {key} is {value}, with which this pipeline cannot count on it. Take it off in Spark: "
-                f"ALTER TABLE {in_sql(lake.location(name))} UNSET TBLPROPERTIES ('{key}')"
+                f"table {name}: its property {key} is {value}, with which this pipeline cannot count on it. Take it off in "
+                f"Spark: ALTER TABLE {in_sql(lake.location(name))} UNSET TBLPROPERTIES ('{key}')"
             )
 
 
@@ -216,7 +216,10 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Itera
         yield damage
         return
     if wanted != found:
-        told = f"it holds {found} of batch {done.batch}, by its checkpoint it must hold {wanted}; the table was restored or has lost a commit"
+        told = (
+            f"it holds {found} of batch {done.batch}, by its checkpoint it must hold {wanted}; the table was restored or "
+            "has lost a commit"
+        )
         yield TableDamaged(name, told, way_back(lake, name))
 
 
@@ -280,8 +283,8 @@ def _forget(lake: Lake, name: str, last_batch: int) -> str:
     if first is None or not log.is_readable_without(first):
         return COPY
     return (
-        f"Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version {first} and "
-        f"later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER} and run again: it is planned and read anew."
+        "Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version "
+        f"{first} and later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER} and run again: it is planned and read anew."
     )
 
 

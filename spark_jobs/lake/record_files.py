@@ -114,7 +114,9 @@ def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:
 
 
 def batch_totals(table: DeltaTable, batch: int) -> tuple[int, int]:
-    """Records that an open `records` table holds of a batch, and accepted ones; by statistics where each of its files holds one batch."""
+    """Records that an open `records` table holds of a batch, and accepted ones;
+    by statistics where each of its files holds one batch.
+    """
     files = _files(table, batch)
     if all(_is_counted(file) and _is_one(file, "batch") for file in files):
         return sum(file["num_records"] for file in files), sum(file["null_count.rejected_because"] for file in files)
@@ -123,7 +125,9 @@ def batch_totals(table: DeltaTable, batch: int) -> tuple[int, int]:
 
 
 def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
-    """What an open `records` table holds of a batch, per partition; by statistics where each of its files holds one batch and partition."""
+    """What an open `records` table holds of a batch, per partition;
+    by statistics where each of its files holds one batch and partition.
+    """
     files = _files(table, batch)
     if all(_is_counted(file) and _is_one(file, "batch") and _is_one(file, "partition") for file in files):
         return _summed(_rows_of_file(file) for file in files)

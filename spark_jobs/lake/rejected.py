@@ -1,7 +1,7 @@
 """Rejected messages: how many, since when and why by the checkpoints, and each of them by the table `records`.
 
-Two tables by delta-rs, no Spark and no broker. Only files that hold rejected messages are read, the newest first, and no more of them
-than are asked for. How it is printed is known elsewhere.
+Two tables by delta-rs, no Spark and no broker. Only files that hold rejected messages are read, the newest first, and no more of
+them than are asked for. How it is printed is known elsewhere.
 """
 
 from collections import Counter
@@ -33,9 +33,11 @@ _COLUMNS = ("batch", "partition", "offset", "kafka_timestamp", "rejected_because
 
 @dataclass(frozen=True)
 class Rejections:
-    """What the finished batches rejected: `count` messages in `batches` batches, the first of them `first_batch`, done at `since`.
+    """What the finished batches rejected: `count` messages in `batches` batches, the first of them `first_batch`, done at
+    `since`.
 
-    `reasons` counts those of batches whose rows say why; rows of before reasons were counted do not. `last` is of the last finished batch.
+    `reasons` counts those of batches whose rows say why; rows of before reasons were counted do not. `last` is of the last
+    finished batch.
     """
 
     count: int = 0
@@ -79,7 +81,9 @@ def _rejected_of(counts: pa.ChunkedArray) -> pa.Array:
 
 @dataclass(frozen=True)
 class RejectedMessage:
-    """One rejected message: where it stands, when it was sent, why it is no reading, and how it begins; `raw` is None of a tombstone."""
+    """One rejected message: where it stands, when it was sent, why it is no reading, and how it begins;
+    `raw` is None of a tombstone.
+    """
 
     batch: int
     partition: int

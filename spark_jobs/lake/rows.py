@@ -1,4 +1,5 @@
-"""Reading the rows of a Delta table, through delta-rs in the driver: only files that may hold what is asked for, and only whole ones.
+"""Reading the rows of a Delta table, through delta-rs in the driver: only files that may hold what is asked for, and only whole
+ones.
 
 A file that is gone or damaged is `TableDamaged`, never fewer rows.
 """
@@ -68,8 +69,8 @@ def _scanner(table: DeltaTable, columns: Iterable[str] | None, where: Sequence[C
 
 
 def _without_statistics(files: ds.FileSystemDataset) -> ds.FileSystemDataset:
-    """The same files, of which Arrow knows nothing in advance. delta-rs tells it that a column without bounds is `>= null`, and a filter on
-    that column then takes no row of the file (seen with delta-rs 1.6.6).
+    """The same files, of which Arrow knows nothing in advance. delta-rs tells it that a column without bounds is `>= null`, and a
+    filter on that column then takes no row of the file (seen with delta-rs 1.6.6).
     """
     fragments = [files.format.make_fragment(path, filesystem=files.filesystem) for path in files.files]
     return ds.FileSystemDataset(fragments, files.schema, files.format, filesystem=files.filesystem)

@@ -30,8 +30,8 @@ _PROPERTIES: Mapping[str, Mapping[str, str]] = {
 
 
 MAINTAINED = "dayfold.maintained"
-"""What a commit of maintenance has in its information: the pipeline's name. delta-rs numbers no OPTIMIZE and no VACUUM, and such a
-commit must still be told from what somebody else did to the table.
+"""What a commit of maintenance has in its information: the pipeline's name. delta-rs numbers no OPTIMIZE and no VACUUM, and such
+a commit must still be told from what somebody else did to the table.
 """
 
 
@@ -90,7 +90,9 @@ class Lake:
         return f"{self.app(RECORDS)}/pruned"
 
     def pruned_batch(self, records: DeltaTable) -> int:
-        """The last batch whose records, and those of all before it, maintenance has deleted, 0 if none; of the open table's log."""
+        """The last batch whose records, and those of all before it, maintenance has deleted,
+        0 if none; of the open table's log.
+        """
         return records.transaction_version(self.pruning) or 0
 
 
@@ -104,7 +106,9 @@ def append_once(table: DeltaTable, rows: pa.Table, *, app: str, version: int) ->
 
 
 def add_files(table: DeltaTable, files: Iterable[AddAction], *, app: str, version: int) -> None:
-    """Make files that are in the table's folder already part of the table, once; like `append_once`, and also without any file."""
+    """Make files that are in the table's folder already part of the table, once;
+    like `append_once`, and also without any file.
+    """
     with committing(table):
         table.create_write_transaction(list(files), "append", table.schema(), commit_properties=committed_as(app, version))
 

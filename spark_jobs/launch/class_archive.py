@@ -1,8 +1,9 @@
-"""The class archive: what a run's JVM loads, laid out once for it to map into memory instead of reading, checking and linking jars.
+"""The class archive: what a run's JVM loads, laid out once for it to map into memory instead of reading, checking and linking
+jars.
 
-The set-up makes it (`local/setup/class_archive.py`). The JVM itself compares it with its own build and with every jar of its class path,
-and goes on without it where anything differs. What Java 17 does not notice is an archive that was cut short, which ends the
-process with SIGBUS; so its length is compared here before any JVM is told of it.
+The set-up makes it (`local/setup/class_archive.py`). The JVM itself compares it with its own build and with every jar of its
+class path, and goes on without it where anything differs. What Java 17 does not notice is an archive that was cut short, which
+ends the process with SIGBUS; so its length is compared here before any JVM is told of it.
 """
 
 import json

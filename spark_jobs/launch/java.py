@@ -31,7 +31,8 @@ def find_java() -> Path:
     home = search_java()
     if home is None:
         raise ConfigurationError(
-            f"no Java 17 or 21 was found: install one (Debian and Ubuntu: apt-get install {PACKAGES[0]}) or set JAVA_HOME to its folder"
+            f"no Java 17 or 21 was found: install one (Debian and Ubuntu: apt-get install {PACKAGES[0]}) or set JAVA_HOME to "
+            "its folder"
         )
     return home
 
@@ -77,7 +78,9 @@ def startable_environment(environment: Mapping[str, str], master: str | None = N
 
 
 def use_pinned_spark() -> None:
-    """Bring the environment of this very process into order, for example a notebook's, which starts a Spark with a local master."""
+    """Bring the environment of this very process into order, for example a notebook's,
+    which starts a Spark with a local master.
+    """
     ours = startable_environment(os.environ, "local[*]")
     for name in foreign(os.environ):
         del os.environ[name]
@@ -108,7 +111,8 @@ def _require_start(java: Path, options: Iterable[str], environment: Mapping[str,
 def _complaint(said: str) -> str:
     """The line that names the option.
 
-    >>> _complaint("Picked up JAVA_TOOL_OPTIONS: -XX:+UseX\\nUnrecognized VM option 'UseX'\\nError: Could not create the Java Virtual Machine.")
+    >>> end = "Error: Could not create the Java Virtual Machine."
+    >>> _complaint(f"Picked up JAVA_TOOL_OPTIONS: -XX:+UseX\\nUnrecognized VM option 'UseX'\\n{end}")
     "Unrecognized VM option 'UseX'"
     """
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith(_NO_REASON)]

@@ -1,7 +1,7 @@
 """Which time zones Spark's Java knows, read from the file that Java itself reads them from: no JVM is started for it.
 
-Python and Java each bring a time zone database of their own, and the one of Java decides: it executes what is planned. Compared are
-names only; what the rules of a zone are may differ by the database's year, and those of Java count. Knows no plan.
+Python and Java each bring a time zone database of their own, and the one of Java decides: it executes what is planned. Compared
+are names only; what the rules of a zone are may differ by the database's year, and those of Java count. Knows no plan.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Imports that make a process start late, without what they need for others only.
 
-pyarrow imports pandas, if it is there, as soon as its datasets are imported: a second, half of the start of a process of ours, none of
-which makes a data frame.
+pyarrow imports pandas, if it is there, as soon as its datasets are imported: a second, half of the start of a process of ours,
+none of which makes a data frame.
 """
 
 import sys
@@ -11,7 +11,9 @@ from importlib.abc import MetaPathFinder
 
 
 def import_pyarrow() -> None:
-    """Import pyarrow so that it finds no pandas, now or later; others can still import pandas. To be called before anything imports it."""
+    """Import pyarrow so that it finds no pandas, now or later; others can still import pandas.
+    To be called before anything imports it.
+    """
     with _hidden("pandas"):
         import pyarrow.dataset  # noqa: F401
 

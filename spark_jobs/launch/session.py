@@ -27,7 +27,8 @@ TUNED = {
     # Remembering which Python line made each expression costs two of three calls between Python and the JVM.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.dataFrameQueryContext.enabled": "false",
-    # What was read is not read on from: consumers and the messages they fetched last would lie in memory for minutes, of every partition.
+    # What was read is not read on from: consumers and the messages they fetched last would lie in memory for minutes, of every
+    # partition.
     "spark.kafka.consumer.cache.capacity": "8",
     "spark.kafka.consumer.fetchedData.cache.timeout": "1s",
     "spark.kafka.consumer.fetchedData.cache.evictorThreadRunInterval": "1s",
@@ -58,7 +59,8 @@ def addresses(master: str) -> dict[str, str]:
 
 
 def require_names(location: str) -> None:
-    """Raise `ConfigurationError` if the JVM that `spark-submit` started reads other names of files than we do, because of its locale.
+    """Raise `ConfigurationError` if the JVM that `spark-submit` started reads other names of files than we do, because of its
+    locale.
 
     `dayfold run` and the DAG set the locale; by hand it is the shell's. Only a name that is not ASCII asks the JVM.
     """
@@ -77,7 +79,9 @@ def require_names(location: str) -> None:
 
 
 def build_session(name: str) -> "SparkSession":
-    """The session of this process: what correctness depends on is set whatever the submitter chose, the rest where nothing was."""
+    """The session of this process: what correctness depends on is set whatever the submitter chose,
+    the rest where nothing was.
+    """
     from pyspark import SparkConf, SparkContext
     from pyspark.sql import SparkSession
 

@@ -1,8 +1,8 @@
 """The environment in which Spark is started: the user's, less what would bring in another Spark, and what is wrong with it.
 
 `spark-submit` goes by some thirty variables. A shell in which another Spark is set up must start the pinned one all the same, and
-a JVM option that the user exported wins over ours instead of clashing with it. Plain functions of a mapping; which Spark and which
-Java are ours is known in `submit.py` and `java.py`.
+a JVM option that the user exported wins over ours instead of clashing with it. Plain functions of a mapping; which Spark and
+which Java are ours is known in `submit.py` and `java.py`.
 """
 
 import os
@@ -16,7 +16,9 @@ from spark_jobs.base.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 SECRET_VARIABLE = "_SPARK_AUTH_SECRET"
-"""Environment variable with the secret that a standalone cluster asks for; Spark's own daemons and executors read the same one."""
+"""Environment variable with the secret that a standalone cluster asks for;
+Spark's own daemons and executors read the same one.
+"""
 
 JVM_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SPARK_SUBMIT_OPTS")
 """Where a user's options of any JVM stand; the first three are read by Java itself, the last by `spark-submit`."""
@@ -80,14 +82,16 @@ def spark_variables(environment: Environment, master: str) -> dict[str, str]:
 
 
 def require_pinned_spark(environment: Environment, pinned: str) -> None:
-    """Raise `ConfigurationError` if `spark-submit`, called by hand, has started a Spark of another version than the pinned one."""
+    """Raise `ConfigurationError` if `spark-submit`, called by hand,
+    has started a Spark of another version than the pinned one.
+    """
     home = environment.get("SPARK_HOME", "")
     cores = sorted(Path(home, "jars").glob("spark-core_*.jar")) if home else []
     versions = [core.stem.rpartition("-")[2] for core in cores]
     if versions and pinned not in versions:
         raise ConfigurationError(
-            f"SPARK_HOME={home} is a Spark {versions[0]}, and this project works with {pinned}; unset SPARK_HOME, or use `dayfold run`, "
-            "which does not go by it"
+            f"SPARK_HOME={home} is a Spark {versions[0]}, and this project works with {pinned}; unset SPARK_HOME, or use "
+            "`dayfold run`, which does not go by it"
         )
 
 

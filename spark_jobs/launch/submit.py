@@ -1,4 +1,6 @@
-"""How `spark-submit` is called for the job: command line, with absolute paths, and environment, so that it works from anywhere."""
+"""How `spark-submit` is called for the job: command line, with absolute paths, and environment,
+so that it works from anywhere.
+"""
 
 import importlib.util
 import os
@@ -27,8 +29,8 @@ SECOND_COMPILER_LATER = (
 )
 """Five times Java's own: what a minute's run calls less often costs more to compile well than it gains by it.
 
-These stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand. The collector does not: a JVM takes one only, and would not start
-beside a collector that the user chose in `JAVA_TOOL_OPTIONS`.
+These stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand. The collector does not: a JVM takes one only, and would
+not start beside a collector that the user chose in `JAVA_TOOL_OPTIONS`.
 """
 
 MASTER, EXTRA_OPTIONS = "spark.master", "spark.driver.extraJavaOptions"
@@ -108,7 +110,8 @@ def default_conf() -> dict[str, str]:
 
 
 def submitted_environment(environment: Mapping[str, str], java: Path, master: str | None = None) -> dict[str, str]:
-    """The environment of a `spark-submit` on this master, by default that of `conf/spark-defaults.conf`: the pinned Spark whatever is set.
+    """The environment of a `spark-submit` on this master, by default that of `conf/spark-defaults.conf`: the pinned Spark
+    whatever is set.
 
     `ConfigurationError` for what the user has set and nobody can work with.
     """

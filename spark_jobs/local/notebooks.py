@@ -1,4 +1,5 @@
-"""`make notebooks` opens the notebooks in JupyterLab; `make notebooks-refresh` stores their outputs anew, made with the demo's tables.
+"""`make notebooks` opens the notebooks in JupyterLab; `make notebooks-refresh` stores their outputs anew, made with the demo's
+tables.
 
 JupyterLab listens on loopback only, asks for a token whatever the user's own Jupyter settings say, and looks for no news outside.
 """

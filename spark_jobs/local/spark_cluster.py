@@ -1,9 +1,9 @@
 """A Spark cluster on this machine without Docker: a standalone master and one worker of the installed pyspark, loopback only.
 
-For trying out and testing what a real cluster does to the job: executors in processes of their own, started by a worker that knows
-nothing of this one. `python -m spark_jobs.local.spark_cluster` keeps one until Ctrl-C. Whoever may submit to a master may run
-programs as its user, so each cluster has a secret of its own; it stands in the environment, never in an argument. Master and worker
-are tied to the process that started them, and executors end with their worker.
+For trying out and testing what a real cluster does to the job: executors in processes of their own, started by a worker that
+knows nothing of this one. `python -m spark_jobs.local.spark_cluster` keeps one until Ctrl-C. Whoever may submit to a master may
+run programs as its user, so each cluster has a secret of its own; it stands in the environment, never in an argument. Master and
+worker are tied to the process that started them, and executors end with their worker.
 """
 
 import contextlib
@@ -149,7 +149,9 @@ def _wait_until_ready(master: str, web: str, parts: Sequence["subprocess.Popen[b
 
 
 def _has_worker(master: str, web: str) -> bool:
-    """Whether this master, and no other at its port, answers and knows a live worker. One whose port is taken goes to the next one."""
+    """Whether this master, and no other at its port, answers and knows a live worker.
+    One whose port is taken goes to the next one.
+    """
     nothing_yet = contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError)
     with nothing_yet, urllib.request.urlopen(f"{web}/json/", timeout=5) as answer:
         state = json.load(answer)

@@ -1,8 +1,8 @@
-"""Maintenance of a pipeline's tables, under the lock of its runs: old records pruned, small files put together, unneeded ones deleted,
-logs shortened. `maintain` tells the story; `preview_maintenance` says what it would do.
+"""Maintenance of a pipeline's tables, under the lock of its runs: old records pruned, small files put together, unneeded ones
+deleted, logs shortened. `maintain` tells the story; `preview_maintenance` says what it would do.
 
-Nothing that counts changes: contributions, averages and the rows of the checkpoints stay for ever. All is done by delta-rs in this
-process, without Spark. Killed anywhere, the tables are whole and the next maintenance goes on.
+Nothing that counts changes: contributions, averages and the rows of the checkpoints stay for ever. All is done by delta-rs in
+this process, without Spark. Killed anywhere, the tables are whole and the next maintenance goes on.
 """
 
 import logging
@@ -42,7 +42,9 @@ class TableMaintenance:
 
 @dataclass(frozen=True)
 class Maintenance:
-    """What was done, or would be (`dry_run`). `unfinished` is a batch on whose account files that were never part of a table stay."""
+    """What was done, or would be (`dry_run`). `unfinished` is a batch on whose account files that were never part of a table
+    stay.
+    """
 
     pipeline: str
     dry_run: bool
@@ -125,7 +127,9 @@ def _keep(work: Work, name: str, before: TableSize) -> TableMaintenance:
 
 
 def _unneeded(work: Work, name: str) -> Unneeded:
-    """While a batch is unfinished, a run that froze may wake up and commit files that no table knows yet: those are left to it."""
+    """While a batch is unfinished, a run that froze may wake up and commit files that no table knows yet: those are left to
+    it.
+    """
     return find_unneeded(work.lake, name, work.pipeline.maintenance.vacuum_after_hours, full=work.unfinished is None)
 
 

@@ -1,7 +1,7 @@
 """Old records let go: proven one last time, deleted by whole batches, and numbered in the same commit.
 
-Contributions can be worked out again from records and from nothing else, so records that do not prove them any more are kept for a
-person to look at. The number in the table's log is the evidence by which `dayfold audit` tells pruned records from lost ones.
+Contributions can be worked out again from records and from nothing else, so records that do not prove them any more are kept for
+a person to look at. The number in the table's log is the evidence by which `dayfold audit` tells pruned records from lost ones.
 """
 
 from collections import defaultdict
@@ -28,7 +28,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Prunable:
-    """Records of all batches up to this one, which was done at `done_at`: old enough to go. `counts` is what the table holds of all."""
+    """Records of all batches up to this one, which was done at `done_at`: old enough to go.
+    `counts` is what the table holds of all.
+    """
 
     batch: int
     done_at: datetime
@@ -57,8 +59,8 @@ def require_proven(lake: Lake, prunable: Prunable) -> None:
     found = next(_doubts(lake, upto, prunable), None)
     if found is not None:
         raise DecisionNeeded(
-            f"records up to batch {prunable.batch} are old enough to go, but they and the other tables do not agree, so nothing was "
-            f"deleted: {found} `dayfold audit --deep` tells all."
+            f"records up to batch {prunable.batch} are old enough to go, but they and the other tables do not agree, so "
+            f"nothing was deleted: {found} `dayfold audit --deep` tells all."
         )
 
 

@@ -20,8 +20,8 @@ _HOURS = {"week": 168.0, "day": 24.0, "hour": 1.0, "minute": 1 / 60, "second": 1
 def last_prunable(rows: Iterable[LedgerRow], keep_days: int | None, now: datetime) -> Done | None:
     """The DONE row of the last batch whose records may go: it and all before it were done at least `keep_days` ago.
 
-    Never the newest finished batch, by which every run sees that the tables are whole, and never an unfinished one. None if nothing
-    may go, or if all is kept (`keep_days` is None).
+    Never the newest finished batch, by which every run sees that the tables are whole, and never an unfinished one. None if
+    nothing may go, or if all is kept (`keep_days` is None).
     """
     if keep_days is None:
         return None

@@ -1,8 +1,8 @@
 """The upkeep of one table: small files into larger ones, files that nobody needs out, its log shortened.
 
-Each step leaves a table that says the same in more or fewer files. Killed inside a compaction: files that no version names, the next
-VACUUM takes them. Killed inside a VACUUM: some of the unneeded files are gone, the next one takes the rest. Killed around the log's
-checkpoint: the commits it sums up are only deleted once the disk has it.
+Each step leaves a table that says the same in more or fewer files. Killed inside a compaction: files that no version names, the
+next VACUUM takes them. Killed inside a VACUUM: some of the unneeded files are gone, the next one takes the rest. Killed around
+the log's checkpoint: the commits it sums up are only deleted once the disk has it.
 """
 
 from dataclasses import dataclass

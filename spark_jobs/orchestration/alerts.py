@@ -1,8 +1,8 @@
 """Messages of failed runs, by mail and to a webhook, as the pipeline file says: one message for a run, however many tasks failed.
 
-The DAG's `on_failure_callback` sends them. Airflow calls it in the DAG processor once a run has failed, whatever ended it: also where
-no task could say a word, because its process was killed, its time was up or somebody marked it as failed. What a task had to say it
-has left behind as an XCom. A message that cannot be sent changes the state of nothing; Airflow logs why.
+The DAG's `on_failure_callback` sends them. Airflow calls it in the DAG processor once a run has failed, whatever ended it: also
+where no task could say a word, because its process was killed, its time was up or somebody marked it as failed. What a task had
+to say it has left behind as an XCom. A message that cannot be sent changes the state of nothing; Airflow logs why.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ NOTHING: Any = {}
 
 
 def alerts_of(pipeline: Pipeline) -> list[Callback] | None:
-    """The DAG's failure callbacks, one for each way of a message, so that no way waits for another; None if nobody wants to know."""
+    """The DAG's failure callbacks, one for each way of a message, so that no way waits for another;
+    None if nobody wants to know.
+    """
     alerts = pipeline.alerts
     ways: list[Callback] = [partial(send_mail, pipeline.name, alerts)] if alerts.mail_to else []
     if alerts.webhook_connection:

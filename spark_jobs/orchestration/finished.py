@@ -109,8 +109,8 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
     last = log.last
     told = f"the last row is of batch {last.batch}, {last.state}, by run {printable(last.run_id)}" if last else "there are none"
     raise AirflowFailException(
-        f"the checkpoints of {pipeline.name} hold no DONE row of run {printable(run_id)}, although spark-submit reported success: {told}. "
-        "Nothing is counted twice by running again: clear this run, or wait for the next one."
+        f"the checkpoints of {pipeline.name} hold no DONE row of run {printable(run_id)}, although spark-submit reported "
+        f"success: {told}. Nothing is counted twice by running again: clear this run, or wait for the next one."
     )
 
 
@@ -124,7 +124,9 @@ def read_by_another(log: "CheckpointLog", plan: Mapping[str, Any] | None) -> "Do
 
 
 def summary_of(done: Iterable["Done"]) -> dict[str, Any]:
-    """What the batches of one run read, per partition, as plain values, and why they rejected what they did; keys are texts as JSON wants them."""
+    """What the batches of one run read, per partition, as plain values, and why they rejected what they did;
+    keys are texts as JSON wants them.
+    """
     from spark_jobs.progress.run_told import reasons_of
     from spark_jobs.progress.verification import reads_of
 

@@ -1,4 +1,6 @@
-"""The task `fresh_report` of the DAG that waits for a pipeline's asset: what the batches of its events changed, as log table and result."""
+"""The task `fresh_report` of the DAG that waits for a pipeline's asset:
+what the batches of its events changed, as log table and result.
+"""
 
 import itertools
 import logging
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from spark_jobs.answers.fresh import FreshAverages
 
 LOGGED, RETURNED = 20, 200
-"""Rows in the log, rows in the XCom: the first batch of a pipeline may hold the days of years, which Airflow's database is no place for."""
+"""Rows in the log, rows in the XCom: the first batch of a pipeline may hold the days of years,
+which Airflow's database is no place for.
+"""
 
 log = logging.getLogger("dayfold")
 
@@ -61,8 +65,8 @@ def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[in
         run_id = str(event.extra.get("run_id"))
         if run_id not in finished:
             log.warning(
-                f"an event names the run {printable(run_id)}, of which the checkpoints hold no finished batch: it was made by hand, or the "
-                "tables were restored since; it is left out"
+                f"an event names the run {printable(run_id)}, of which the checkpoints hold no finished batch: it was made "
+                "by hand, or the tables were restored since; it is left out"
             )
         found |= finished.get(run_id, set())
     return found

@@ -13,7 +13,9 @@ from spark_jobs.pipeline.settings import Pipeline
 
 
 def look_for_new_records(pipeline: Pipeline, context: Any) -> bool:
-    """Whether there is anything to do; the plan is in the log and in the XCom `plan`, and why there is nothing in `nothing_new`."""
+    """Whether there is anything to do; the plan is in the log and in the XCom `plan`,
+    and why there is nothing in `nothing_new`.
+    """
     from spark_jobs.answers.reports import plan_report, plan_table
     from spark_jobs.outlook.lookahead import look_ahead
 

@@ -19,8 +19,9 @@ PARAMS = {"dry_run": switch("Dry run", "Say in the log and in the XCom what main
 SCHEDULE = CronTriggerTimetable("0 3 * * 0", timezone="UTC", run_immediately=timedelta(hours=1))
 """Sunday at three in the morning: not when daily runs start.
 
-For a DAG without a start date. With one Airflow makes up for the Sunday before as soon as the DAG is switched on, which a trigger from the
-web page does as well: whoever asked for a dry run would get a real one beside it. The hour is how late a scheduler may be.
+For a DAG without a start date. With one Airflow makes up for the Sunday before as soon as the DAG is switched on, which a trigger
+from the web page does as well: whoever asked for a dry run would get a real one beside it. The hour is how late a scheduler may
+be.
 """
 
 TASK: dict[str, Any] = {"retries": 9, "execution_timeout": timedelta(hours=2)}

@@ -1,4 +1,5 @@
-"""A run's figures for StatsD or OpenTelemetry, by Airflow's own settings (`[metrics]`); where they are off, nothing is sent or asked.
+"""A run's figures for StatsD or OpenTelemetry, by Airflow's own settings (`[metrics]`); where they are off, nothing is sent or
+asked.
 
 Named `dayfold.PIPELINE.WHAT`. What adds up is a counter, what stands somewhere a gauge, and how long a step took a timer.
 """

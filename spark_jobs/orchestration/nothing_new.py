@@ -22,7 +22,9 @@ SKIPPED = "the other tasks have nothing to do and are skipped (pink in Airflow);
 
 @dataclass(frozen=True)
 class Reader:
-    """A run that finished batches one after the other: `first` to `last`, the last of them at `at`. `by` is who it was run by, or `-`."""
+    """A run that finished batches one after the other: `first` to `last`, the last of them at `at`.
+    `by` is who it was run by, or `-`.
+    """
 
     run_id: str
     by: str
@@ -76,7 +78,9 @@ def readers_of(rows: Iterable["LedgerRow"]) -> list[Reader]:
 
 
 def why_nothing(topic: str, readers: Sequence[Reader], run_id: str, due: datetime) -> tuple[str, list[Reader]]:
-    """A sentence, and the runs it is about, the newest first: those that have read since this one was due, or else the last one."""
+    """A sentence, and the runs it is about, the newest first:
+    those that have read since this one was due, or else the last one.
+    """
     if not readers:
         return f"{topic} has nothing new, and no run before this one has finished a batch of it", []
     newest = readers[0]

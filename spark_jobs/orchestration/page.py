@@ -58,7 +58,7 @@ Its log ends with the reason. The exit code of the job decides what happens next
 | 76 | a newer run took over | no |
 | 78 | settings, permissions or topics are wrong | no |
 | ended by a signal | the machine was short of memory, or somebody stopped it | yes |
-"""
+"""  # noqa: E501 - a page
 
 
 def averages_page(story: str | None, pipeline: Pipeline, config: Path) -> str:

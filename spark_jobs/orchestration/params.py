@@ -22,18 +22,20 @@ def _max_records(limits: Limits) -> Param:
     return Param(
         None,
         type=["null", "integer"],
-        # With `minimum` the form of Airflow turns a 0 into that minimum without a word; this bound it leaves to the server, which refuses.
+        # With `minimum` the form of Airflow turns a 0 into that minimum without a word; this bound it leaves to the server, which
+        # refuses.
         exclusiveMinimum=0,
         title="Most records per batch",
-        description=f"Of this run; a larger backlog makes several batches. Empty: {limits.max_records_per_batch:,}, as the pipeline "
-        "file has it in limits.max_records_per_batch.",
+        description=f"Of this run; a larger backlog makes several batches. Empty: {limits.max_records_per_batch:,}, as the "
+        "pipeline file has it in limits.max_records_per_batch.",
     )
 
 
 def switch(title: str, description: str, section: str | None = None) -> Param:
     """A parameter that is off unless somebody turns it on; null is off, too.
 
-    The form marks a field as required (an asterisk) unless its type allows null, and a switch that is off is no field that lacks a value.
+    The form marks a field as required (an asterisk) unless its type allows null, and a switch that is off is no field that lacks
+    a value.
     """
     place: dict[str, Any] = {} if section is None else {"section": section}
     return Param(False, type=["null", "boolean"], title=title, description=description, **place)
@@ -56,8 +58,8 @@ _ADOPT_TOPIC = switch(
 
 _ADOPT_DEFINITION = switch(
     "Adopt changed settings",
-    "Record in the checkpoints that batches from now on follow the changed settings of fields, formats, plausible times or the output "
-    "topic, beside those so far.",
+    "Record in the checkpoints that batches from now on follow the changed settings of fields, formats, plausible times or "
+    "the output topic, beside those so far.",
     DECISIONS,
 )
 
@@ -72,7 +74,9 @@ ARGUMENTS = [
 
 
 def require_known_params(conf: Mapping[str, Any] | None) -> None:
-    """Raise `ConfigurationError` for a key that is no parameter: Airflow checks the values of those it knows, and lets others pass."""
+    """Raise `ConfigurationError` for a key that is no parameter:
+    Airflow checks the values of those it knows, and lets others pass.
+    """
     for key in conf or {}:
         if key not in NAMES:
             close = difflib.get_close_matches(key, NAMES, n=1, cutoff=0.5)

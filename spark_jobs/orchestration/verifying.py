@@ -71,21 +71,24 @@ def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[
 def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
     """Where a partition stands, and a warning for each thing that is not wrong and not as it should be."""
     log.info(
-        f"partition {one.partition}: offsets {one.start} to {one.end}, {one.accepted:,} accepted, {one.kept:,} of them in the table "
-        f"records; the group is at {'-' if group is None else group.offset}"
+        f"partition {one.partition}: offsets {one.start} to {one.end}, {one.accepted:,} accepted, {one.kept:,} of them in "
+        f"the table records; the group is at {'-' if group is None else group.offset}"
     )
     if one.rejected:
         log.warning(
-            f"partition {one.partition}: {one.rejected:,} of {counted(one.read, 'record')} rejected; dayfold rejected CONFIG shows each"
+            f"partition {one.partition}: {one.rejected:,} of {counted(one.read, 'record')} rejected; dayfold rejected CONFIG "
+            "shows each"
         )
     if group is None:
         log.warning(
-            f"partition {one.partition}: the consumer group has no offset, it expired or was deleted; the checkpoint's {one.end} is "
-            "right, the next batch writes the group again"
+            f"partition {one.partition}: the consumer group has no offset, it expired or was deleted; the checkpoint's "
+            f"{one.end} is right, the next batch writes the group again"
         )
 
 
 def partition_report(one: "PartitionRead", group: "GroupOffset | None") -> dict[str, Any]:
-    """The same as plain values, for the XCom; `kept` of the accepted records are in `records`, `committed` is the group's offset, null if none."""
+    """The same as plain values, for the XCom; `kept` of the accepted records are in `records`,
+    `committed` is the group's offset, null if none.
+    """
     figures = asdict(one)
     return {**figures, "batches": list(one.batches), "committed": None if group is None else group.offset}

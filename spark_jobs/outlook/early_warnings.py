@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 def warn_of_topic(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, now: datetime) -> None:
-    """Log what no run can help but an operator can: a setting without effect, a transaction that hangs, records that expire soon."""
+    """Log what no run can help but an operator can: a setting without effect, a transaction that hangs,
+    records that expire soon.
+    """
     if note := start_note(pipeline, progress):
         log.warning("%s", note)
     for held in watch.held_back(broker, topic):

@@ -1,8 +1,9 @@
-"""Whether a batch can be executed here as it was or would be planned: asked before a plan is stored, and before a stored one is resumed.
+"""Whether a batch can be executed here as it was or would be planned: asked before a plan is stored, and before a stored one is
+resumed.
 
 A plan outlives the settings, the Java and the version of this program that it was made with, and nothing but its own words may be
-executed. So one that cannot be executed any more stops the run and names the way on; it never wedges the pipeline. Needs no Spark and
-no JVM.
+executed. So one that cannot be executed any more stops the run and names the way on; it never wedges the pipeline. Needs no Spark
+and no JVM.
 """
 
 import re
@@ -31,12 +32,12 @@ def require_executable(lake: Lake, plan: Plan, *, is_read: Callable[[], bool]) -
     begins = f"batch {plan.batch} was planned, but its plan cannot be executed here: {trouble}."
     if is_averaged(lake, plan.batch):
         raise DecisionNeeded(
-            f"{begins} It has been averaged already and cannot be abandoned: finish it with the version of Dayfold and the Java that "
-            "planned it, or bring back the newest copy of the table checkpoints."
+            f"{begins} It has been averaged already and cannot be abandoned: finish it with the version of Dayfold and the "
+            "Java that planned it, or bring back the newest copy of the table checkpoints."
         )
     raise DecisionNeeded(
-        f"{begins} Nothing of it was averaged. {go_on('abandon')} to plan it anew by today's settings, or finish it with the version of "
-        "Dayfold and the Java that planned it.",
+        f"{begins} Nothing of it was averaged. {go_on('abandon')} to plan it anew by today's settings, or finish it with the "
+        "version of Dayfold and the Java that planned it.",
         ("abandon",),
     )
 

@@ -1,4 +1,5 @@
-"""Where the pipeline's consumer group stands, and a warning where it was moved: runs go by the checkpoints, others may go by the group.
+"""Where the pipeline's consumer group stands, and a warning where it was moved: runs go by the checkpoints, others may go by the
+group.
 
 Asks the broker only; what a difference means is decided in `drift.py`.
 """

@@ -29,7 +29,9 @@ log = logging.getLogger("dayfold")
 
 
 def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
-    """What the next run would do, asked of the broker and the checkpoints; raises what would stop it for its tables' or permissions' sake."""
+    """What the next run would do, asked of the broker and the checkpoints;
+    raises what would stop it for its tables' or permissions' sake.
+    """
     lake = Lake(pipeline.lake, pipeline.name)
     health.require_readable(lake)
     checkpoints = CheckpointLog(lake)

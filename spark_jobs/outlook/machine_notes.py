@@ -1,4 +1,5 @@
-"""What of this machine would hinder a run that is started here: somebody holds the lock, a folder cannot be written, no Java starts.
+"""What of this machine would hinder a run that is started here: somebody holds the lock, a folder cannot be written, no Java
+starts.
 
 Notes and no problems: who asks need not be who runs, nor on the same machine. Knows no broker and no table.
 """

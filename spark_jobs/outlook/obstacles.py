@@ -39,10 +39,10 @@ def require_tables_not_behind(
     proven = max((proven_batch(metadata) or 0 for _, metadata in committed.values()), default=0)
     if proven > progress.last_batch:
         raise DecisionNeeded(
-            f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below {pipeline.lake} "
-            f"end at batch {progress.last_batch}: the tables were deleted or an older copy was restored. Bring back the newest "
-            "copy; or, to begin anew, remove what is left of the pipeline with `dayfold forget`, or give it another name and another "
-            "output topic."
+            f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below "
+            f"{pipeline.lake} end at batch {progress.last_batch}: the tables were deleted or an older copy was restored. "
+            "Bring back the newest copy; or, to begin anew, remove what is left of the pipeline with `dayfold forget`, or "
+            "give it another name and another output topic."
         )
 
 

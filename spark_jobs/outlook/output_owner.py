@@ -1,8 +1,9 @@
-"""Output topics before anything is planned: whose averages stand there, and whether the one that a batch was planned for is there.
+"""Output topics before anything is planned: whose averages stand there, and whether the one that a batch was planned for is
+there.
 
 Each record names its pipeline, and no topic serves two:
-readers keep the highest revision of a key, and two pipelines number their revisions apart. Looks at the newest records of each partition
-alone, so it costs the same however much there is.
+readers keep the highest revision of a key, and two pipelines number their revisions apart. Looks at the newest records of each
+partition alone, so it costs the same however much there is.
 """
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, TopicMissing
@@ -43,8 +44,8 @@ def require_own_output(broker: Broker, pipeline: str, output: Topic) -> None:
     if others:
         raise ConfigurationError(
             f"{output.name} holds averages of the pipeline {', '.join(sorted(others))}; give {pipeline} another output topic "
-            "(output.topic): no topic can serve two pipelines, whose revisions readers could not tell apart. If the other one is gone for "
-            "good, delete the topic and create it again"
+            "(output.topic): no topic can serve two pipelines, whose revisions readers could not tell apart. If the other "
+            "one is gone for good, delete the topic and create it again"
         )
 
 
@@ -58,14 +59,17 @@ def other_owners(broker: Broker, pipeline: str, output: Topic) -> set[str]:
 
 
 def require_planned_output(broker: Broker, plan: Plan, output: str) -> None:
-    """Raise `DecisionNeeded` if an unfinished batch is for another topic than `output` by now, and that cannot be published to."""
+    """Raise `DecisionNeeded` if an unfinished batch is for another topic than `output` by now,
+    and that cannot be published to.
+    """
     if plan.output_topic in (None, output):
         return
     try:
         broker.topic(str(plan.output_topic))
     except ConfigurationError as error:
         raise DecisionNeeded(
-            f"batch {plan.batch} was planned to be published to {plan.output_topic}, before output.topic was changed to {output}, and is "
-            f"finished there first; but: {error}. Create {plan.output_topic} again with {counted(len(plan.ranges), 'partition')} and run again. A "
-            "batch that was not averaged yet can be given up instead, by hand with --abandon."
+            f"batch {plan.batch} was planned to be published to {plan.output_topic}, before output.topic was changed to "
+            f"{output}, and is finished there first; but: {error}. Create {plan.output_topic} again with "
+            f"{counted(len(plan.ranges), 'partition')} and run again. A batch that was not averaged yet can be given up "
+            "instead, by hand with --abandon."
         ) from error

@@ -1,4 +1,5 @@
-"""Which Kafka permissions a pipeline needs, and how they are granted: one list for the preflight, `dayfold acls` and the containers.
+"""Which Kafka permissions a pipeline needs, and how they are granted: one list for the preflight, `dayfold acls` and the
+containers.
 
 Plain values; asks nobody. What each command needs of it, and what a missing permission answers, is in docs/security.md.
 """
@@ -14,8 +15,8 @@ from spark_jobs.pipeline.settings import Pipeline
 def grants_of(pipeline: Pipeline, *, creating: bool = False) -> tuple[Grant, ...]:
     """All that a pipeline needs; `creating` its output topic as well, which no run does.
 
-    Reading the output is for the proof of what was published, in a run and in the audit. Describing the input's settings tells when
-    unread records expire.
+    Reading the output is for the proof of what was published, in a run and in the audit. Describing the input's settings tells
+    when unread records expire.
     """
     return (
         Grant(TOPIC, pipeline.input.topic, ("Read", "Describe"), ("DescribeConfigs",)),

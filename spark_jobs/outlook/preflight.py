@@ -1,8 +1,8 @@
 """What must be allowed before anything is planned: asked by `dayfold plan` and by every run, in milliseconds.
 
-A missing permission, a group that takes no offsets and a transaction that may not last as long as it is set to would otherwise show when
-they are needed, which may be after all of Spark's work. A topic that is missing or a broker that does not answer is said by the
-question that needs it.
+A missing permission, a group that takes no offsets and a transaction that may not last as long as it is set to would otherwise
+show when they are needed, which may be after all of Spark's work. A topic that is missing or a broker that does not answer is
+said by the question that needs it.
 """
 
 from contextlib import suppress
@@ -61,13 +61,15 @@ def _require_group_of_consumers(broker: Broker, kafka: KafkaSettings, group: str
 
 
 def _require_granted_time(broker: Broker, kafka: KafkaSettings, group: str) -> tuple[str, ...]:
-    """Raise if the brokers end a transaction sooner than the settings want; a note if they do not say, and it is longer than usual."""
+    """Raise if the brokers end a transaction sooner than the settings want;
+    a note if they do not say, and it is longer than usual.
+    """
     wanted = int(producer_settings(kafka.values, group)[TRANSACTION])
     granted = broker.broker_config([LONGEST])[LONGEST]
     if granted is not None and int(granted) < wanted:
         raise ConfigurationError(
-            f"{kafka.path}: {TRANSACTION} is {wanted}{'' if TRANSACTION in kafka.values else ' unless it is set'}, and the brokers at "
-            f"{kafka.servers} allow at most {granted} ({LONGEST}); lower the one, or let somebody raise the other"
+            f"{kafka.path}: {TRANSACTION} is {wanted}{'' if TRANSACTION in kafka.values else ' unless it is set'}, and the "
+            f"brokers at {kafka.servers} allow at most {granted} ({LONGEST}); lower the one, or let somebody raise the other"
         )
     if granted is None and wanted > USUAL_LONGEST_MS:
         return (

@@ -27,7 +27,9 @@ ProofVerdict = Literal["published", "unpublished", "contradictory", "unknown"]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about: `expected` are the averages that the batch publishes, `answer` is the operator's word, if it was given."""
+    """What is asked about: `expected` are the averages that the batch publishes,
+    `answer` is the operator's word, if it was given.
+    """
 
     pipeline: str
     input_topic: str
@@ -37,14 +39,17 @@ class Question:
 
 
 def question_of(pipeline: Pipeline, plan: Plan, expected: frozenset[Key], answer: Answer | None = None) -> Question:
-    """The question about a batch: by the plan's own words, whatever the settings have become since; old plans do not name their topics."""
+    """The question about a batch: by the plan's own words, whatever the settings have become since;
+    old plans do not name their topics.
+    """
     topics = plan.input_topic or pipeline.input.topic, plan.output_topic or pipeline.output.topic
     return Question(pipeline.name, *topics, expected, answer)
 
 
 @dataclass(frozen=True)
 class GroupEvidence:
-    """Planned partitions by what the group's offsets say: the batch is proven, an earlier one is, or nothing of ours stands there.
+    """Planned partitions by what the group's offsets say: the batch is proven, an earlier one is, or nothing of ours stands
+    there.
 
     `newest` is the latest batch that they prove, 0 if none.
     """
@@ -60,8 +65,8 @@ class OutputEvidence:
     """What readers see of a batch on the output topic, since it was planned, and what may be gone from there.
 
     `newest` is the latest batch of the pipeline that has a record there, 0 if none; `aged` are partitions that retention has cut
-    since, `covered` averages that compaction may have taken, `anew` says that the topic was created after the plan. None of it was
-    seen unless `readable`. `topic_id` and `ends` say how far was looked.
+    since, `covered` averages that compaction may have taken, `anew` says that the topic was created after the plan. None of it
+    was seen unless `readable`. `topic_id` and `ends` say how far was looked.
     """
 
     seen: Counter[Key] = field(default_factory=Counter)
@@ -164,6 +169,6 @@ def tables_behind(pipeline: str, output_topic: str, shown: int, last: int) -> De
     """The output topic shows a batch that the checkpoints do not know."""
     return DecisionNeeded(
         f"{output_topic} shows averages of batch {shown} of {pipeline}, but the checkpoints end at batch {last}: the "
-        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin anew, remove what is left of the "
-        "pipeline with `dayfold forget`, or give it another name and another output topic."
+        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin anew, remove what is "
+        "left of the pipeline with `dayfold forget`, or give it another name and another output topic."
     )

@@ -1,6 +1,7 @@
 """Whether so much of a batch was rejected that it must not be averaged: the settings are wrong more often than the data.
 
-Asked by the run before it averages, and of an unfinished batch by whoever wants to know what the next run will do. Knows no Spark.
+Asked by the run before it averages, and of an unfinished batch by whoever wants to know what the next run will do. Knows no
+Spark.
 """
 
 from collections.abc import Iterator, Mapping

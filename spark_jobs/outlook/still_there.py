@@ -1,4 +1,5 @@
-"""Whether the input topic still is the one that was read, and still holds what is to be read: losses, replaced records, another topic.
+"""Whether the input topic still is the one that was read, and still holds what is to be read: losses, replaced records, another
+topic.
 
 Asks the broker only; an obstacle is the error that a run stops with.
 """
@@ -57,8 +58,9 @@ def require_still_there(broker: Broker, plan: Plan, topic: Topic) -> None:
 def require_not_replaced(broker: Broker, plan: Plan, topic: Topic) -> None:
     """Raise if offsets of the plan's ranges may hold other records by now than when it was made.
 
-    Asked again after the read, before anything of it is stored: what was read up to then and passes is what was planned. Else records that
-    took the place of others would be counted now, and once more when the loss is accepted and reading begins again at the cut.
+    Asked again after the read, before anything of it is stored: what was read up to then and passes is what was planned. Else
+    records that took the place of others would be counted now, and once more when the loss is accepted and reading begins again
+    at the cut.
     """
     _require_planned_topic(plan, topic)
     ends = ends_of(one for one in plan.ranges if one.span)
@@ -71,7 +73,7 @@ def _require_planned_topic(plan: Plan, topic: Topic) -> None:
     if plan.topic_id != topic.id:
         settled_by = ("abandon", "adopt_topic")
         raise DecisionNeeded(
-            f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again (now {topic.id}) "
-            f"before it was read. {go_on(*settled_by)}.",
+            f"batch {plan.batch} was planned on topic id {plan.topic_id}, but {topic.name} was deleted and created again "
+            f"(now {topic.id}) before it was read. {go_on(*settled_by)}.",
             settled_by,
         )

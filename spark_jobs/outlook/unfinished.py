@@ -1,4 +1,6 @@
-"""What an unfinished batch still needs, and what follows once it is finished, which is what the next run does first. Asks no broker."""
+"""What an unfinished batch still needs, and what follows once it is finished,
+which is what the next run does first. Asks no broker.
+"""
 
 from dataclasses import replace
 

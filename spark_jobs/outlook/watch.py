@@ -23,7 +23,9 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class HeldBack:
-    """Offsets of a partition that an open transaction keeps from being read, from `offset` on, and since when if that is known."""
+    """Offsets of a partition that an open transaction keeps from being read, from `offset` on,
+    and since when if that is known.
+    """
 
     partition: int
     offset: int
@@ -32,7 +34,10 @@ class HeldBack:
 
     def sentence(self, topic: str, now: datetime) -> str:
         """What is held back, since when, and what to do if no live transaction can be that old."""
-        text = f"held back by an open transaction: {counted(self.count, 'record')} on partition {self.partition}, from offset {self.offset} on"
+        text = (
+            f"held back by an open transaction: {counted(self.count, 'record')} on partition {self.partition}, from "
+            f"offset {self.offset} on"
+        )
         if self.since is None:
             return text
         text += f", since {in_utc(self.since)} ({age_text(now - self.since)} ago)"

@@ -36,7 +36,9 @@ from spark_jobs.progress.offsets import Plan, Topic
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS, PAUSE_SECONDS, OPEN_SECONDS = 10.0, 0.003, 1.0
-"""How long markers of a committed transaction may take to be written, how often we look, and how long we wait for the group after that."""
+"""How long markers of a committed transaction may take to be written, how often we look,
+and how long we wait for the group after that.
+"""
 
 
 def examine(
@@ -44,7 +46,8 @@ def examine(
 ) -> tuple[ProofVerdict, GroupEvidence, OutputEvidence]:
     """What group and output topic say of the batch, and what follows; waits at most so long for offsets in an open transaction.
 
-    `Superseded` if the group proves a later batch, `DecisionNeeded` if the topic shows one, `TransactionOpen` if somebody's open transaction hides what may be the batch's.
+    `Superseded` if the group proves a later batch, `DecisionNeeded` if the topic shows one, `TransactionOpen` if somebody's open
+    transaction hides what may be the batch's.
     """
     partitions = [one.partition for one in plan.ranges]
     group = group_of(plan, broker.committed(question.pipeline, question.input_topic, partitions, seconds=seconds))
@@ -57,7 +60,9 @@ def examine(
 
 
 def require_output_not_ahead(broker: Broker, pipeline: Pipeline, progress: Progress, output: Topic) -> None:
-    """Raise if the output topic shows a batch after the last planned one; only what came since the last finished batch is read."""
+    """Raise if the output topic shows a batch after the last planned one;
+    only what came since the last finished batch is read.
+    """
     done = progress.last_done
     if done is None or done.output_topic_id != output.id:
         return
@@ -74,8 +79,9 @@ def require_output_not_ahead(broker: Broker, pipeline: Pipeline, progress: Progr
 def highest_revision(broker: Broker, output: Topic) -> int:
     """What no revision is above that a reader of the output topic may have seen: a new life of a pipeline begins above it.
 
-    Each revision of a day is a record of its own, so none is above the number of all offsets, also where retention took the records
-    that readers keep. Only averages that were published again onto another topic can be; those that are there are looked at.
+    Each revision of a day is a record of its own, so none is above the number of all offsets, also where retention took the
+    records that readers keep. Only averages that were published again onto another topic can be; those that are there are looked
+    at.
     """
     offsets = sum(one.high for one in output.partitions)
     starts, ends = ({one.number: getattr(one, side) for one in output.partitions} for side in ("low", "stable"))
@@ -87,8 +93,8 @@ def highest_revision(broker: Broker, output: Topic) -> int:
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left to do of a publication: averages, and the group's offsets unless all is `settled`. `decided` is the operator's word
-    if it was needed; `output` is how far the topic was looked at.
+    """What is left to do of a publication: averages, and the group's offsets unless all is `settled`. `decided` is the operator's
+    word if it was needed; `output` is how far the topic was looked at.
     """
 
     averages: frozenset[Key]
@@ -146,7 +152,8 @@ def _counted(
 
 
 def _require_nothing_hidden(broker: Broker, plan: Plan, question: Question, topic: Topic, starts: Mapping[int, int]) -> None:
-    """Raise if a record of the batch stands behind an open transaction, committed or aborted: nobody can tell before that one ends.
+    """Raise if a record of the batch stands behind an open transaction, committed or aborted: nobody can tell before that one
+    ends.
 
     Our own transactions have ended with the fence, so it is somebody else's.
     """
@@ -156,7 +163,8 @@ def _require_nothing_hidden(broker: Broker, plan: Plan, question: Question, topi
         if batch_of(message, question.pipeline) >= plan.batch:
             raise TransactionOpen(
                 f"whether batch {plan.batch} was published cannot be told yet: an open transaction of somebody else holds back "
-                f"partition {message.partition()} of {topic.name}; run again when it has ended (kafka-transactions.sh find-hanging names it)"
+                f"partition {message.partition()} of {topic.name}; run again when it has ended (kafka-transactions.sh "
+                "find-hanging names it)"
             )
 
 
@@ -185,10 +193,11 @@ def _may_be_compacted(broker: Broker, topic: str) -> bool:
 def confirm(
     broker: Broker, plan: Plan, question: Question, last: Mapping[int, int], *, seconds: float = SETTLE_SECONDS
 ) -> Mapping[int, int]:
-    """Read back what a commit has confirmed, where the output topic ends now; `last` is the last offset delivered to each partition.
+    """Read back what a commit has confirmed, where the output topic ends now; `last` is the last offset delivered to each
+    partition.
 
-    All records of a transaction in a partition share one marker: where the last one is visible, all that were delivered are. Markers
-    are written after the answer, so this waits; what has not settled after so long is judged as the next run would.
+    All records of a transaction in a partition share one marker: where the last one is visible, all that were delivered are.
+    Markers are written after the answer, so this waits; what has not settled after so long is judged as the next run would.
     """
     for _ in _until(time.monotonic() + seconds):
         ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])

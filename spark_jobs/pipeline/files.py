@@ -65,12 +65,14 @@ def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> N
 
 
 def _require_own_output(pipeline: Pipeline, path: Path, usable: Mapping[Path, Pipeline]) -> None:
-    """Two pipelines number their revisions apart, so readers of one topic could not tell which of two averages is the newer one."""
+    """Two pipelines number their revisions apart, so readers of one topic could not tell which of two averages is the newer
+    one.
+    """
     for other, usual in usable.items():
         if (usual.kafka, usual.output.topic) == (pipeline.kafka, pipeline.output.topic):
             raise ConfigurationError(
-                f"{path}: the output topic {pipeline.output.topic} belongs to {usual.name} (of {other}) already; give this pipeline "
-                "another one"
+                f"{path}: the output topic {pipeline.output.topic} belongs to {usual.name} (of {other}) already; give this "
+                "pipeline another one"
             )
 
 

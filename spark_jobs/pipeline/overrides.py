@@ -1,7 +1,7 @@
 """Settings from the environment and the command line: which setting each is for, and what its text means there.
 
-An override is the text of a setting, whole and as it is written: `--set lake='/data/team #1/lake'` has no comment and needs no quotes
-of its own. Only for a section or a list the text is read as YAML. Knows the form of settings by their types alone.
+An override is the text of a setting, whole and as it is written: `--set lake='/data/team #1/lake'` has no comment and needs no
+quotes of its own. Only for a section or a list the text is read as YAML. Knows the form of settings by their types alone.
 """
 
 import types

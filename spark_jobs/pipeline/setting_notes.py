@@ -1,4 +1,5 @@
-"""What is said about how settings were read: the instants, which a file may name without a zone, and offsets that are taken for text.
+"""What is said about how settings were read: the instants, which a file may name without a zone, and offsets that are taken for
+text.
 
 Knows settings only; how it is printed is known elsewhere.
 """

@@ -31,7 +31,9 @@ def _known_zone(name: str) -> str:
 
 
 def _instant(value: Any) -> datetime:
-    """An instant in UTC. A bare number is none: it may be a date, a year, seconds or milliseconds, and each would be another time."""
+    """An instant in UTC. A bare number is none: it may be a date, a year, seconds or milliseconds,
+    and each would be another time.
+    """
     if isinstance(value, str):
         value = _parsed_instant(value.strip())
     if not isinstance(value, datetime):
@@ -65,7 +67,8 @@ def _start(value: Any) -> Any:
 def _without_login(text: str) -> str:
     if login := login_in(text):
         raise ValueError(
-            f"it holds {login}, which would be printed and logged; take it out and give it to Spark and delta-rs by the environment"
+            f"it holds {login}, which would be printed and logged; take it out and give it to Spark and delta-rs by the "
+            "environment"
         )
     return text
 

@@ -1,8 +1,8 @@
 """Settings of one pipeline: frozen, validated once, read from a YAML file, the environment and `--set`.
 
-Later sources win: file, then `DAYFOLD__KEY__PATH=value` in the environment, then `--set key.path=value`. Every value is a text until
-its setting says what it is, so nothing is guessed from how it looks. Relative paths start at the project folder, which is the folder
-above `conf/` (for a file elsewhere: the file's own folder). Secrets are never here: they live in the Kafka properties file.
+Later sources win: file, then `DAYFOLD__KEY__PATH=value` in the environment, then `--set key.path=value`. Every value is a text
+until its setting says what it is, so nothing is guessed from how it looks. Relative paths start at the project folder, which is
+the folder above `conf/` (for a file elsewhere: the file's own folder). Secrets are in the Kafka properties file, never here.
 """
 
 import difflib
@@ -71,7 +71,8 @@ class TimeSettings(Section):
         units = [one.pattern for one in time_formats(self.format) if one.epoch_unit]
         if len(units) > 1 and self.earliest and self.earliest < EARLIEST_OF_EPOCHS:
             raise ValueError(
-                f"a number may be plausible as {' and as '.join(units)} before 1980; leave earliest out, or set it to 1980-01-01 or later"
+                f"a number may be plausible as {' and as '.join(units)} before 1980; leave earliest out, or set it to "
+                "1980-01-01 or later"
             )
         return self
 
@@ -88,7 +89,8 @@ class ValueSettings(Section):
     def _fits_the_tables(self) -> Self:
         if self.scale > MAX_SCALE or self.precision - self.scale > MAX_WHOLE_DIGITS or self.precision < max(1, self.scale):
             raise ValueError(
-                f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} after the point"
+                f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} "
+                "after the point"
             )
         return self
 

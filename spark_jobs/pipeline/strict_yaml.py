@@ -1,8 +1,8 @@
 """YAML as settings need it: sections, lists and texts. What a text means is decided by the setting that it is for.
 
 YAML 1.1, which PyYAML reads, guesses a type from how a value looks: `on` is a truth, `0123` is 83, `12:30:00` is 45,000. Here a
-value is what is written, and null only where nothing, `~` or `null` is written without quotes. Keys that occur twice, anchors, aliases
-and tags are refused, and so is what nests deeper than any settings do. Knows no setting.
+value is what is written, and null only where nothing, `~` or `null` is written without quotes. Keys that occur twice, anchors,
+aliases and tags are refused, and so is what nests deeper than any settings do. Knows no setting.
 """
 
 import re

@@ -1,7 +1,8 @@
 """How producers write times: patterns of letters, ISO 8601, numbers that count from 1970, and lists of these.
 
-Text in, text out: the regular expressions are in the dialect of Java, which Spark runs, and Python runs them too. They are strict where
-Spark's own parsers are lenient: ASCII digits only, no padding, nothing before or after. Knows no Spark and no JSON but its quotes.
+Text in, text out: the regular expressions are in the dialect of Java, which Spark runs, and Python runs them too. They are strict
+where Spark's own parsers are lenient: ASCII digits only, no padding, nothing before or after. Knows no Spark and no JSON but its
+quotes.
 """
 
 import re
@@ -22,15 +23,18 @@ EPOCH_SHIFT: dict[EpochUnit, int] = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 """Places that the decimal point moves to the right on the way to microseconds."""
 
 EPOCH_DIGITS: dict[EpochUnit, int] = {"s": 12, "ms": 15, "us": 18, "ns": 19}
-"""Enough for the year 9999 (of nanoseconds: for all that a long holds), and few enough that microseconds never overflow a long."""
+"""Enough for the year 9999 (of nanoseconds: for all that a long holds),
+and few enough that microseconds never overflow a long.
+"""
 
 ISO_WORD = "iso8601"
 WORDS = (ISO_WORD, *EPOCH_WORDS)
 MAX_FORMATS = 8
 
 EARLIEST, EARLIEST_OF_EPOCHS = datetime(1970, 1, 1, tzinfo=UTC), datetime(1980, 1, 1, tzinfo=UTC)
-"""The first plausible time where no setting names one. A number of a smaller unit (seconds as milliseconds, milliseconds as microseconds,
-and so on) is read as a time before 1980 if it means one before 9999; a number of a larger unit is read as a time in the far future.
+"""The first plausible time where no setting names one. A number of a smaller unit (seconds as milliseconds, milliseconds as
+microseconds, and so on) is read as a time before 1980 if it means one before 9999; a number of a larger unit is read as a time
+in the far future.
 """
 
 
@@ -41,10 +45,10 @@ class TimePattern:
     It says how many ASCII digits stand where, which Spark's formatter is lenient about; about days and hours it is strict,
     and alternatives for the exact ranges would cost a sixth of the whole match.
 
-    `has_offset` is None where every text says by itself whether it is an instant or a local time. `plain` is `regex`, or what of it the
-    fastest way takes. `width` and `iso` are of times whose parts have a fixed width. Put together in the order of ISO 8601 such a time is
-    cast, which takes Spark a third of the time its formatter takes: `iso` holds the pieces, each a text or where one begins, counted
-    from 1, and its length.
+    `has_offset` is None where every text says by itself whether it is an instant or a local time. `plain` is `regex`, or what of
+    it the fastest way takes. `width` and `iso` are of times whose parts have a fixed width. Put together in the order of ISO 8601
+    such a time is cast, which takes Spark a third of the time its formatter takes: `iso` holds the pieces, each a text or where
+    one begins, counted from 1, and its length.
     """
 
     pattern: str
@@ -83,8 +87,8 @@ _PARTS = {
     "Z": ("offset", "[+-](?:0[0-9]|1[0-8])[0-5][0-9]"),
 }
 SUPPORTED = (
-    f"supported are the words {', '.join(WORDS)}, and patterns of yyyy MM dd HH mm ss, S to SSSSSS, X XX XXX Z, and text in single "
-    "quotes, for example dd/MM/yyyy HH:mm:ss"
+    f"supported are the words {', '.join(WORDS)}, and patterns of yyyy MM dd HH mm ss, S to SSSSSS, X XX XXX Z, and text in "
+    "single quotes, for example dd/MM/yyyy HH:mm:ss"
 )
 _TOKEN = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<literal>[^A-Za-z'])")
 _FIXED_PARTS = {"year": "", "month": "-", "day": "-", "hour": " ", "minute": ":", "second": ":"}
@@ -145,7 +149,8 @@ def named_parts(pattern: str) -> str:
 
 
 def unread_offset(pattern: str) -> tuple[str, str] | None:
-    """The text at a pattern's end that is an offset to people and nothing but text to the pattern, and the letters that would read it.
+    """The text at a pattern's end that is an offset to people and nothing but text to the pattern, and the letters that would
+    read it.
 
     >>> unread_offset("yyyy-MM-dd'T'HH:mm:ss'Z'"), unread_offset("yyyy-MM-dd HH:mm 'UTC'"), unread_offset("yyyy-MM-dd HH:mmX")
     (('Z', 'X'), ('UTC', ''), None)
@@ -180,7 +185,9 @@ def _pattern_of_letters(pattern: str) -> TimePattern:
 
 
 def _iso_pieces(shown: str, places: Mapping[str, int]) -> tuple[str | tuple[int, int], ...]:
-    """`shown` is how such a time looks, `places` where its parts begin in it. Neighbours that stand in ISO's order, apart as there, are one piece."""
+    """`shown` is how such a time looks, `places` where its parts begin in it.
+    Neighbours that stand in ISO's order, apart as there, are one piece.
+    """
     pieces: list[str | tuple[int, int]] = []
     for name, before in _FIXED_PARTS.items():
         if name not in places:

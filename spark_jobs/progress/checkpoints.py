@@ -25,7 +25,8 @@ from spark_jobs.progress.offsets import Plan, ends_of
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records is.
+    """Where the pipeline stands: the fold of all rows so far. `counted` is there once an unfinished batch that keeps no records
+    is.
 
     `definition` is what the batches that count so far follow, or what an operator decided since; None before the first of them.
     `epochs` are those of the leaders of whom was read up to `ends`, where they are known.

@@ -27,7 +27,9 @@ SETTINGS: Mapping[str, str] = {
 OUTPUT = "output.topic"
 
 BOUNDS = ("earliest", "latest")
-"""Rules that the program fills in where the settings are silent: `latest` moves with the clock, `earliest` with the program's version."""
+"""Rules that the program fills in where the settings are silent:
+`latest` moves with the clock, `earliest` with the program's version.
+"""
 
 EARLIEST_AT_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 PLANNING_SECONDS = 3600

@@ -40,7 +40,9 @@ OK = GroupVerdict("ok")
 def judge_group(
     progress: Progress, topic: Topic, partition: Partition, group: GroupOffset | None, reading: Mapping[int, int]
 ) -> GroupVerdict:
-    """The verdict on one partition; `reading` are the next offsets to read from Kafka, which an unfinished batch may have moved."""
+    """The verdict on one partition; `reading` are the next offsets to read from Kafka,
+    which an unfinished batch may have moved.
+    """
     if group is not None and (group.batch or 0) > progress.last_batch:
         return _older_tables(progress, group)
     if progress.topic_id not in (None, topic.id):
@@ -65,8 +67,8 @@ def _older_tables(progress: Progress, group: GroupOffset) -> GroupVerdict:
     return GroupVerdict(
         "restored",
         "tables",
-        f"the group proves batch {group.batch}, the checkpoints end at batch {progress.last_batch}: the tables are wrong, they were "
-        "deleted or restored from an older copy; bring back the newest",
+        f"the group proves batch {group.batch}, the checkpoints end at batch {progress.last_batch}: the tables are wrong, "
+        "they were deleted or restored from an older copy; bring back the newest",
     )
 
 
@@ -84,7 +86,8 @@ def _publishing(progress: Progress) -> GroupVerdict:
     batch = progress.unfinished.batch if progress.unfinished else progress.last_batch
     return GroupVerdict(
         "publishing",
-        sentence=f"the transaction of batch {batch} is open: a run is publishing it, or died there; then the next run ends it and publishes again",
+        sentence=f"the transaction of batch {batch} is open: a run is publishing it, or died there; then the next run ends "
+        "it and publishes again",
     )
 
 
@@ -133,7 +136,8 @@ def _gone(stored: int) -> GroupVerdict:
     return GroupVerdict(
         "expired",
         "group",
-        f"the group has no offset: it expired or was deleted; the checkpoint's {stored} is right, the next batch writes the group anew",
+        f"the group has no offset: it expired or was deleted; the checkpoint's {stored} is right, the next batch writes the "
+        "group anew",
     )
 
 
@@ -141,5 +145,6 @@ def _moved(what: str) -> GroupVerdict:
     return GroupVerdict(
         "moved",
         "group",
-        f"{what}: it was moved by hand, or somebody consumes with its name; the checkpoint is right, the next batch sets the group again",
+        f"{what}: it was moved by hand, or somebody consumes with its name; the checkpoint is right, the next batch sets the "
+        "group again",
     )

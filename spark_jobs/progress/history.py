@@ -31,7 +31,8 @@ class Decision:
 class BatchHistory:
     """One batch. `decisions` are those that decided where it begins, then those about itself, in their order.
 
-    `state` is done, unfinished or abandoned; planned of what is decided before a batch is. Rows of before runs were signed name nobody.
+    `state` is done, unfinished or abandoned; planned of what is decided before a batch is. Rows of before runs were signed name
+    nobody.
     """
 
     batch: int
@@ -52,7 +53,9 @@ class BatchHistory:
 
 
 def history_in(rows: Iterable[LedgerRow]) -> tuple[BatchHistory, ...]:
-    """One entry per batch of a log's rows, oldest first; at last one without a plan if something was decided after all of them."""
+    """One entry per batch of a log's rows, oldest first; at last one without a plan if something was decided after all of
+    them.
+    """
     found: list[BatchHistory] = []
     before: tuple[Decision, ...] = ()
     for row in rows:

@@ -1,7 +1,8 @@
 """The rows of the checkpoints as values: one dataclass for each kind of row, with the facts that this kind has.
 
-How they are stored is known in `row_codec.py`, what they fold to in `checkpoints.py`, which may follow which in `row_order.py`. Facts that
-older versions did not store yet have a default, or are None where "not known" is an answer of its own. Knows no table and no clock.
+How they are stored is known in `row_codec.py`, what they fold to in `checkpoints.py`, which may follow which in `row_order.py`.
+Facts that older versions did not store yet have a default, or are None where "not known" is an answer of its own. Knows no table
+and no clock.
 """
 
 from collections.abc import Iterable, Mapping
@@ -61,7 +62,9 @@ class Shared(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class RowBase:
-    """One row of the log, without its place in it. `by` is who signed it: nobody in rows of before they were signed, and in COUNTED."""
+    """One row of the log, without its place in it. `by` is who signed it:
+    nobody in rows of before they were signed, and in COUNTED.
+    """
 
     STATE: ClassVar[str]
 
@@ -84,8 +87,8 @@ class RowBase:
 
 @dataclass(frozen=True)
 class Outset:
-    """What a batch found when it was planned: where the output topic of that id ended, which tables there were, and what revisions begin
-    above, which is 0 in plans of pipelines whose first one was 1.
+    """What a batch found when it was planned: where the output topic of that id ended, which tables there were, and what
+    revisions begin above, which is 0 in plans of pipelines whose first one was 1.
     """
 
     output_topic_id: str
@@ -98,8 +101,8 @@ class Outset:
 class Planned(RowBase):
     """The batch is exactly these ranges, whatever else arrives. `plan` has its `trouble` if it cannot be read as a whole.
 
-    The audit and the comparison of settings need less than a run does, and read it on its own: `definition` is None if that cannot be
-    read, and `outset` is then what reading it ended in. `keeps_records` is True in rows of before the choice.
+    The audit and the comparison of settings need less than a run does, and read it on its own: `definition` is None if that
+    cannot be read, and `outset` is then what reading it ended in. `keeps_records` is True in rows of before the choice.
     """
 
     STATE = "PLANNED"
@@ -127,10 +130,12 @@ class Counted(RowBase):
 
 @dataclass(frozen=True, kw_only=True)
 class Done(RowBase):
-    """The batch is in all tables and published. `published` averages went to the topic of that id, which ended at `output_ends` behind them.
+    """The batch is in all tables and published. `published` averages went to the topic of that id, which ended at `output_ends`
+    behind them.
 
-    `decided` is the operator's word on what was published, if it was needed. `rejected` is by reason, and None before reasons were counted.
-    `keeps_records`: whether the accepted records are in the table `records`, as all were in batches that do not say so.
+    `decided` is the operator's word on what was published, if it was needed. `rejected` is by reason, and None before reasons
+    were counted. `keeps_records`: whether the accepted records are in the table `records`, as all were in batches that do not say
+    so.
     """
 
     STATE = "DONE"
@@ -174,7 +179,8 @@ class Lost(RowBase):
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted(RowBase):
-    """Reading began at `starts`: in a topic that was created again, or where the settings named a `start` of the very first batch.
+    """Reading began at `starts`: in a topic that was created again, or where the settings named a `start` of the very first
+    batch.
 
     Of the topic `before`, reading had come to `ends_before`, and that topic is known to have reached `known_until`.
     """
@@ -203,7 +209,8 @@ class Redefined(RowBase):
 
 @dataclass(frozen=True, kw_only=True)
 class Republished(RowBase):
-    """`count` averages were published again, or were about to be: those of the first to the last of `days`, or all if that is None.
+    """`count` averages were published again, or were about to be: those of the first to the last of `days`, or all if that is
+    None.
 
     `mark` is the time in the header of their records.
     """
@@ -219,7 +226,9 @@ class Republished(RowBase):
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable(RowBase):
-    """A row of a state that this version does not know, or without what a row of its state holds, and what reading it ended in."""
+    """A row of a state that this version does not know, or without what a row of its state holds,
+    and what reading it ended in.
+    """
 
     stored_state: str
     error: Exception = field(compare=False)

@@ -1,5 +1,5 @@
-"""The register of what operators decided: every loss that was accepted, every topic and every change of the settings that was adopted,
-and averages that were published again, straight from the checkpoints.
+"""The register of what operators decided: every loss that was accepted, every topic and every change of the settings that was
+adopted, and averages that were published again, straight from the checkpoints.
 
 Needs no broker: a decision was written down when it was made. What is worked out here is only its shape, one entry a partition.
 """

@@ -32,7 +32,9 @@ class OffsetRange:
 
 @dataclass(frozen=True)
 class Partition:
-    """What the broker says of one partition: first offset, last stable offset, high watermark; `epoch` is its leader's, if that is known."""
+    """What the broker says of one partition: first offset, last stable offset, high watermark;
+    `epoch` is its leader's, if that is known.
+    """
 
     number: int
     low: int
@@ -66,9 +68,9 @@ LossCause = Literal["retention", "truncated", "replaced"]
 class Loss:
     """Stored progress that the log no longer matches; reading would go on at `resume`.
 
-    `retention`: offsets `[stored, resume)` were deleted unread. `truncated`: the log ends at `resume`, before `stored`. `replaced`: it was
-    truncated to `resume` and has grown again since, so its records from there on were never read; where it is not known to where,
-    `resume` is `stored`.
+    `retention`: offsets `[stored, resume)` were deleted unread. `truncated`: the log ends at `resume`, before `stored`.
+    `replaced`: it was truncated to `resume` and has grown again since, so its records from there on were never read; where it is
+    not known to where, `resume` is `stored`.
     """
 
     partition: int
@@ -83,8 +85,8 @@ class Loss:
     def __str__(self) -> str:
         if self.cause == "retention":
             return (
-                f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({counted(self.count, 'record')}) are gone; "
-                f"first available is {self.resume}"
+                f"partition {self.partition}: offsets {self.stored} to {self.resume - 1} ({counted(self.count, 'record')}) "
+                f"are gone; first available is {self.resume}"
             )
         if self.cause == "truncated":
             return (
@@ -97,8 +99,8 @@ class Loss:
     def _replaced(self) -> str:
         if not self.count:
             return (
-                f"it was read up to offset {self.stored}, but its log was put back from elsewhere since: the leader does not know which records "
-                f"stood there then, so those before offset {self.stored} may be others than were counted"
+                f"it was read up to offset {self.stored}, but its log was put back from elsewhere since: the leader does not "
+                f"know which records stood there then, so those before offset {self.stored} may be others than were counted"
             )
         return (
             f"it was read up to offset {self.stored}, but of the records that stood there then the log holds those before offset "
@@ -123,8 +125,8 @@ def find_losses(ends: Mapping[int, int], partitions: Iterable[Partition]) -> tup
 
 
 def positions_to_check(ends: Mapping[int, int], epochs: Mapping[int, int], topic: Topic) -> dict[int, tuple[int, int]]:
-    """Per partition whose leader has changed since it was read: the last offset up to which its log can be what was read, and the epoch
-    under which it was. A log loses its end only to another leader, or to the same one as a new leader.
+    """Per partition whose leader has changed since it was read: the last offset up to which its log can be what was read, and the
+    epoch under which it was. A log loses its end only to another leader, or to the same one as a new leader.
     """
     return {
         one.number: (min(ends[one.number], one.high), epochs[one.number])
@@ -190,10 +192,10 @@ class Plan:
     """A batch before anything is read: its ranges and all else that a rerun needs to do exactly the same again.
 
     `output_starts` are the ends of the output topic of that id at planning time, from which a lost proof can be found again;
-    `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is rejected.
-    The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing in old plans.
-    Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can have reached.
-    `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
+    `nonce` keeps a message from forging the end of its own text. Unless `keeps_records`, the table `records` gets only what is
+    rejected. The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing
+    in old plans. Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can
+    have reached. `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
     `epochs` are the leaders' at planning time, as far as they are known: no record of the ranges is of a later one.
     """
 

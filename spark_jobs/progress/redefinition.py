@@ -39,8 +39,8 @@ def start_note(pipeline: Pipeline, progress: Progress) -> str | None:
     if progress.is_first_run or start == (progress.input_start or "earliest"):
         return None
     return (
-        f"input.start is {start}, which changes nothing: it says where a first run begins, and {pipeline.name} has begun already and goes "
-        "on at its stored offsets. Another pipeline, of another name and with another output topic, begins there"
+        f"input.start is {start}, which changes nothing: it says where a first run begins, and {pipeline.name} has begun "
+        "already and goes on at its stored offsets. Another pipeline, of another name and with another output topic, begins there"
     )
 
 

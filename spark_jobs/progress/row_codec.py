@@ -1,7 +1,7 @@
 """The rows of the checkpoints as their table holds them, and back.
 
-A row that cannot be understood becomes `Unreadable`: what follows from that is for those who need what it says. What is stored keeps its
-form to the byte. The keys of the column `details` are known in `row_details.py` alone. Knows no table.
+A row that cannot be understood becomes `Unreadable`: what follows from that is for those who need what it says. What is stored
+keeps its form to the byte. The keys of the column `details` are known in `row_details.py` alone. Knows no table.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The keys of the column `details` of the checkpoints, for each kind of row both ways: nobody else reads or writes one.
 
-Rows of older versions lack facts, which then have their default. A plan that cannot be read keeps its place, its ranges and its `trouble`.
-What is written never changes its form: who reads it may be an older version. Knows no table.
+Rows of older versions lack facts, which then have their default. A plan that cannot be read keeps its place, its ranges and its
+`trouble`. What is written never changes its form: who reads it may be an older version. Knows no table.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """Which row of the checkpoints may follow which: the log as a small machine, shared by the fold of a run and by the audit.
 
-Plain data. A row that cannot follow from the one before it was not written by a run: rows were lost, restored or put there by somebody.
+Plain data. A row that cannot follow from the one before it was not written by a run: rows were lost, restored or put there by
+somebody.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,14 +24,14 @@ FOLLOWS: Mapping[Kind | None, tuple[Kind, ...]] = {
     Redefined: BETWEEN,
     Republished: BETWEEN,
 }
-"""What may come after a row of each kind, and at the beginning of the log (None). PLANNED has the next batch's number, all others that of the
-row before, which is 0 at the beginning.
+"""What may come after a row of each kind, and at the beginning of the log (None). PLANNED has the next batch's number, all others
+that of the row before, which is 0 at the beginning.
 """
 
 
 def disorder(kind: Kind | None, batch: int, following: Kind, number: int) -> str | None:
-    """Why a row of kind `following` and batch `number` cannot come after a row of `kind` and `batch`; None if it can, and of a kind that
-    nobody here knows.
+    """Why a row of kind `following` and batch `number` cannot come after a row of `kind` and `batch`; None if it can, and of a
+    kind that nobody here knows.
 
     >>> disorder(Done, 3, Planned, 4), disorder(None, 0, Adopted, 0)
     (None, None)
@@ -48,7 +49,8 @@ def disorder(kind: Kind | None, batch: int, following: Kind, number: int) -> str
 
 
 def disorders(rows: Iterable[tuple[int, Kind, int]]) -> Iterator[str]:
-    """What cannot follow from the row before it, of rows with their place, kind and batch; of the first row only if the log begins with it.
+    """What cannot follow from the row before it, of rows with their place, kind and batch; of the first row only if the log
+    begins with it.
 
     >>> list(disorders([(7, Done, 3), (8, Abandoned, 9)]))
     ['row 8: batch 9 cannot be ABANDONED after batch 3 was DONE']

@@ -1,4 +1,6 @@
-"""What a run says of itself: at its start what it goes on with, at its end what it amounts to. Rows of the checkpoints in, sentences out."""
+"""What a run says of itself: at its start what it goes on with, at its end what it amounts to.
+Rows of the checkpoints in, sentences out.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -64,4 +66,7 @@ def rejected_warning(done: Sequence[Done]) -> str | None:
         return None
     why = reasons_text(reasons_of(done), rejected)
     were = "was" if rejected == 1 else "were"
-    return f"{rejected:,} of {counted(read, 'record')} {were} rejected{f': {why}' if why else ''}; dayfold rejected CONFIG shows each"
+    return (
+        f"{rejected:,} of {counted(read, 'record')} {were} rejected{f': {why}' if why else ''}; dayfold rejected CONFIG "
+        "shows each"
+    )

@@ -1,7 +1,7 @@
 """What a stored row says that this version cannot read: a plan that is kept as unusable, or a row that is damage.
 
-A plan may have been stored by a newer version, or been tampered with. Its place and its ranges are columns of their own and are all
-that abandoning it needs. Every other row is needed as a whole. Knows no table and no settings.
+A plan may have been stored by a newer version, or been tampered with. Its place and its ranges are columns of their own and are
+all that abandoning it needs. Every other row is needed as a whole. Knows no table and no settings.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What one run made of each partition, and whether the table `records` and the consumer group say the same.
 
-Behind the task `verify`, which looks at a few partitions at a time. Plain comparisons of what was found elsewhere; knows no client,
-no table and no clock.
+Behind the task `verify`, which looks at a few partitions at a time. Plain comparisons of what was found elsewhere; knows no
+client, no table and no clock.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -59,21 +59,21 @@ def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Coun
 def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None) -> Iterator[str]:
     """A sentence for each place that says something else than the checkpoints do.
 
-    `stored` is what `records` holds of the run's batches. A group without offset has expired or was deleted: nothing is read by it, so
-    that is none. A group with the proof of a later batch has rightly gone on.
+    `stored` is what `records` holds of the run's batches. A group without offset has expired or was deleted: nothing is read by
+    it, so that is none. A group with the proof of a later batch has rightly gone on.
     """
     if (stored.accepted, stored.rejected) != (one.kept, one.rejected):
         yield (
-            f"partition {one.partition}: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of "
-            f"batch {_named(one.batches)}, by the checkpoints it should hold {one.kept} and {one.rejected}"
+            f"partition {one.partition}: the table records holds {stored.accepted} accepted and {stored.rejected} rejected "
+            f"records of batch {_named(one.batches)}, by the checkpoints it should hold {one.kept} and {one.rejected}"
         )
     if group is None or (group.batch or 0) > one.batches[-1]:
         return
     if (group.offset, group.batch) != (one.end, one.batches[-1]):
         proof = "no proof of a batch" if group.batch is None else f"the proof of batch {group.batch}"
         yield (
-            f"partition {one.partition}: the consumer group is at offset {group.offset} with {proof}, batch {one.batches[-1]} ended at "
-            f"{one.end}: it was moved by hand, or somebody consumes with its name"
+            f"partition {one.partition}: the consumer group is at offset {group.offset} with {proof}, batch "
+            f"{one.batches[-1]} ended at {one.end}: it was moved by hand, or somebody consumes with its name"
         )
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def contributions_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
     """What accepted records add, one row per batch and group.
 
-    In: the columns of `records`, one row per record. Out: the columns of `contributions`; rejected records add nothing, not even a row.
+    In: the columns of `records`, one row per record. Out: the columns of `contributions`; rejected records add nothing, not even
+    a row.
     """
     from pyspark.sql import functions as F
 
@@ -25,8 +26,8 @@ def contributions_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
 def sums_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
     """The same in one pass with the counts of all records; of rejected ones the window is null.
 
-    In: the columns of `records`. Out: the columns of `contributions`, which are null or 0 for rejected records, and of all records
-    `read` and `rounded` as counts, `first` and `last` as offsets.
+    In: the columns of `records`. Out: the columns of `contributions`, which are null or 0 for rejected records, and of all
+    records `read` and `rounded` as counts, `first` and `last` as offsets.
     """
     from pyspark.sql import functions as F
 

@@ -1,8 +1,8 @@
 """Event times of messages, as columns of Spark: texts and numbers in the configured formats to instants and local days.
 
 Only built-in expressions, all of which yield null instead of an error. Expects the session's time zone to be UTC. Digits beyond
-microseconds are cut, never rounded: a time belongs to the microsecond, the second and the day in which it lies. Knows neither messages
-nor where records are stored.
+microseconds are cut, never rounded: a time belongs to the microsecond, the second and the day in which it lies. Knows neither
+messages nor where records are stored.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ _DECIMALS = 18
 def with_event_time(messages: DataFrame, *, rules: ParsingRules, formats: Sequence[TimePattern]) -> DataFrame:
     """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`.
 
-    Takes `plain_time` and `plain_is_instant`, and `time_text` where there is none: the time as it was written, of several formats with
-    its quotes. What the plain form takes for a reading must have no reason here.
+    Takes `plain_time` and `plain_is_instant`, and `time_text` where there is none: the time as it was written, of several formats
+    with its quotes. What the plain form takes for a reading must have no reason here.
     """
     parsed, event_time, local, is_instant = (F.col(name) for name in ("parsed_time", "event_time", "local", "is_instant"))
     times = _times_read(rules, formats)
@@ -68,7 +68,9 @@ def is_plausible(event_time: Column, rules: ParsingRules) -> Column:
 
 
 def _times_read(rules: ParsingRules, formats: Sequence[TimePattern]) -> Mapping[str, Column]:
-    """The time as each format reads it, null where it does not: `time_as_0` and so on, made from the text without quotes `text_as_0`."""
+    """The time as each format reads it, null where it does not:
+    `time_as_0` and so on, made from the text without quotes `text_as_0`.
+    """
     columns = {}
     for number, one in enumerate(formats):
         columns[f"text_as_{number}"] = _unquoted(formats, one.token)
@@ -95,7 +97,9 @@ def _is_instant(rules: ParsingRules, formats: Sequence[TimePattern]) -> Column:
 
 
 def _unread(formats: Sequence[TimePattern]) -> Column:
-    """Why no format reads a time: the number of an epoch is out of any range, all else is written in another way or in no calendar."""
+    """Why no format reads a time: the number of an epoch is out of any range,
+    all else is written in another way or in no calendar.
+    """
     text = F.col("time_text")
     if not any(one.epoch_unit for one in formats):
         return F.lit(Rejection.BAD_TIME)
@@ -121,7 +125,9 @@ def _fixed_time(text: Column, time: TimePattern, start: Column) -> Column:
 
 
 def _iso_time(text: Column) -> Column:
-    """Spark's cast cuts a fraction after six digits. It wants large letters, a point, and seconds: only few texts are spelled otherwise."""
+    """Spark's cast cuts a fraction after six digits. It wants large letters, a point, and seconds:
+    only few texts are spelled otherwise.
+    """
     spelled = F.upper(F.replace(text, F.lit(","), F.lit(".")))
     with_seconds = F.concat(F.substring(spelled, 1, 16), F.lit(":00"), F.substring(spelled, 17, 99))
     return F.coalesce(
@@ -141,11 +147,12 @@ def _epoch_time(unit: EpochUnit) -> Column:
 
 
 def _exact_micros(number: Column, unit: EpochUnit) -> Column:
-    """The microsecond in which the number lies, by its digits; null where `_whole_micros` has said all, or the number is too large.
+    """The microsecond in which the number lies, by its digits; null where `_whole_micros` has said all, or the number is too
+    large.
 
-    Short on purpose: Java compiles no method of more than 8,000 bytes, and all columns of a record are one method. The decimal holds every
-    digit that is left, so nothing is rounded before the floor: the point moves by the unit's places, and a number that is plausible has
-    its microseconds within so many digits behind the point, however it is written.
+    Short on purpose: Java compiles no method of more than 8,000 bytes, and all columns of a record are one method. The decimal
+    holds every digit that is left, so nothing is rounded before the floor: the point moves by the unit's places, and a number
+    that is plausible has its microseconds within so many digits behind the point, however it is written.
     """
     shift = EPOCH_SHIFT[unit]
     cut = F.regexp_replace(number, rf"(\.[0-9]{{{_DECIMALS + min(shift, 0)}}})[0-9]+", "$1")

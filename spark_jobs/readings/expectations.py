@@ -15,8 +15,8 @@ def expected(reason: str, rules: ParsingRules) -> str:
     """
     >>> from datetime import UTC, datetime
     >>> first, last = datetime(1990, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-    >>> rules = ParsingRules(time_field="at", time_format="dd/MM/yyyy", timezone="UTC", earliest=first, latest=last, value_field="volts",
-    ...     precision=18, scale=6, excess_digits="round")
+    >>> rules = ParsingRules(time_field="at", time_format="dd/MM/yyyy", timezone="UTC", earliest=first, latest=last,
+    ...     value_field="volts", precision=18, scale=6, excess_digits="round")
     >>> expected("BAD_TIME", rules), expected("NO_VALUE", rules)
     ('"at" as dd/MM/yyyy', '"volts", not null')
     >>> expected("TIME_OUT_OF_RANGE", rules)
@@ -35,7 +35,8 @@ def expected(reason: str, rules: ParsingRules) -> str:
         Rejection.NO_TIME: f"{time}, not null",
         Rejection.NO_VALUE: f"{value}, not null",
         Rejection.BAD_TIME: f"{time} as {_formats(rules.time_format)}",
-        Rejection.TIME_OUT_OF_RANGE: f"{time} from {rules.earliest:%Y-%m-%d %H:%M:%S} UTC to {rules.latest:%Y-%m-%d %H:%M:%S} UTC",
+        Rejection.TIME_OUT_OF_RANGE: f"{time} from {rules.earliest:%Y-%m-%d %H:%M:%S} UTC to "
+        f"{rules.latest:%Y-%m-%d %H:%M:%S} UTC",
         Rejection.NONEXISTENT_TIME: f"{time} that the clocks of {rules.timezone} show",
         Rejection.NOT_FINITE: f"{value} as a finite number",
         Rejection.BAD_NUMBER: f"{value} as a JSON number, or one in quotes",

@@ -1,7 +1,8 @@
 """What a message would become, found by Python instead of Spark: for a look at a few messages, never to count any.
 
 The rules are those of `records.py` and `event_times.py`; tests hold both against each other, message by message. Where it is not
-certain what Spark would say, the verdict is that it is not decided here. Knows neither where messages come from nor how a verdict is shown.
+certain what Spark would say, the verdict is that it is not decided here. Knows neither where messages come from nor how a verdict
+is shown.
 """
 
 import re
@@ -34,7 +35,8 @@ _ISO_PARTS = (
 class MessageVerdict:
     """A reading has time, day and value; a rejected message a reason; of others `undecided` says why nothing is said.
 
-    `micros` counts from 1970 in UTC, `day` is that of the configured zone, `rounded_from` the number as written where rounding changed it.
+    `micros` counts from 1970 in UTC, `day` is that of the configured zone, `rounded_from` the number as written where rounding
+    changed it.
     """
 
     micros: int | None = None
@@ -164,7 +166,9 @@ def _counted(text: str, shift: int, rules: ParsingRules) -> int | None:
 
 
 def _is_cut_by_spark(text: str, shift: int) -> bool:
-    """Whether digits that Spark leaves out may belong to a microsecond: of negative numbers, and of nanoseconds with a large exponent."""
+    """Whether digits that Spark leaves out may belong to a microsecond:
+    of negative numbers, and of nanoseconds with a large exponent.
+    """
     number, _, exponent = text.lower().partition("e")
     return len(number.partition(".")[2]) > 15 and (text.startswith("-") or (shift < 0 and int(exponent or 0) > 18))
 

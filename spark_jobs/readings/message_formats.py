@@ -38,7 +38,8 @@ class Rejection(StrEnum):
     EMPTY = "EMPTY", "no bytes, or only white space"
     NOT_JSON = (
         "NOT_JSON",
-        "not JSON: a syntax error, a byte order mark, a bare NaN, a lone surrogate, nested too deep, a name of more than 50,000 characters",
+        "not JSON: a syntax error, a byte order mark, a bare NaN, a lone surrogate, nested too deep, a name of more than "
+        "50,000 characters",
     )
     TRAILING_DATA = "TRAILING_DATA", "something follows the first JSON value"
     DUPLICATE_KEY = "DUPLICATE_KEY", "a key occurs twice in one object"
@@ -74,9 +75,10 @@ def plain_number_regex(precision: int, scale: int) -> str:
 class PlainForm:
     """The form of most producers: the time, then a plain number, and nothing else.
 
-    Either without any white space or with one blank after each colon and the comma; a mixture is not plain. Positions are of bytes,
-    counted from 1. `spaced` is how a message with blanks begins. The time starts at `time`, or one byte later after a blank; `ends` is
-    the character after it; from there to the number, or to its quote, it is `gap` bytes, or two more with blanks.
+    Either without any white space or with one blank after each colon and the comma; a mixture is not plain. Positions are of
+    bytes, counted from 1. `spaced` is how a message with blanks begins. The time starts at `time`, or one byte later after a
+    blank; `ends` is the character after it; from there to the number, or to its quote, it is `gap` bytes, or two more with
+    blanks.
     """
 
     regex: str
@@ -111,8 +113,8 @@ def plain_form(time_field: str, formats: Sequence[TimePattern], value_field: str
 class MessageForm:
     """The form nearly all messages have, as one anchored regex; `replacement` turns a match into `tail|number|time`.
 
-    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing. Of several formats `time` has its
-    quotes, if any: which format it is depends on them.
+    `number` is a plain number, `tail` what follows it: excess digits, an exponent, mostly nothing. Of several formats `time` has
+    its quotes, if any: which format it is depends on them.
     """
 
     regex: str
@@ -122,8 +124,8 @@ class MessageForm:
 def message_form(time_field: str, formats: Sequence[TimePattern], value_field: str, precision: int, scale: int) -> MessageForm:
     """One object with the two fields in either order, also among extra fields with plain, unnested values.
 
-    Never matches where a string holds an escape, where bytes were not UTF-8, or where one of the two keys occurs twice; those and all
-    that is unusual are left to a real parser. Whether an extra key occurs twice is not looked at: to look again for every key
+    Never matches where a string holds an escape, where bytes were not UTF-8, or where one of the two keys occurs twice; those and
+    all that is unusual are left to a real parser. Whether an extra key occurs twice is not looked at: to look again for every key
     that was found, through all that follows it, took Java most of the time.
     """
     names = [_name_regex(time_field), _name_regex(value_field)]

@@ -18,9 +18,9 @@ _CONSUMER = {
     "kafka.max.partition.fetch.bytes": str(32 * 1024 * 1024),
     "kafka.fetch.max.bytes": str(64 * 1024 * 1024),
     "kafka.receive.buffer.bytes": str(4 * 1024 * 1024),
-    # The client asks for more as soon as it has been answered. At the end of a range there is no more, and what it asks next waits
-    # behind that: half a second of every partition, unless nothing is an answer too. A shorter `fetch.max.wait.ms` would help as much, but
-    # harm tiered storage, where brokers before 3.8 take it for the time that a remote read may last.
+    # The client asks for more as soon as it has been answered. At the end of a range there is no more, and what it asks next
+    # waits behind that: half a second of every partition, unless nothing is an answer too. A shorter `fetch.max.wait.ms` would
+    # help as much, but harm tiered storage, where brokers before 3.8 take it for the time that a remote read may last.
     "kafka.fetch.min.bytes": "0",
     # Nobody reads the metrics of a consumer that lives for a second; they would cost it a request and a registration each. (The
     # clients of Kafka 4 know the second only as an empty `metric.reporters`.)
@@ -56,8 +56,8 @@ def read_messages(spark: "SparkSession", topic: str, ranges: Iterable[OffsetRang
 
 @dataclass(frozen=True)
 class Tasks:
-    """How a read is divided. Partitions with more than `most_records` are cut into pieces, and pieces are combined into `combined` tasks,
-    none if each is a task of its own.
+    """How a read is divided. Partitions with more than `most_records` are cut into pieces, and pieces are combined into
+    `combined` tasks, none if each is a task of its own.
     """
 
     most_records: int

@@ -1,7 +1,7 @@
 """Numbers of messages, as columns of Spark: texts as they were written to exact decimals.
 
-Only built-in expressions, all of which yield null instead of an error; nothing passes through a double. Knows neither messages nor where
-records are stored.
+Only built-in expressions, all of which yield null instead of an error; nothing passes through a double. Knows neither messages
+nor where records are stored.
 """
 
 from pyspark.sql import Column, DataFrame

@@ -2,8 +2,9 @@
 
 Most messages have the plain form and are cut as bytes; others in the usual form are taken apart by one regular expression. The
 rest goes to a strict JSON parser (`VARIANT` refuses what the JSON functions of Spark let pass) and then by the same rules for
-times and numbers. Only built-in expressions, so executors need no Python; all of them yield null instead of an error, so that ANSI
-mode can stay on. Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are stored.
+times and numbers. Only built-in expressions, so executors need no Python; all of them yield null instead of an error, so that
+ANSI mode can stay on. Expects the session's time zone to be UTC. Knows neither where messages come from nor where records are
+stored.
 
 Numbers never pass through a double: the JSON parser is shown each number as a string.
 """
@@ -65,11 +66,12 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
 def with_plain_form(
     messages: DataFrame, *, form: PlainForm | None, rules: ParsingRules, formats: Sequence[TimePattern]
 ) -> DataFrame:
-    """Adds `plain_time`, `plain_is_instant` and `plain_number_regex`, `has_plain_form` where a message has both, `text` of all others, and `raw`.
+    """Adds `plain_time`, `plain_is_instant` and `plain_number_regex`, `has_plain_form` where a message has both, `text` of all
+    others, and `raw`.
 
     `raw` holds the message's bytes, and null where nothing can become of it but a reading: a reason that a plain message may have
-    must be excluded here, or its bytes are lost. A message whose time no calendar has does not count as plain: the usual form finds
-    the reason. What is cut out of a message that does not match is nonsense, but no error.
+    must be excluded here, or its bytes are lost. A message whose time no calendar has does not count as plain: the usual form
+    finds the reason. What is cut out of a message that does not match is nonsense, but no error.
     """
     message, text, matches, blank = F.col("message"), F.col("message").cast("string"), F.col("matches"), F.col("blank")
     number_type = f"decimal({rules.precision},{rules.scale})"
@@ -149,7 +151,9 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
 
 
 def _syntax() -> Column:
-    """Why a message that is not usual, and so has its bytes in `raw`, has no fields. Cast anew, so that usual ones carry no text along."""
+    """Why a message that is not usual, and so has its bytes in `raw`, has no fields.
+    Cast anew, so that usual ones carry no text along.
+    """
     text = F.col("raw").cast("string")
     return (
         F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)
@@ -168,7 +172,9 @@ def _is_lenient_json(text: str) -> Column:
 
 
 def _field(fields: str, name: str) -> Column:
-    """The field of that name; where there is none, the one that its path leads to from object to object. Null is as good as missing."""
+    """The field of that name; where there is none, the one that its path leads to from object to object.
+    Null is as good as missing.
+    """
     literal = F.try_element_at(F.col(fields), F.lit(name))
     field = F.coalesce(literal, _inner_field(fields, path)) if (path := path_of(name)) else literal
     return F.when(F.col(fields).isNotNull(), F.when(~F.is_variant_null(field), field))
@@ -185,8 +191,8 @@ def _inner_field(fields: str, path: Sequence[str]) -> Column:
 def _with_texts(messages: DataFrame, *, formats: Sequence[TimePattern], nonce: str, plain: str) -> DataFrame:
     """Adds `time_text`, `number` as it was written and `is_plain`.
 
-    `time_text` has its quotes, if any, where there are several formats. It is null where the time is in no format, `number` where the value is no string and no number; both are null where
-    the message has the plain form.
+    `time_text` has its quotes, if any, where there are several formats. It is null where the time is in no format, `number` where
+    the value is no string and no number; both are null where the message has the plain form.
     """
     usual, is_usual = F.col("usual"), F.col("is_usual")
     time_regex = formats[0].regex if len(formats) == 1 else "|".join(one.token for one in formats)

@@ -1,7 +1,7 @@
 """What a few rejected messages say about the settings: which fields they have, and which format reads their times.
 
-Looks at messages with Python's own parser, to advise and never to decide. Everything that comes out of a message is escaped and cut. Knows
-neither tables nor Spark.
+Looks at messages with Python's own parser, to advise and never to decide. Everything that comes out of a message is escaped and
+cut. Knows neither tables nor Spark.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Everything that belongs to a pipeline: what is its own alone, what readers or others may still need, and how each goes away.
 
-Looks, and changes nothing. Tables and files are found by their names, so what somebody else has put beside them is none of ours. Tables
-may be damaged: whoever wants to be rid of them must be able to. Needs no Spark.
+Looks, and changes nothing. Tables and files are found by their names, so what somebody else has put beside them is none of ours.
+Tables may be damaged: whoever wants to be rid of them must be able to. Needs no Spark.
 """
 
 import os
@@ -41,7 +41,9 @@ GOING = ".forgotten"
 
 @dataclass(frozen=True)
 class Belonging:
-    """One thing. `rows` and `bytes` are None where there is no such number, `by_hand` is how to remove what `forget` leaves alone."""
+    """One thing. `rows` and `bytes` are None where there is no such number,
+    `by_hand` is how to remove what `forget` leaves alone.
+    """
 
     kind: BelongingKind
     name: str
@@ -95,8 +97,8 @@ def folder_of(lake: Lake, name: str) -> Path:
     location = lake.location(name)
     if is_uri(location):
         raise ConfigurationError(
-            f"{location} is no folder of this machine; delete it with the store's own tool, the table {CHECKPOINTS} as the last one, and "
-            "run `dayfold forget` again: it removes the rest"
+            f"{location} is no folder of this machine; delete it with the store's own tool, the table {CHECKPOINTS} as the "
+            "last one, and run `dayfold forget` again: it removes the rest"
         )
     folder = Path(location)
     if folder.is_symlink():

@@ -1,13 +1,14 @@
 """Removing what belongs to a pipeline: `dayfold forget CONFIG --yes`.
 
-It holds the pipeline's lock and fences, so no run is at work here and none elsewhere can publish any more. Then the tables go, `checkpoints`
-last, then the group, then what lies in the state folder, the lock last. Each state that a kill leaves behind is one that a run stops at:
+It holds the pipeline's lock and fences, so no run is at work here and none elsewhere can publish any more. Then the tables go,
+`checkpoints` last, then the group, then what lies in the state folder, the lock last. Each state that a kill leaves behind is one
+that a run stops at:
 
 - some tables gone, the checkpoints there: they know which tables there were, so one is missing;
 - all tables gone, the group there: it proves a batch that no checkpoint knows.
 
-A table goes by one rename and is deleted under its new name, so none is ever half there. Run again, `forget` removes what is left. The output
-topic stays, for its readers; a new life of the pipeline on it goes on with revisions above those that are there.
+A table goes by one rename and is deleted under its new name, so none is ever half there. Run again, `forget` removes what is
+left. The output topic stays, for its readers; a new life of the pipeline on it goes on with revisions above those that are there.
 """
 
 import shutil
@@ -35,7 +36,9 @@ def look(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Be
 
 
 def forget(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Belongings:
-    """Remove it; what was there. `PipelineBusy` while a run is at work, `ConfigurationError` if something could not be removed."""
+    """Remove it; what was there. `PipelineBusy` while a run is at work,
+    `ConfigurationError` if something could not be removed.
+    """
     kafka = load_kafka_settings(pipeline.kafka, environment)
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id="forget"), connect(kafka) as broker:
         found = find_belongings(broker, pipeline, config, environment)
@@ -60,7 +63,8 @@ def _require_removable(found: Belongings, lake: Lake) -> None:
             folder_of(lake, Path(one.name).name)
     if found.group and found.group.is_in_use:
         raise ConfigurationError(
-            f"somebody consumes as the group {found.group.name} ({found.group.state}), which no run does; stop that, then run again"
+            f"somebody consumes as the group {found.group.name} ({found.group.state}), which no run does; stop that, then "
+            "run again"
         )
 
 
@@ -98,6 +102,7 @@ def _remove_group(broker: Broker, found: Belongings) -> None:
         broker.delete_group(found.group.name)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"the tables are removed, but the group {found.group.name} could not be: {error}. Until it is gone runs stop there: run this again "
-            f"when that is settled, or let somebody delete it (kafka-consumer-groups.sh --delete --group {found.group.name})"
+            f"the tables are removed, but the group {found.group.name} could not be: {error}. Until it is gone runs stop "
+            "there: run this again when that is settled, or let somebody delete it (kafka-consumer-groups.sh --delete "
+            f"--group {found.group.name})"
         ) from error

@@ -73,7 +73,8 @@ def settle_topic(job: Job, topic: Topic) -> None:
 
 
 def settle_definition(job: Job, output: Topic) -> None:
-    """S2, before planning: compare what the settings define with the batches so far, and record what the operator decided about it.
+    """S2, before planning: compare what the settings define with the batches so far, and record what the operator decided about
+    it.
 
     Killed after the row: batches follow the new settings from then on, and nobody is asked again.
     """
@@ -93,8 +94,8 @@ def settle_definition(job: Job, output: Topic) -> None:
 
 
 def _adopted(job: Job, topic: Topic) -> Adopted:
-    """The old topic's unread records began at `ends_before` and reached at least to `known_until`, as far as a batch was planned that had to
-    be abandoned.
+    """The old topic's unread records began at `ends_before` and reached at least to `known_until`, as far as a batch was planned
+    that had to be abandoned.
     """
     progress, last = job.checkpoints.progress, job.checkpoints.last
     return Adopted(

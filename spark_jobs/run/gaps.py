@@ -2,8 +2,8 @@
 
 Transaction markers, aborted records and compaction leave offsets without a record; nothing else may. So each hole in what Spark
 stored is looked at once more through another client: a hole in which a read_committed reader does see a record is no gap but a
-missing record, and ends the run. What a read_uncommitted reader sees there was aborted; the rest are markers, or, where the topic's
-cleanup.policy allows it, compaction. Knows no tables.
+missing record, and ends the run. What a read_uncommitted reader sees there was aborted; the rest are markers, or, where the
+topic's cleanup.policy allows it, compaction. Knows no tables.
 """
 
 from collections import Counter

@@ -1,11 +1,13 @@
-"""A batch's messages for Spark: from Spark's own Kafka source, or, where that refuses one of them, from the other client by way of a file.
+"""A batch's messages for Spark: from Spark's own Kafka source, or, where that refuses one of them, from the other client by way
+of a file.
 
-Spark turns the Kafka timestamp of every record into microseconds, whether anybody wants it or not, and ends the task where that overflows:
-nanoseconds in place of milliseconds do, and a producer may send any number (seen with Spark 4.2: neither its options nor a plan without
-the column avoid it). No rerun would ever get past such a record, and it holds up the partitions beside it. So the whole batch is then
-read by librdkafka, to which a timestamp is a number, at a fraction of Spark's speed.
+Spark turns the Kafka timestamp of every record into microseconds, whether anybody wants it or not, and ends the task where that
+overflows: nanoseconds in place of milliseconds do, and a producer may send any number (seen with Spark 4.2: neither its options
+nor a plan without the column avoid it). No rerun would ever get past such a record, and it holds up the partitions beside it. So
+the whole batch is then read by librdkafka, to which a timestamp is a number, at a fraction of Spark's speed.
 
-Killed or failed meanwhile: a file of messages in the folder of `records` that no version names, litter as the files of an attempt are.
+Killed or failed meanwhile: a file of messages in the folder of `records` that no version names, litter as the files of an attempt
+are.
 """
 
 import logging
@@ -56,7 +58,9 @@ ROWS, BYTES = 50_000, 32 * 2**20
 
 
 def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"], T]) -> T:
-    """What `use` makes of the visible messages of these ranges, one row each; it may be called a second time and must act on all of them."""
+    """What `use` makes of the visible messages of these ranges, one row each;
+    it may be called a second time and must act on all of them.
+    """
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
@@ -72,8 +76,8 @@ def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"]
         if refused is None:
             raise
     log.warning(
-        "Spark cannot read this batch (%s, which is no time in milliseconds): it is read by the other client, which takes longer; see to the "
-        "producer",
+        "Spark cannot read this batch (%s, which is no time in milliseconds): it is read by the other client, which takes "
+        "longer; see to the producer",
         refused[0],
     )
     with _written(job.broker, job.pipeline.input.topic, ranges, job.lake) as place:
@@ -81,7 +85,9 @@ def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"]
 
 
 def reading_planned(job: Job, plan: Plan, use: Callable[["DataFrame"], T]) -> T:
-    """The same of a batch's ranges; raises if the topic was created anew or lost its end meanwhile, so that others may have been read."""
+    """The same of a batch's ranges; raises if the topic was created anew or lost its end meanwhile,
+    so that others may have been read.
+    """
     found = reading(job, plan.ranges, use)
     require_not_replaced(job.broker, plan, job.broker.topic(job.pipeline.input.topic))
     return found

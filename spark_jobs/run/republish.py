@@ -1,12 +1,13 @@
 """Publishing current averages once more, for an output topic that lacks them or readers that lost theirs: `dayfold republish`.
 
-Same values, same revisions, each record marked with the time in its header `republished`; whoever keeps the highest revision of a key
-takes no harm from any of it. Nothing moves by it: no batch, no offset of the consumer group, which stays the proof of the last batch.
+Same values, same revisions, each record marked with the time in its header `republished`; whoever keeps the highest revision of a
+key takes no harm from any of it. Nothing moves by it: no batch, no offset of the consumer group, which stays the proof of the
+last batch.
 
-It runs as a run does, under the lock and fenced, and never while a batch is unfinished: the tables may hold averages then that nobody
-has seen. Its row is written before the first record goes out, so no record is ever on the topic that the checkpoints do not know of.
-Killed before the row: nothing happened. Between the row and the commit: nothing is visible, the row says what was meant. After it: all
-is there. Running it again is right in each case. What Kafka has confirmed is read back. Knows no Spark.
+It runs as a run does, under the lock and fenced, and never while a batch is unfinished: the tables may hold averages then that
+nobody has seen. Its row is written before the first record goes out, so no record is ever on the topic that the checkpoints do
+not know of. Killed before the row: nothing happened. Between the row and the commit: nothing is visible, the row says what was
+meant. After it: all is there. Running it again is right in each case. What Kafka has confirmed is read back. Knows no Spark.
 """
 
 import logging
@@ -109,9 +110,9 @@ def _require_visible(broker: Broker, made: Republication, publisher: Publisher) 
     """Raise `TryAgain` unless readers see what Kafka has confirmed."""
     if not await_visible(broker, made.pipeline, made.topic, publisher.last):
         raise TryAgain(
-            f"Kafka confirmed that {counted(made.count, 'average')} of {made.pipeline} were published again, but readers of {made.topic} do not see "
-            "them: the transaction was lost, or somebody else's open one holds them back (kafka-transactions.sh find-hanging names it). "
-            "Publish them again: twice does no harm"
+            f"Kafka confirmed that {counted(made.count, 'average')} of {made.pipeline} were published again, but readers of "
+            f"{made.topic} do not see them: the transaction was lost, or somebody else's open one holds them back "
+            "(kafka-transactions.sh find-hanging names it). Publish them again: twice does no harm"
         )
 
 
@@ -119,8 +120,8 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, top
     """Raise unless what the tables hold is what was published last, and the output topic is the one that averages go to."""
     if progress.unfinished is not None:
         raise DecisionNeeded(
-            f"batch {progress.unfinished.batch} of {pipeline.name} is unfinished, so the tables may hold averages that were never published. "
-            "Run `dayfold run` first, which finishes it, then `dayfold republish` again."
+            f"batch {progress.unfinished.batch} of {pipeline.name} is unfinished, so the tables may hold averages that were "
+            "never published. Run `dayfold run` first, which finishes it, then `dayfold republish` again."
         )
     require_own_output(broker, pipeline.name, topics.output)
     require_tables_not_behind(broker, pipeline, progress, topics)

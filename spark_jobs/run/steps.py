@@ -1,4 +1,5 @@
-"""S2, S6 and S7: the batch is planned, published and done. Each says what a kill leaves behind and why the rerun makes that harmless.
+"""S2, S6 and S7: the batch is planned, published and done. Each says what a kill leaves behind and why the rerun makes that
+harmless.
 
 S3 is in `steps_records.py`, or `steps_counts.py` where records are not kept; S4 and S5 are in `steps_averages.py`.
 """
@@ -43,8 +44,8 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
 
 @dataclass(frozen=True)
 class Publication:
-    """As many averages as belong to a batch, where the output topic of that id ends behind them, and the operator's word on what of
-    them was published, if it was needed.
+    """As many averages as belong to a batch, where the output topic of that id ends behind them, and the operator's word on what
+    of them was published, if it was needed.
     """
 
     count: int
@@ -56,8 +57,8 @@ class Publication:
 def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> Publication:
     """S6: publish the changed daily averages and the group's offsets in one transaction, unless that is proven done already.
 
-    Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated. Killed before
-    the commit was read back: the next run looks as if nobody had confirmed anything.
+    Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated. Killed
+    before the commit was read back: the next run looks as if nobody had confirmed anything.
     """
     records = {(one.partition, one.key): one for one in _records(job, plan, rows)}
     question = question_of(job.pipeline, plan, frozenset(records), job.request.published)

@@ -1,5 +1,5 @@
-"""S4 and S5: what a batch's records add, and the daily averages that this changes. Each says what a kill leaves behind and why the
-rerun makes that harmless.
+"""S4 and S5: what a batch's records add, and the daily averages that this changes. Each says what a kill leaves behind and why
+the rerun makes that harmless.
 """
 
 import logging

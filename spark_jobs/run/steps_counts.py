@@ -49,8 +49,8 @@ class Sums:
 def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     """S3: add up the batch's records, store the rejected ones and the counts of all.
 
-    Killed before the counts are stored: counted anew, and what was rejected must be what `records` has of it. Killed after it: whatever
-    is still to be added up must be as many.
+    Killed before the counts are stored: counted anew, and what was rejected must be what `records` has of it. Killed after it:
+    whatever is still to be added up must be as many.
     """
     table = open_records(job, plan)
     tally = job.checkpoints.progress.counted
@@ -78,7 +78,8 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     for one in rows_outside(plan, sums.rows):
         raise _changed(
             plan,
-            f"{wording.counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not all in its range",
+            f"{wording.counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not "
+            "all in its range",
         )
     return sums
 
@@ -96,9 +97,10 @@ def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
     for before, after in zip(tally.counts, tally_of(plan, sums.rows, ()).counts, strict=True):
         if before != after:
             raise DecisionNeeded(
-                f"batch {plan.batch}: {topic.name} shows {wording.counted(after.read, 'record')} of partition {after.partition} ({after.accepted} accepted), "
-                f"but {before.read} ({before.accepted} accepted) were counted when it was read first; was it compacted meanwhile? Nothing "
-                f"of the batch was averaged. {go_on('abandon')} to read it anew.",
+                f"batch {plan.batch}: {topic.name} shows {wording.counted(after.read, 'record')} of partition "
+                f"{after.partition} ({after.accepted} accepted), but {before.read} ({before.accepted} accepted) were counted "
+                f"when it was read first; was it compacted meanwhile? Nothing of the batch was averaged. {go_on('abandon')} "
+                "to read it anew.",
                 ("abandon",),
             )
     return sums.contributions

@@ -124,8 +124,8 @@ def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> No
     for one in rows_outside(plan, rows):
         raise TableDamaged(
             RECORDS,
-            f"batch {plan.batch} holds {counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, which are "
-            "more than were planned or others",
+            f"batch {plan.batch} holds {counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition "
+            f"{one.partition}, which are more than were planned or others",
             "Nothing was averaged; restore the table or abandon the batch with --abandon.",
         )
 
@@ -154,8 +154,8 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     if missing is not None:
         raise TableDamaged(
             RECORDS,
-            f"it holds {counted(_read(rows, missing.partition), 'record')} of partition {missing.partition} of batch {plan.batch}, but not the "
-            f"one at offset {missing.offset}, which readers of {topic.name} see "
+            f"it holds {counted(_read(rows, missing.partition), 'record')} of partition {missing.partition} of batch "
+            f"{plan.batch}, but not the one at offset {missing.offset}, which readers of {topic.name} see "
             "(was the table restored, or was the batch about to be abandoned?)",
             anew_or_back(job.lake, RECORDS, plan.batch),
         )

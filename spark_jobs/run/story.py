@@ -1,6 +1,7 @@
 """One run of the job, S0 to S7: the story, told once.
 
-`outlook/planning.py` makes the plan of what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its kill windows.
+`outlook/planning.py` makes the plan of what a batch reads; `steps.py` and its neighbours `steps_*.py` hold each step with its
+kill windows.
 """
 
 import logging
@@ -96,7 +97,9 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
 
 
 def require_no_newer_run(job: Job, topics: Topics) -> None:
-    """S1: raise if the group proves, or the output shows, a batch that this run does not know: `Superseded` if the checkpoints know it by now."""
+    """S1: raise if the group proves, or the output shows, a batch that this run does not know:
+    `Superseded` if the checkpoints know it by now.
+    """
     try:
         require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics)
     except DecisionNeeded:

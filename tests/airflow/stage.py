@@ -1,4 +1,6 @@
-"""A whole Airflow with a DAG for each of several worlds, in which the next job of a pipeline can be held inside its transaction."""
+"""A whole Airflow with a DAG for each of several worlds, in which the next job of a pipeline can be held inside its
+transaction.
+"""
 
 import json
 import os
@@ -23,7 +25,8 @@ from tests.world import World, reading
 PER_PARTITION = 40
 HELD_SECONDS = 300.0
 
-# Stands before Spark's own launcher. Where a file with the pipeline's name waits, this one job takes it and stops before its commit.
+# Stands before Spark's own launcher. Where a file with the pipeline's name waits, this one job takes it and stops before its
+# commit.
 LAUNCHER = """#!/bin/sh
 for one; do
   case "$one" in --config=*) name=$(basename "${{one#--config=}}" .yaml) ;; esac

@@ -100,7 +100,10 @@ def test_a_triggered_run_verifies_each_partition_and_all_of_it_listens_on_loopba
     assert (verified["start"], verified["end"], verified["committed"]) == (0, PER_PARTITION, PER_PARTITION)
     assert len(verified["batches"]) > 1
     log = dag.log(run_id, "verify", 3)
-    outcome = f"partition 3 of batches 1 to {verified['batches'][-1]}: 30 records read, 0 rejected, 0 gaps; agrees with the table and the group"
+    outcome = (
+        f"partition 3 of batches 1 to {verified['batches'][-1]}: 30 records read, 0 rejected, 0 gaps; agrees with the "
+        "table and the group"
+    )
     assert log.index(outcome) < log.index("partition 3: offsets 0 to 30")
     (event,) = dag.asset_events(run_id)
     assert (event["pipeline"], event["run_id"], event["batch"]) == ("daily_voltage", run_id, verified["batches"][-1])

@@ -1,4 +1,6 @@
-"""`make airflow` ends while a task stands in its Kafka transaction, in each way a user or a machine may end it; a new start goes on."""
+"""`make airflow` ends while a task stands in its Kafka transaction,
+in each way a user or a machine may end it; a new start goes on.
+"""
 
 import os
 import signal

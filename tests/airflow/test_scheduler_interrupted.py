@@ -1,4 +1,6 @@
-"""A run of the real scheduler that is ended inside its Kafka transaction, in each way a user may: what follows finishes it, once."""
+"""A run of the real scheduler that is ended inside its Kafka transaction, in each way a user may:
+what follows finishes it, once.
+"""
 
 import os
 import signal
@@ -44,7 +46,9 @@ class Held:
 
 @pytest.fixture(scope="module")
 def averaged(stage: Stage, spark: "SparkSession") -> Stage:
-    """The stage with a batch in these worlds that lacks only its publication, so that their jobs come to the transaction at once."""
+    """The stage with a batch in these worlds that lacks only its publication,
+    so that their jobs come to the transaction at once.
+    """
     for name in (OVERDUE, TARDY, "marked", "cleared"):
         _, world = stage.of(name)
         send(world, month=5)

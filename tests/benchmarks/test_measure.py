@@ -42,7 +42,10 @@ def test_a_console_script_is_measured_as_the_python_that_it_is(tmp_path: Path) -
 
 
 def test_written_bytes_count_though_the_file_is_gone(tmp_path: Path) -> None:
-    script = "from pathlib import Path\nimport os\nfile = open('big', 'wb')\nfile.write(b'x' * (8 << 20))\nfile.flush()\nos.fsync(file.fileno())\nos.unlink('big')\n"
+    script = (
+        "from pathlib import Path\nimport os\nfile = open('big', 'wb')\nfile.write(b'x' * (8 << "
+        "20))\nfile.flush()\nos.fsync(file.fileno())\nos.unlink('big')\n"
+    )
     assert measured(tmp_path, script).written_bytes >= 8 << 20
 
 
@@ -52,7 +55,10 @@ def test_the_exit_code_and_what_was_said_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_run_that_does_not_end_is_killed_with_all_below_it(tmp_path: Path) -> None:
-    endless = "import subprocess, sys, threading\nsubprocess.Popen([sys.executable, '-c', 'import threading; threading.Event().wait()'])\nthreading.Event().wait()\n"
+    endless = (
+        "import subprocess, sys, threading\nsubprocess.Popen([sys.executable, '-c', 'import threading; "
+        "threading.Event().wait()'])\nthreading.Event().wait()\n"
+    )
     found = measured(tmp_path, endless, deadline_seconds=1)
     assert found.exit_code == -9
     assert found.seconds < 30

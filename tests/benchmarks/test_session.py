@@ -18,7 +18,9 @@ WRITE = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
 
 
 def run_one(folder: Path, script: str, stored: str, cores: int | None = None) -> Run:
-    """One run of a contestant whose script is given the file of averages and what to write there; one reading of 240 V was sent."""
+    """One run of a contestant whose script is given the file of averages and what to write there;
+    one reading of 240 V was sent.
+    """
     readings = Readings(pa.array(["2006-12-16 10:00:00"]), pa.array(["240.0"]))
     topic = Topic("readings", 1)
     topic.oracle.add(Portion(readings, (Missing(readings.days[0], 0, 0),)))

@@ -113,7 +113,9 @@ def test_the_job_gets_the_run_id_and_what_was_asked_at_trigger_time(facts: Facts
 @pytest.mark.group("AF")
 @pytest.mark.proves("F106", "F107")
 def test_no_argument_and_no_template_field_holds_the_password(facts: Facts, notes: Path) -> None:
-    """Neither by a name that Airflow would mask nor by any other: the properties file and the environment hold it, and it stays there."""
+    """Neither by a name that Airflow would mask nor by any other:
+    the properties file and the environment hold it, and it stays there.
+    """
     rendered = facts["submit"]["params"]["rendered"]
     assert {"conf", "application_args", "env_vars"} <= rendered.keys()
     assert "--accept-loss" in rendered["application_args"]

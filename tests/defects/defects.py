@@ -41,7 +41,8 @@ DEFECTS = (
             ("self._retry(self._producer.init_transactions, FENCE_SECONDS)", "pass"),
             (
                 "            self._producer.begin_transaction()\n",
-                "            self._retry(self._producer.init_transactions, FENCE_SECONDS)\n            self._producer.begin_transaction()\n",
+                "            self._retry(self._producer.init_transactions, FENCE_SECONDS)\n            "
+                "self._producer.begin_transaction()\n",
             ),
         ),
         (RUNS, "-k", "sleeps_while_another_machine_finishes"),
@@ -135,7 +136,8 @@ DEFECTS = (
         "spark_jobs/broker/publisher.py",
         (
             (
-                "        self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), FENCE_SECONDS)\n",
+                "        self._retry(lambda timeout: self._producer.send_offsets_to_transaction(ends, group, timeout), "
+                "FENCE_SECONDS)\n",
                 "        _ = group\n        self._group.commit(offsets=ends, asynchronous=False)\n",
             ),
         ),
@@ -205,7 +207,8 @@ DEFECTS = (
         "spark_jobs/outlook/still_there.py",
         (
             (
-                "    if progress.topic_id not in (None, topic.id):\n        raise TopicRecreated(topic.name, str(progress.topic_id), topic.id)\n",
+                "    if progress.topic_id not in (None, topic.id):\n        raise TopicRecreated(topic.name, "
+                "str(progress.topic_id), topic.id)\n",
                 "",
             ),
         ),
@@ -328,7 +331,8 @@ DEFECTS = (
         "spark_jobs/outlook/still_there.py",
         (
             (
-                "    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, progress.epochs, topic)))\n",
+                "    others = replaced(progress.ends, broker.find_cut(topic.name, positions_to_check(progress.ends, "
+                "progress.epochs, topic)))\n",
                 "    others: tuple[Loss, ...] = ()\n",
             ),
         ),

@@ -1,4 +1,6 @@
-"""The whole of `docker-compose.yml` as plain processes: its Airflow is logged in to, and runs the DAG on its Spark and its Kafka."""
+"""The whole of `docker-compose.yml` as plain processes: its Airflow is logged in to,
+and runs the DAG on its Spark and its Kafka.
+"""
 
 import json
 import urllib.error

@@ -1,4 +1,6 @@
-"""What `docker-compose.yml` starts, started as plain processes: the secured Kafka, its users, a load, the Spark cluster, the job."""
+"""What `docker-compose.yml` starts, started as plain processes:
+the secured Kafka, its users, a load, the Spark cluster, the job.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

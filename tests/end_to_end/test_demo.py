@@ -1,7 +1,7 @@
 """The demo in small: the first 22 days of the readings on a broker of its own, through a real Airflow and a real Spark.
 
-The first start is interrupted in the middle of its Spark job, as a Ctrl-C in the terminal does; the second one goes on, with the kill
-that every demo shows once; the third finds everything done.
+The first start is interrupted in the middle of its Spark job, as a Ctrl-C in the terminal does; the second one goes on, with the
+kill that every demo shows once; the third finds everything done.
 """
 
 import io

@@ -1,4 +1,5 @@
-"""Both notebooks as an analyst executes them, in real kernels, on a lake that the pipeline made of messages sent to a real broker.
+"""Both notebooks as an analyst executes them, in real kernels, on a lake that the pipeline made of messages sent to a real
+broker.
 
 Whatever they find is compared with the messages, by the oracle's arithmetic: equal means equal to the last digit.
 """
@@ -36,7 +37,9 @@ def day(number: int) -> date:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, kafka: RunningKafka, request: pytest.FixtureRequest) -> Iterator[World]:
-    """Three partitions, three batches; both later batches bring readings of a day that was closed, and all hold rejected messages."""
+    """Three partitions, three batches; both later batches bring readings of a day that was closed,
+    and all hold rejected messages.
+    """
     zoned = {"time": {"field": "datetime", "format": "dd/MM/yyyy HH:mm:ss", "timezone": ZONE}}
     folder = tmp_path_factory.mktemp("notebooks")
     world = make_world(folder, kafka.bootstrap, lambda: request.getfixturevalue("spark"), 3, input=zoned)

@@ -95,7 +95,9 @@ rootLogger.appenderRef.file.ref = file
 @pytest.mark.group("SE")
 @pytest.mark.proves("C12", "F105", "F108", "F109", "F187")
 def test_a_secured_run_counts_everything_and_leaves_its_password_nowhere(world: World, secured: Secured, tmp_path: Path) -> None:
-    """A second secret, which is planted where Spark hides nothing, shows that the hunt sees into the places where it finds none."""
+    """A second secret, which is planted where Spark hides nothing,
+    shows that the hunt sees into the places where it finds none.
+    """
     planted = f"planted{secrets.token_hex(16)}"
     send_readings(secured)
     (tmp_path / "events").mkdir()

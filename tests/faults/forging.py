@@ -1,4 +1,6 @@
-"""Hands on what proves a publication: the group's offsets put elsewhere, records of a batch written onto the output by somebody else."""
+"""Hands on what proves a publication: the group's offsets put elsewhere,
+records of a batch written onto the output by somebody else.
+"""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,7 +60,9 @@ def write(world: World, records: Sequence[OutputRecord], *, commit: bool = True)
 
 @contextmanager
 def transaction(world: World, records: Sequence[OutputRecord]) -> Iterator[Producer]:
-    """These records in a transaction of somebody else that is open until the end of the block, then committed unless it was ended."""
+    """These records in a transaction of somebody else that is open until the end of the block,
+    then committed unless it was ended.
+    """
     producer = Producer({"bootstrap.servers": world.bootstrap, "transactional.id": uuid.uuid4().hex})
     producer.init_transactions(20)
     producer.begin_transaction()

@@ -1,8 +1,8 @@
 """A broker that a test may stop, kill and freeze, with two ways in: a direct one for those who watch, and one through a proxy.
 
-The job under test knows the proxy alone. `prove_harmless` is the shape of every case: a run meets the fault, and ends with success
-or with one sentence that asks for another try; with the network whole again a plain run counts everything, exactly once, and a
-consumer who watched all the time was never misled.
+The job under test knows the proxy alone. `prove_harmless` is the shape of every case: a run meets the fault, and ends with
+success or with one sentence that asks for another try; with the network whole again a plain run counts everything, exactly once,
+and a consumer who watched all the time was never misled.
 """
 
 import contextlib
@@ -36,7 +36,9 @@ POINTS = {
     "produce": "after:begin_transaction",
     "commit": "before:commit_transaction",
 }
-"""Where a run is when the fault strikes: about to ask for offsets, about to read in Spark, before its first record, before EndTxn."""
+"""Where a run is when the fault strikes: about to ask for offsets, about to read in Spark,
+before its first record, before EndTxn.
+"""
 
 Strike = Callable[["Network"], object]
 

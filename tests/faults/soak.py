@@ -1,6 +1,7 @@
 """`make soak MINUTES=10`: batch after batch with one random fault in every second one, on a topic that grows and forgets.
 
-Not a test that runs by itself. Rounds come from `--seed`; every tenth round and at the end everything is compared with what was sent.
+Not a test that runs by itself. Rounds come from `--seed`; every tenth round and at the end everything is compared with what was
+sent.
 """
 
 import random
@@ -92,7 +93,8 @@ class Soak:
         tenth = max(1, len(seconds) // 10)
         first, last = (sorted(part)[len(part) // 2] for part in (seconds[:tenth], seconds[-tenth:]))
         lines = [
-            f"{len(seconds)} rounds, nothing lost and nothing doubled; a round took {first:.1f} s at first and {last:.1f} s at last"
+            f"{len(seconds)} rounds, nothing lost and nothing doubled; a round took {first:.1f} s at first and {last:.1f} s "
+            "at last"
         ]
         return "\n".join(lines + [f"  {count:4} x {what}" for what, count in sorted(self.happened.items()) if count])
 

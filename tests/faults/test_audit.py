@@ -118,5 +118,8 @@ def test_a_run_at_work_is_named(new_world: NewWorld, capfd: pytest.CaptureFixtur
 
 
 def test_an_audit_needs_no_spark() -> None:
-    code = "import sys, spark_jobs.audit.reconcile, spark_jobs.audit.report; sys.exit(bool({'pyspark', 'py4j'} & sys.modules.keys()))"
+    code = (
+        "import sys, spark_jobs.audit.reconcile, spark_jobs.audit.report; sys.exit(bool({'pyspark', 'py4j'} & "
+        "sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

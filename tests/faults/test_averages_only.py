@@ -1,4 +1,6 @@
-"""Pipelines that keep no records: averaged straight from Kafka, killed wherever they can be, and counted exactly once all the same."""
+"""Pipelines that keep no records: averaged straight from Kafka, killed wherever they can be,
+and counted exactly once all the same.
+"""
 
 import random
 from collections.abc import Callable

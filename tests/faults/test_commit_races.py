@@ -1,4 +1,5 @@
-"""Two delta-rs writers on one local table without any lock: what gets lost, what gets doubled, and what a compare-and-set prevents.
+"""Two delta-rs writers on one local table without any lock: what gets lost, what gets doubled, and what a compare-and-set
+prevents.
 
 This is why every commit of the job goes through the handle that was looked at before.
 """

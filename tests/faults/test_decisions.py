@@ -90,7 +90,8 @@ def test_a_truncated_an_expired_a_healthy_and_a_new_partition_each_get_their_own
             world.run()
         told = str(caught.value).splitlines()
         assert told[1].startswith(
-            "partition 0: it was read up to offset 5, but of the records that stood there then the log holds those before offset 2"
+            "partition 0: it was read up to offset 5, but of the records that stood there then the log holds those before "
+            "offset 2"
         )
         assert told[2] == "partition 1: offsets 4 to 5 (2 records) are gone; first available is 6"
         assert told[3].startswith("Run again with --accept-loss (in Airflow: trigger the DAG with the parameter accept_loss)")

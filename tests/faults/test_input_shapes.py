@@ -1,4 +1,6 @@
-"""Every shape of input against every point where a run may die: the batch stays what was planned, and nothing is new afterwards."""
+"""Every shape of input against every point where a run may die:
+the batch stays what was planned, and nothing is new afterwards.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""Real kills of real `spark-submit` processes on the real broker: at every point, of one process or the group, by signal, at random.
+"""Real kills of real `spark-submit` processes on the real broker: at every point, of one process or the group, by signal, at
+random.
 
 What is left behind is finished by a run in this process, which is as new to it as another process would be.
 """

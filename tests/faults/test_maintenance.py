@@ -1,4 +1,6 @@
-"""Maintenance of a pipeline that is at work: before, during and after runs of this and another machine, with old records pruned."""
+"""Maintenance of a pipeline that is at work: before, during and after runs of this and another machine, with old records
+pruned.
+"""
 
 import json
 import signal

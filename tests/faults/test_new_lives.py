@@ -1,4 +1,6 @@
-"""A pipeline begins a new life on an output topic that still has readers, or older tables come back: what they see never falls behind."""
+"""A pipeline begins a new life on an output topic that still has readers, or older tables come back:
+what they see never falls behind.
+"""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""What a producer chooses besides a message's value: Kafka timestamps, keys, headers, sizes. None of it may stop a run or a look."""
+"""What a producer chooses besides a message's value: Kafka timestamps, keys, headers, sizes.
+None of it may stop a run or a look.
+"""
 
 import re
 from datetime import UTC, datetime

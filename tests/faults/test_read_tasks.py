@@ -24,7 +24,9 @@ DIVISIONS = {
 
 
 def cases() -> Iterator[object]:
-    """All of them; the usual run takes each shape once, each time another division, and each division with and without records."""
+    """All of them; the usual run takes each shape once, each time another division,
+    and each division with and without records.
+    """
     for number, shape in enumerate(SHAPES):
         for place, division in enumerate(DIVISIONS):
             for keeps in (True, False):

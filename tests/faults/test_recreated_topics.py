@@ -1,4 +1,6 @@
-"""Topics that are created anew or get more partitions: noticed by id and number, whatever their length, at any moment of a batch."""
+"""Topics that are created anew or get more partitions: noticed by id and number, whatever their length,
+at any moment of a batch.
+"""
 
 import pytest
 

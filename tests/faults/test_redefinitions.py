@@ -1,4 +1,6 @@
-"""Settings that change under a pipeline with history: nothing is mixed in silence, and what an operator decides is written down."""
+"""Settings that change under a pipeline with history: nothing is mixed in silence,
+and what an operator decides is written down.
+"""
 
 import json
 import uuid

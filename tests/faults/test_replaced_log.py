@@ -75,7 +75,9 @@ def test_a_log_that_was_truncated_and_has_grown_again_stops_until_the_loss_is_ac
 def test_a_log_that_is_cut_while_spark_reads_it_is_not_counted_as_what_was_planned(
     tmp_path: Path, broker_folder: Path, spark: "SparkSession", records: bool
 ) -> None:
-    """The plan is made and its topic looked at; before Spark begins, two of the records that are to be read give their offsets to others."""
+    """The plan is made and its topic looked at; before Spark begins,
+    two of the records that are to be read give their offsets to others.
+    """
     with ExitStack() as brokers:
         before = brokers.enter_context(ExitStack())
         bootstrap = before.enter_context(start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True)).bootstrap

@@ -1,4 +1,6 @@
-"""Group and output topic say different things of a batch: what is there decides, and where they contradict each other, an operator."""
+"""Group and output topic say different things of a batch: what is there decides,
+and where they contradict each other, an operator.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,5 @@
-"""What earlier versions wrote is read, resumed and audited: four unfinished batches on a broker's own files, and what became of them then.
+"""What earlier versions wrote is read, resumed and audited: four unfinished batches on a broker's own files, and what became of
+them then.
 
 `tests/written/make.py` wrote the files with the version that their name says.
 """

@@ -1,4 +1,6 @@
-"""Runs of one pipeline on several machines, played in one process: each machine has a lock file of its own and shares all else."""
+"""Runs of one pipeline on several machines, played in one process:
+each machine has a lock file of its own and shares all else.
+"""
 
 import random
 import threading

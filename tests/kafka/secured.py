@@ -55,7 +55,9 @@ class Authority:
         return private + certificate.public_bytes(Encoding.PEM).decode() + self.pem
 
     def client_files(self, folder: Path, name: str, password: str) -> tuple[list[str], list[str]]:
-        """A client's certificate and encrypted key as settings of a PEM pair and of a PKCS12 keystore, their files in `folder`."""
+        """A client's certificate and encrypted key as settings of a PEM pair and of a PKCS12 keystore, their files in
+        `folder`.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._signed(common_name(name), key, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
         locked = BestAvailableEncryption(password.encode())

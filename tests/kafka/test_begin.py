@@ -1,4 +1,6 @@
-"""A first look at a topic of one's own: the pipeline file that `dayfold init` writes, and what `plan --sample` says of the next messages."""
+"""A first look at a topic of one's own: the pipeline file that `dayfold init` writes,
+and what `plan --sample` says of the next messages.
+"""
 
 import json
 import os

@@ -1,4 +1,6 @@
-"""A broker's certificate that expires while a run works: what is connected goes on, and the next connection says why there is none."""
+"""A broker's certificate that expires while a run works: what is connected goes on,
+and the next connection says why there is none.
+"""
 
 import secrets
 from datetime import UTC, datetime, timedelta

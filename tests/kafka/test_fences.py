@@ -1,4 +1,6 @@
-"""What the coordinator forgets or runs out of: the producer's epoch after 32,767 fences, the transactional id after days without a run."""
+"""What the coordinator forgets or runs out of: the producer's epoch after 32,767 fences,
+the transactional id after days without a run.
+"""
 
 import secrets
 import socket

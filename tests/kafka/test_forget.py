@@ -1,4 +1,6 @@
-"""All that belongs to a pipeline is listed, and goes on one word; a pipeline that is half gone is noticed, and the next try finishes it."""
+"""All that belongs to a pipeline is listed, and goes on one word;
+a pipeline that is half gone is noticed, and the next try finishes it.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""Plan and run agree: whatever a run refuses before it plans anything, plan has said before, in the same words and with the same code."""
+"""Plan and run agree: whatever a run refuses before it plans anything, plan has said before,
+in the same words and with the same code.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -29,7 +31,9 @@ PARTITIONS = 2
 
 @dataclass(frozen=True)
 class Setting:
-    """A pipeline with one finished batch whose input topic is another one by now, which is what stops it unless something else does."""
+    """A pipeline with one finished batch whose input topic is another one by now,
+    which is what stops it unless something else does.
+    """
 
     folder: Path
     kafka: RunningKafka

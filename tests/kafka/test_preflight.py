@@ -1,5 +1,5 @@
-"""What would stop a run only after its work is said by plan and by run, before anything is stored: a group of another kind, a transaction
-that no broker allows; and a batch that has stopped a run before.
+"""What would stop a run only after its work is said by plan and by run, before anything is stored: a group of another kind, a
+transaction that no broker allows; and a batch that has stopped a run before.
 """
 
 from collections.abc import Iterator

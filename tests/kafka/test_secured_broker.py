@@ -1,4 +1,6 @@
-"""TLS, logins and permissions as in production: what is right works with the least privilege, what is wrong is told in one sentence."""
+"""TLS, logins and permissions as in production: what is right works with the least privilege,
+what is wrong is told in one sentence.
+"""
 
 import secrets
 import time

@@ -1,4 +1,6 @@
-"""Spark takes a path for text, delta-rs for a part of a URI: a batch's records are written and read in a folder with all allowed characters."""
+"""Spark takes a path for text, delta-rs for a part of a URI: a batch's records are written and read in a folder with all allowed
+characters.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 EXPRESSIONS = (
-    "cast(id % 2 as int) partition, id offset, current_timestamp() kafka_timestamp, cast(null as binary) key, current_timestamp() event_time, "
-    "current_date() date, cast(1 as decimal(18,6)) value, cast(null as string) rounded_from, cast(null as string) rejected_because, "
-    "cast(null as binary) raw, cast(1 as bigint) batch"
+    "cast(id % 2 as int) partition, id offset, current_timestamp() kafka_timestamp, cast(null as binary) key, "
+    "current_timestamp() event_time, current_date() date, cast(1 as decimal(18,6)) value, cast(null as string) rounded_from, "
+    "cast(null as string) rejected_because, cast(null as binary) raw, cast(1 as bigint) batch"
 )
 
 

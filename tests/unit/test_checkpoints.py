@@ -189,7 +189,9 @@ def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
 
 
 def history(events: Iterable[str]) -> list[tuple[int, LedgerRow]]:
-    """Rows as a pipeline writes them: each event is a batch and how it ended, a decision between two batches, or a partition more."""
+    """Rows as a pipeline writes them: each event is a batch and how it ended,
+    a decision between two batches, or a partition more.
+    """
     ends, batch, topic, rows = {0: 0, 1: 0}, 0, 1, list[LedgerRow]()
     for event in events:
         if event in ("DONE", "ABANDONED", "unfinished", "counted"):

@@ -1,4 +1,6 @@
-"""`docker-compose.yml`, `Dockerfile` and `make secrets`, held against schema, linter and the rules of this house; no Docker needed."""
+"""`docker-compose.yml`, `Dockerfile` and `make secrets`, held against schema,
+linter and the rules of this house; no Docker needed.
+"""
 
 import json
 import re

@@ -231,7 +231,8 @@ def test_an_audit_tells_a_change_that_nobody_decided_and_where_averages_went(fil
     changed_in_silence = read_ledger(range(1, 5), list(log(file, *done, ("PLANNED", 2, WATTS), ("DONE", 2, ""))), 4)
     told = [str(one) for one in changed_in_silence.differences if "settings" in str(one)]
     assert [one.partition(". ")[0] for one in told] == [
-        "table checkpoints: from batch 2 on other settings hold than before (input.value.field: voltage so far, watts now), which nobody decided"
+        "table checkpoints: from batch 2 on other settings hold than before (input.value.field: voltage so far, watts now), "
+        "which nobody decided"
     ]
     rows = list(log(file, *done, ("REDEFINED", 1, "")))
     assert isinstance(rows[-1], Redefined)

@@ -1,4 +1,6 @@
-"""Parts of the demo that need neither Kafka nor Airflow: what it remembers, its plot, and its comparison of a batch with its plan."""
+"""Parts of the demo that need neither Kafka nor Airflow: what it remembers, its plot,
+and its comparison of a batch with its plan.
+"""
 
 from datetime import date, timedelta
 from decimal import Decimal

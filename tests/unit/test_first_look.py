@@ -1,4 +1,6 @@
-"""What `dayfold init` finds in messages: the right fields, formats and units, the alternatives, and a file that loads and reads them."""
+"""What `dayfold init` finds in messages: the right fields, formats and units, the alternatives,
+and a file that loads and reads them.
+"""
 
 import json
 from collections.abc import Callable
@@ -38,25 +40,31 @@ def epoch(sent: datetime, factor: int) -> int:
 
 
 FOUND: dict[str, tuple[Made, str, str | tuple[str, ...], str]] = {
-    "the example": (lambda at, n: {"datetime": f"{at:%d/%m/%Y %H:%M:%S}", "voltage": 230 + n / 8}, "datetime", "dd/MM/yyyy HH:mm:ss", "voltage"),
+    "the example": (lambda at, n: {"datetime": f"{at:%d/%m/%Y %H:%M:%S}", "voltage": 230 + n / 8}, "datetime", "dd/MM/yyyy "
+    "HH:mm:ss", "voltage"),
     "month first": (lambda at, n: {"datetime": f"{at:%m/%d/%Y %H:%M}", "v": n}, "datetime", "MM/dd/yyyy HH:mm", "v"),
     "month first, by the distance alone": (
         lambda at, n: {"when": f"{at - timedelta(days=18):%m-%d-%Y %H:%M:%S}", "v": n}, "when", "MM-dd-yyyy HH:mm:ss", "v"
     ),
     "iso": (lambda at, n: {"id": 10**6 + n, "ts": at.isoformat(), "temperature": f"{n}.5"}, "ts", "iso8601", "temperature"),
     "seconds": (lambda at, n: {"t": at.timestamp(), "seq": n, "x": 1.5}, "t", "epoch_seconds", "x"),
-    "milliseconds beside a counter": (lambda at, n: {"deviceId": 17, "ts": epoch(at, 1000), "value": n}, "ts", "epoch_millis", "value"),
+    "milliseconds beside a counter": (
+        lambda at, n: {"deviceId": 17, "ts": epoch(at, 1000), "value": n}, "ts", "epoch_millis", "value"
+    ),
     "microseconds in quotes": (lambda at, *_: {"ts": str(epoch(at, 10**6)), "value": "7"}, "ts", "epoch_micros", "value"),
     "nanoseconds": (lambda at, n: {"ts": epoch(at, 10**9) + n, "value": 7}, "ts", "epoch_nanos", "value"),
     "nested": (
-        lambda at, n: {"meta": {"lat": 1.5, "received_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}, "payload": {"ts": epoch(at, 1000), "watt": n}},
+        lambda at, n: {
+            "meta": {"lat": 1.5, "received_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"}, "payload": {"ts": epoch(at, 1000), "watt": n}
+        },
         "payload.ts", "epoch_millis", "payload.watt",
     ),
     "two ways to write": (
         lambda at, n: {"at": at.isoformat() if n % 2 else epoch(at, 1), "v": 2.5}, "at", ("iso8601", "epoch_seconds"), "v"
     ),
     "a few that are odd": (lambda at, n: b"ping" if n % 10 == 0 else {"at": at.isoformat(), "v": n}, "at", "iso8601", "v"),
-    "a name with all that YAML minds": (lambda at, n: {'a: "b" #c': f"{at:%Y%m%d %H%M}", "null": n}, 'a: "b" #c', "yyyyMMdd HHmm", "null"),
+    "a name with all that YAML minds": (lambda at, n: {'a: "b" #c': f"{at:%Y%m%d %H%M}", "null": n}, 'a: "b" #c', "yyyyMMdd "
+    "HHmm", "null"),
     "days alone": (lambda at, n: {"day": f"{at:%Y-%m-%d}", "date": n, "n": n}, "day", "yyyy-MM-dd", "n"),
 }  # fmt: skip
 
@@ -105,10 +113,12 @@ def test_what_stands_in_a_message_is_printed_as_text(text: str, tmp_path: Path) 
 
 
 NOTHING: dict[str, tuple[Made, str]] = {
-    "no time": (lambda _, n: {"voltage": n, "name": "x\n"}, r"no field of 40 messages reads as a time. Fields .*: voltage \(0\), name \(\"x\\n\"\)"),
+    "no time": (lambda _, n: {"voltage": n, "name": "x\n"}, r"no field of 40 messages reads as a time. Fields .*: voltage "
+    r"\(0\), name \(\"x\\n\"\)"),
     "no number": (lambda at, _: {"at": at.isoformat(), "name": "x"}, "reads as a number"),
     "neither": (lambda *_: {"on": True, "name": "x"}, "reads as a time and none as a number"),
-    "lines of CSV": (lambda *_: b"2026-03-20;239.94", r"is a JSON object \(NOT_JSON 40\); the first of them begins: 2026-03-20;239.94"),
+    "lines of CSV": (lambda *_: b"2026-03-20;239.94", r"is a JSON object \(NOT_JSON 40\); the first of them begins: "
+    r"2026-03-20;239.94"),
     "Avro": (lambda *_: b"\0\0\0\0\7Hvolt", "Schema Registry's messages"),
 }  # fmt: skip
 

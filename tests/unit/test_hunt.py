@@ -1,4 +1,6 @@
-"""The hunt for secrets finds one in every place where a run could leave it; a hunt that finds nothing proves something only then."""
+"""The hunt for secrets finds one in every place where a run could leave it;
+a hunt that finds nothing proves something only then.
+"""
 
 import base64
 import json

@@ -22,7 +22,8 @@ ONE, TWO = b"first jar " * 1000, b"second jar " * 1000
 class Repository(ThreadingHTTPServer):
     """Serves `files` by path and notes what was asked for.
 
-    As often as `cut` says it sends only half of a file, as often as `busy` says nothing at all; one in `stalls` it leaves half sent.
+    As often as `cut` says it sends only half of a file, as often as `busy` says nothing at all; one in `stalls` it leaves half
+    sent.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,5 @@
-"""Properties files as the documentation of clouds and distributions shows them: pasted, they work, or are answered with the right line.
+"""Properties files as the documentation of clouds and distributions shows them: pasted, they work, or are answered with the right
+line.
 
 The forms are those that each of them publishes for its clients; users, passwords and hosts are made up here.
 """

@@ -1,4 +1,6 @@
-"""`dayfold maintain` as an operator types it: what it tells, and how it ends. The tables are real, no broker and no Spark is needed."""
+"""`dayfold maintain` as an operator types it: what it tells, and how it ends.
+The tables are real, no broker and no Spark is needed.
+"""
 
 import json
 import signal

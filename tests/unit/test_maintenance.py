@@ -312,7 +312,9 @@ def parquet(pipeline: Pipeline, name: str) -> list[Path]:
 
 
 def age_removals(pipeline: Pipeline, name: str) -> None:
-    """As if what was put together had been so two hundred hours ago; the checkpoints of the log say otherwise and are left out."""
+    """As if what was put together had been so two hundred hours ago;
+    the checkpoints of the log say otherwise and are left out.
+    """
     log = folder(pipeline, name) / LOG_FOLDER
     for path in [*log.glob("*.checkpoint.parquet"), log / "_last_checkpoint"]:
         path.unlink()

@@ -1,4 +1,6 @@
-"""The notebook without Spark, cell by cell on tables that were written by hand: a pipeline that has stopped keeping its records."""
+"""The notebook without Spark, cell by cell on tables that were written by hand:
+a pipeline that has stopped keeping its records.
+"""
 
 import json
 from collections.abc import Iterator

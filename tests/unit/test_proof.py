@@ -110,10 +110,10 @@ def test_a_group_proves_a_batch_by_offset_and_metadata_of_every_planned_partitio
 def test_a_contradiction_names_both_sides_and_the_ways_on() -> None:
     question = Question("volts", "in", "out", EXPECTED)
     assert str(contradiction(plan(), question, group("po"), output(FIRST))) == (
-        "batch 2 was published in part, by somebody else or twice: out shows 1 of its 2 averages (partition 0: 1 of 1, partition 1: "
-        "0 of 1), and the group volts proves it on partition 0 but stands before it on partition 1. Nothing was published now. Run "
-        "again with --published rest (publishes the 1 that are missing), --published no (publishes all again, with the same "
-        "revisions) or --published yes (leaves the topic as it is)."
+        "batch 2 was published in part, by somebody else or twice: out shows 1 of its 2 averages (partition 0: 1 of 1, "
+        "partition 1: 0 of 1), and the group volts proves it on partition 0 but stands before it on partition 1. Nothing was "
+        "published now. Run again with --published rest (publishes the 1 that are missing), --published no (publishes all "
+        "again, with the same revisions) or --published yes (leaves the topic as it is)."
     )
 
 

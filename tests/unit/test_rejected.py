@@ -1,4 +1,6 @@
-"""Rejected messages stay visible: counted by reason in the checkpoints, listed from the table `records`, from as few files as it takes."""
+"""Rejected messages stay visible: counted by reason in the checkpoints, listed from the table `records`,
+from as few files as it takes.
+"""
 
 import json
 from dataclasses import replace

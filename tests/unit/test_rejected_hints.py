@@ -62,14 +62,21 @@ def test_messages_that_say_nothing_are_no_hint(message: bytes | None) -> None:
 @pytest.mark.parametrize(
     ("configured", "time", "sentence"),
     [
-        ("epoch_millis", 1704110400, "1704110400 is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format epoch_seconds?"),
-        ("epoch_seconds", 1704110400123, "1704110400123 is 2024-01-01 12:00:00 UTC as epoch_millis: is input.time.format epoch_millis?"),
-        ("epoch_millis", 1704110400123456, "1704110400123456 is 2024-01-01 12:00:00 UTC as epoch_micros: is input.time.format epoch_micros?"),
-        ("epoch_micros", 1704110400123456789, "1704110400123456789 is 2024-01-01 12:00:00 UTC as epoch_nanos: is input.time.format epoch_nanos?"),
-        ("yyyy-MM-dd", 1704110400.5, "1704110400.5 is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format epoch_seconds?"),
-        ("iso8601", "1704110400", "'1704110400' is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format epoch_seconds?"),
+        ("epoch_millis", 1704110400, "1704110400 is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format "
+        "epoch_seconds?"),
+        ("epoch_seconds", 1704110400123, "1704110400123 is 2024-01-01 12:00:00 UTC as epoch_millis: is input.time.format "
+        "epoch_millis?"),
+        ("epoch_millis", 1704110400123456, "1704110400123456 is 2024-01-01 12:00:00 UTC as epoch_micros: is "
+        "input.time.format epoch_micros?"),
+        ("epoch_micros", 1704110400123456789, "1704110400123456789 is 2024-01-01 12:00:00 UTC as epoch_nanos: is "
+        "input.time.format epoch_nanos?"),
+        ("yyyy-MM-dd", 1704110400.5, "1704110400.5 is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format "
+        "epoch_seconds?"),
+        ("iso8601", "1704110400", "'1704110400' is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format "
+        "epoch_seconds?"),
         ("dd/MM/yyyy", "2024-01-01T12:00Z", "'2024-01-01T12:00Z' is a time as iso8601: is input.time.format iso8601?"),
-        (["epoch_millis", "iso8601"], 1704110400, "1704110400 is 2024-01-01 12:00:00 UTC as epoch_seconds: is input.time.format epoch_seconds?"),
+        (["epoch_millis", "iso8601"], 1704110400, "1704110400 is 2024-01-01 12:00:00 UTC as epoch_seconds: is "
+        "input.time.format epoch_seconds?"),
         ("epoch_millis", 1704110400123, None),
         ("epoch_millis", 12, None),
         ("iso8601", "tomorrow", None),

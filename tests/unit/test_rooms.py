@@ -56,7 +56,9 @@ MOST_ARROWS, MOST_FLOORS = 100, 9
 
 @cache
 def imports() -> dict[str, frozenset[str]]:
-    """What each module of `spark_jobs`, and each DAG file, imports of it: dotted names below the package, type hints and late imports as well."""
+    """What each module of `spark_jobs`, and each DAG file, imports of it:
+    dotted names below the package, type hints and late imports as well.
+    """
     dags = {f"dags.{path.stem}": path for path in sorted((PROJECT / "dags").glob("*.py"))}
     return {module: frozenset(_imported(path)) - {module} for module, path in {**_modules(), **dags}.items()}
 

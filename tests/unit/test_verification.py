@@ -45,8 +45,8 @@ def test_what_agrees_is_no_disagreement() -> None:
 def test_other_counts_in_the_table_are_told_with_both_figures(stored: Counts) -> None:
     (sentence,) = said(stored)
     assert sentence == (
-        f"partition 3: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of batch 4 to 5, "
-        "by the checkpoints it should hold 15 and 3"
+        f"partition 3: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of batch 4 "
+        "to 5, by the checkpoints it should hold 15 and 3"
     )
 
 

@@ -24,7 +24,9 @@ class ApiRefused(Exception):
 
 @dataclass(frozen=True)
 class AirflowApi:
-    """Asks as the user who logs in with this password. `OSError` if nobody answers, `ApiRefused` for an answer that is an error."""
+    """Asks as the user who logs in with this password. `OSError` if nobody answers,
+    `ApiRefused` for an answer that is an error.
+    """
 
     address: str
     user: str

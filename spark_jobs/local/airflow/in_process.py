@@ -121,7 +121,9 @@ def test_dag(dag_id: str, environment: Mapping[str, str], log: Path, conf: Mappi
 
 
 def kill_dag(dag_id: str, environment: Mapping[str, str], log: Path) -> float:
-    """Run the DAG once in an environment in which it kills its whole process group; the seconds until then. `TryAgain` if it was not killed."""
+    """Run the DAG once in an environment in which it kills its whole process group; the seconds until then.
+    `TryAgain` if it was not killed.
+    """
     before = _newest_run(dag_id, environment)
     started = time.monotonic()
     code = _run(["dags", "test", dag_id], environment, log)
@@ -136,12 +138,15 @@ def kill_dag(dag_id: str, environment: Mapping[str, str], log: Path) -> float:
 
 
 def _note_death(dag_id: str, run_id: str, environment: Mapping[str, str]) -> None:
-    """What a scheduler does when a run's heartbeat stays away. Nobody else would, and a run that seems to go on lets no other one begin."""
+    """What a scheduler does when a run's heartbeat stays away. Nobody else would,
+    and a run that seems to go on lets no other one begin.
+    """
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
     with closing(sqlite3.connect(Path(environment["AIRFLOW_HOME"]) / _DATABASE)) as connection, connection:
         for table, living in (("task_instance", ("running", "queued", "scheduled")), ("dag_run", ("running", "queued"))):
             connection.execute(
-                f"UPDATE {table} SET state = 'failed', end_date = ? WHERE dag_id = ? AND run_id = ? AND state IN ({', '.join('?' * len(living))})",
+                f"UPDATE {table} SET state = 'failed', end_date = ? WHERE dag_id = ? AND run_id = ? AND state IN "
+                f"({', '.join('?' * len(living))})",
                 (now, dag_id, run_id, *living),
             )
 

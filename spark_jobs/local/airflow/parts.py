@@ -1,9 +1,9 @@
 """Run as a module: the parts of an Airflow, started together and ended together, whatever becomes of the process that wants them.
 
-`python -m spark_jobs.local.airflow.parts FOLDER` with Airflow's environment; the logs are in FOLDER. It goes on until its standard
-input is closed, which the kernel does for a process that was killed, until it is told to end, or until a part ends by itself (exit
-code 1). Each part has a session of its own, and a session is left by nothing that is started in it: workers, tasks, Spark. So whoever
-is still in one at the end is ended, too.
+`python -m spark_jobs.local.airflow.parts FOLDER` with Airflow's environment; the logs are in FOLDER. It goes on until its
+standard input is closed, which the kernel does for a process that was killed, until it is told to end, or until a part ends by
+itself (exit code 1). Each part has a session of its own, and a session is left by nothing that is started in it: workers, tasks,
+Spark. So whoever is still in one at the end is ended, too.
 """
 
 import os

@@ -99,7 +99,8 @@ class CheckVerdict:
 def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | None = None) -> CheckVerdict:
     """Compare tables and output topic with the CSV; `DecisionNeeded` with every kind of difference if there is any.
 
-    `killed` is a batch that a killed run left unfinished: what it was planned to read is compared with what the next one made of it.
+    `killed` is a batch that a killed run left unfinished: what it was planned to read is compared with what the next one made of
+    it.
     """
     lake = Lake(pipeline.lake, pipeline.name)
     records = read_rows(lake.open(RECORDS), ["partition", "offset", "date", "value", "rejected_because", "batch"])
@@ -128,7 +129,9 @@ def _row(rows: Iterable[LedgerRow], batch: int, kind: type[RowKind]) -> RowKind:
 
 
 def unlike_planned(killed: int | None, rows: Iterable[LedgerRow], records: pa.Table) -> Iterator[str]:
-    """A batch that was killed and resumed holds each offset of its plan; another run than the one that planned it has finished it."""
+    """A batch that was killed and resumed holds each offset of its plan;
+    another run than the one that planned it has finished it.
+    """
     if killed is None:
         return
     rows = list(rows)

@@ -23,7 +23,9 @@ from spark_jobs.progress.ledger import Done, done_rows
 SPARK_TASK = "submit"
 FAILED_LINES = 15
 DEATH = {"DAYFOLD_ALLOW_FAULTS": "1", "DAYFOLD_FAULT": "before:commit_transaction:killgroup"}
-"""The worst moment: all is stored, the averages are sent, and nothing of them is committed. SIGKILL for Airflow, the JVM and the job at once."""
+"""The worst moment: all is stored, the averages are sent, and nothing of them is committed.
+SIGKILL for Airflow, the JVM and the job at once.
+"""
 _TASK = re.compile(r"starting task_id=(\w+)")
 _JOB = re.compile(r"\] \d\d:\d\d:\d\d (?P<line>.+?) \[airflow\.task\.hooks")
 _NOISE = re.compile(r"^\S+Z \[\w+ *\] |\s+\[[\w.]+\]( [\w-]+=.*)?$")
@@ -108,7 +110,9 @@ def _tail(log: Path) -> str:
 
 
 def dag_step(name: str, result: DagRunResult, pipeline: Pipeline, resumed: Step | None = None) -> Step:
-    """What a run amounts to, by Airflow's times and the DONE rows it wrote; records that a killed run had stored are not its own."""
+    """What a run amounts to, by Airflow's times and the DONE rows it wrote;
+    records that a killed run had stored are not its own.
+    """
     read = sum(counts.read for row in finished_batches(pipeline) if row.run_id == result.run_id for counts in row.counts)
     seconds: dict[str, float] = defaultdict(float)
     for one in result.tasks:

@@ -15,7 +15,9 @@ PARTITIONS = 4
 
 @dataclass(frozen=True)
 class Ground:
-    """The shipped pipeline on the embedded Kafka; `settings` are the overrides that lead there, `clients` its Kafka properties."""
+    """The shipped pipeline on the embedded Kafka; `settings` are the overrides that lead there,
+    `clients` its Kafka properties.
+    """
 
     pipeline: Pipeline
     config: Path

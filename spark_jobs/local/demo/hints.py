@@ -1,4 +1,6 @@
-"""What the demo leaves behind: where one finds it, and three commands that work as they stand, in the folder where the demo was started."""
+"""What the demo leaves behind: where one finds it, and three commands that work as they stand,
+in the folder where the demo was started.
+"""
 
 import json
 import os

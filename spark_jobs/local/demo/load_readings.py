@@ -1,4 +1,5 @@
-"""`python -m spark_jobs.local.demo.load_readings [DAYS]`: send the household readings that the pipeline's input topic still lacks.
+"""`python -m spark_jobs.local.demo.load_readings [DAYS]`: send the household readings that the pipeline's input topic still
+lacks.
 
 For a Kafka that is somebody else's to start, as in containers; the demo does the same on its own. Goes on where an earlier load
 ended, so a few days first and the rest later are what a pipeline sees day by day. The Kafka properties file is that of the

@@ -1,4 +1,6 @@
-"""The plot of daily averages as PNG: all days with their lowest and highest reading and the trend of four weeks, and the last days in large."""
+"""The plot of daily averages as PNG: all days with their lowest and highest reading and the trend of four weeks,
+and the last days in large.
+"""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -128,7 +130,9 @@ def _alone(totals: Totals) -> list[date]:
 
 
 def _last_days(totals: Totals, newest: Sequence[date]) -> Totals:
-    """The last days of the readings, or of all if none are known to be newest; whatever was sent besides them may be years apart."""
+    """The last days of the readings, or of all if none are known to be newest;
+    whatever was sent besides them may be years apart.
+    """
     last = max(newest, default=max(totals))
     return {day: total for day, total in totals.items() if last - timedelta(days=LARGE_DAYS) < day <= last}
 

@@ -35,12 +35,14 @@ img { width: 100%; height: auto; margin: 1rem 0 }
 th, td { padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 th { color: var(--soft); font-weight: 600 } .number { text-align: right; white-space: nowrap }
 pre { background: var(--code); padding: .7rem .9rem; border-radius: .4rem; white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 1rem }
-"""
+"""  # noqa: E501 - a page
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table to look at. Columns named in `texts` hold text, the others numbers; a terminal has no room for those named in `wide`."""
+    """A table to look at. Columns named in `texts` hold text, the others numbers;
+    a terminal has no room for those named in `wide`.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -59,7 +61,9 @@ class Hint:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that is shown. `newest` are the days that the second load brought; `places` are lines such as where the tables are."""
+    """Everything that is shown. `newest` are the days that the second load brought;
+    `places` are lines such as where the tables are.
+    """
 
     title: str
     captions: Captions

@@ -60,7 +60,7 @@ def welcome(ground: Ground, running: RunningAirflow) -> Iterator[str]:
     lake = Lake(ground.pipeline.lake, ground.pipeline.name)
     if not lake.exists(CHECKPOINTS):
         yield (
-            f"\nThe demo has not been run here: there are no tables yet, and {ground.pipeline.input.topic} may be empty. A run finds "
-            "nothing new until something is sent; `make demo` loads four years of readings."
+            f"\nThe demo has not been run here: there are no tables yet, and {ground.pipeline.input.topic} may be empty. A "
+            "run finds nothing new until something is sent; `make demo` loads four years of readings."
         )
     yield "\nCtrl-C stops all of it."

@@ -16,7 +16,8 @@ StepKind = Literal["load", "killed", "resumed", "averaged", "idle"]
 class Step:
     """One part of the demo: when it was done, how long it took, how many records it dealt with, and what else is known of it.
 
-    `killed` is a DAG run that was killed on purpose, `resumed` the one that finished its batch, `idle` one that found nothing to do.
+    `killed` is a DAG run that was killed on purpose, `resumed` the one that finished its batch, `idle` one that found nothing to
+    do.
     """
 
     kind: StepKind

@@ -1,8 +1,9 @@
 """`dayfold demo`: four years of real readings through Kafka, Airflow, Spark and Delta, compared with their source and shown.
 
-Loads all but the last days and has the DAG average them: the first run is killed in the middle, the next one resumes its batch. Loads
-the rest and has the DAG average only that; runs it once more, with nothing to do. Each part finds out by itself what an earlier or interrupted demo has done already, so it can be started again at
-any time. Everything is below `data/` of the project folder.
+Loads all but the last days and has the DAG average them: the first run is killed in the middle, the next one resumes its batch.
+Loads the rest and has the DAG average only that; runs it once more, with nothing to do. Each part finds out by itself what an
+earlier or interrupted demo has done already, so it can be started again at any time. Everything is below `data/` of the project
+folder.
 """
 
 from dataclasses import dataclass
@@ -143,7 +144,9 @@ def load(demo: Demo, what: str, *, until: int) -> None:
 
 
 def average_new(demo: Demo, what: str) -> None:
-    """One DAG run if there is anything to do. The very first one is killed in the middle of its batch, and another one resumes it."""
+    """One DAG run if there is anything to do. The very first one is killed in the middle of its batch,
+    and another one resumes it.
+    """
     progress = CheckpointLog(Lake(demo.pipeline.lake, demo.pipeline.name)).progress
     found = preview_run(demo.broker, demo.pipeline, progress)
     if found.problems:

@@ -1,7 +1,8 @@
 """Topics, users and permissions on a Kafka that lets nobody in without a login: each user may do what it needs, and nothing else.
 
-What the one-shot container beside the broker runs (`python -m spark_jobs.local.kafka.access`), and every time with the same result:
-topics that exist stay, passwords become those of the environment. The user `pipeline` is the job's; `loader` sends readings.
+What the one-shot container beside the broker runs (`python -m spark_jobs.local.kafka.access`), and every time with the same
+result: topics that exist stay, passwords become those of the environment. The user `pipeline` is the job's; `loader` sends
+readings.
 """
 
 import argparse
@@ -92,7 +93,9 @@ def _password(user: str, environment: Mapping[str, str]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the broker for every pipeline file, or with `--healthy` only ask whether it takes the admin's login; the exit code."""
+    """Prepare the broker for every pipeline file, or with `--healthy` only ask whether it takes the admin's login; the exit
+    code.
+    """
     parser = argparse.ArgumentParser(prog="kafka_access", description="Topics, users and permissions of the pipeline files.")
     parser.add_argument("--partitions", type=int, default=4, help="of topics that do not exist yet")
     parser.add_argument("--healthy", action="store_true", help="change nothing, only log in")

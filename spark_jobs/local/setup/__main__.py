@@ -1,4 +1,6 @@
-"""`python -m spark_jobs.local.setup`: a Java to run on, the pinned jars, the class archive; next to nothing to do when all are there."""
+"""`python -m spark_jobs.local.setup`: a Java to run on, the pinned jars, the class archive;
+next to nothing to do when all are there.
+"""
 
 import sys
 

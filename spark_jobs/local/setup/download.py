@@ -1,6 +1,7 @@
 """Verified downloads: a few at a time, each written beside its place, compared with its sha256 and only then renamed.
 
-So a file is in place or it is not; a broken or interrupted download is never used. Does not know which files, nor where they are listed.
+So a file is in place or it is not; a broken or interrupted download is never used. Does not know which files, nor where they are
+listed.
 """
 
 import hashlib
@@ -50,7 +51,9 @@ def maven_repository() -> str:
 
 
 def download_all(files: list[WantedFile], source: str) -> None:
-    """Bring every file to its place and say how much that was, or raise the first error; `source` is what the progress line says."""
+    """Bring every file to its place and say how much that was, or raise the first error;
+    `source` is what the progress line says.
+    """
     begun = time.monotonic()
     _download_all(files, source)
     size = sum(one.target.stat().st_size for one in files)
