@@ -35,6 +35,7 @@ def test_a_submitted_run_takes_nearly_all_classes_from_the_archive(world: World,
     assert loaded.count(FROM_ARCHIVE) > 10 * loaded.count("source: file:")
 
 
+@pytest.mark.thorough
 def test_a_run_with_other_jars_works_without_the_archive_and_says_no_word_of_it(world: World, tmp_path: Path) -> None:
     shutil.copytree(spark_jars()[0], tmp_path / "jars", copy_function=shutil.copyfile)
     loaded = loaded_classes(world, tmp_path, **{"spark.driver.extraClassPath": f"{tmp_path / 'jars'}/*"})

@@ -105,7 +105,7 @@ def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(wo
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["planned with records", "planned without"])
-@pytest.mark.parametrize("point", ["after:plan_commit", "after:records_commit"])
+@pytest.mark.parametrize("point", [pytest.param("after:plan_commit", marks=thorough), "after:records_commit"])
 @pytest.mark.proves("K07", "K27")
 def test_a_batch_stays_as_it_was_planned_whatever_the_setting_is_by_now(
     world: World, point: str, before: bool, chosen: random.Random
@@ -243,7 +243,10 @@ def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None
 
 
 @pytest.mark.parametrize("point", ["before:abandon_delete", pytest.param("after:abandon_delete", marks=thorough)])
-@pytest.mark.parametrize("killed", ["after:plan_commit", "after:records_commit", "after:counted_commit"])
+@pytest.mark.parametrize(
+    "killed",
+    [*(pytest.param(one, marks=thorough) for one in ("after:plan_commit", "after:records_commit")), "after:counted_commit"],
+)
 @pytest.mark.proves("F80", "F88")
 def test_a_kill_while_a_batch_is_abandoned_counts_nothing_of_it(world: World, killed: str, point: str) -> None:
     world.send(0, *some(2), b"junk")
@@ -390,7 +393,8 @@ def test_a_run_of_another_machine_that_was_overtaken_changes_nothing(world: Worl
 
 
 @pytest.mark.proves("K08", "K28")
-@pytest.mark.parametrize("point", ["before:counted_commit", pytest.param("after:counted_commit", marks=thorough)])
+@thorough
+@pytest.mark.parametrize("point", ["before:counted_commit", "after:counted_commit"])
 def test_kill_9_of_the_process_group(world: World, point: str, chosen: random.Random) -> None:
     send_rejected(world, chosen)
     code, output = world.submit(fault=f"{point}:killgroup").finish()

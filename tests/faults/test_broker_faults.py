@@ -43,6 +43,7 @@ def test_a_broker_that_dies_under_a_run_asks_for_another_try_and_nothing_is_lost
         world.assert_all_counted()
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full_asks_for_another_try(world: World) -> None:
     for point in ("records_commit", "averages_commit"):
         code, output = world.submit(fault=f"before:{point}:enospc").finish()

@@ -130,7 +130,8 @@ def test_sigterm_ends_a_run_in_any_phase_with_another_try(world: World, point: s
     assert_one_batch_counted(world)
 
 
-@pytest.mark.parametrize("number", [0, *(pytest.param(number, marks=pytest.mark.thorough) for number in range(1, RANDOM_KILLS))])
+@pytest.mark.thorough
+@pytest.mark.parametrize("number", range(RANDOM_KILLS))
 @pytest.mark.proves("F65", "F69")
 def test_kill_9_at_a_random_time(world: World, number: int, chosen: random.Random) -> None:
     """Even numbers kill on top of history; what arrives in between belongs to a later batch or to the same, never to both."""
