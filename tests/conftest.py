@@ -35,6 +35,10 @@ IMPATIENT = BrokerOptions(
 # Every test's JVM lives for seconds: the first compiler alone takes a third less processor time over the whole run.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
+# What is printed to a pipe is as wide as the program says, whatever terminal the tests were started in.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+
 NewTopic = Callable[..., str]
 
 
