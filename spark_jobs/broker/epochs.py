@@ -10,12 +10,12 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
-from spark_jobs.broker.scan import POLL_SECONDS, SCAN_GROUP
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
+from spark_jobs.broker.scan import GLANCE, POLL_SECONDS, new_consumer
 
 Position = tuple[int, int]
 """Where reading goes on, and a leader epoch that no record before it is later than."""
@@ -23,18 +23,6 @@ Position = tuple[int, int]
 UNKNOWN = -1
 """What the leader answers where it knows nothing of an epoch, nor of any before it."""
 
-_SETTINGS = {
-    "group.id": SCAN_GROUP,
-    "isolation.level": "read_uncommitted",
-    "enable.auto.commit": "false",
-    "enable.partition.eof": "true",
-    # The client checks a position's epoch before it fetches from there, and says with this what it found.
-    "auto.offset.reset": "error",
-    "allow.auto.create.topics": "false",
-    "fetch.wait.max.ms": "100",
-    "fetch.message.max.bytes": "16384",
-    "queued.max.messages.kbytes": "4096",
-}
 _TRUNCATED = re.compile(r"broker end offset is (-?\d+)")
 
 
@@ -47,10 +35,8 @@ def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Positi
     if not positions:
         return {}
     request = KafkaRequest("Read", "topic", topic)
-    try:
-        consumer = Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
-    except KafkaException as error:
-        raise as_dayfold_error(error, settings, request) from error
+    # The client checks the epoch before it fetches, and answers as for an offset that is gone.
+    consumer = new_consumer(settings, request, GLANCE)
     try:
         consumer.assign(
             [TopicPartition(topic, number, offset, leader_epoch=epoch) for number, (offset, epoch) in positions.items()]

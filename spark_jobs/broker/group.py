@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker import scan
-from spark_jobs.broker.client_errors import PASSES, KafkaRequest, LibrdkafkaLog, as_dayfold_error, kafka_error, open_transaction
+from spark_jobs.broker.client_errors import PASSES, KafkaRequest, as_dayfold_error, kafka_error, open_transaction
 
 TRY_SECONDS = 0.5
 """How long one question may take before we look whether an error has arrived beside it."""
@@ -69,10 +69,7 @@ class GroupReader:
 def _consumer(settings: KafkaSettings, request: KafkaRequest, level: str) -> Consumer:
     # The time that a fetch waits for more is time that a run waits for the last partition.
     own = {**scan.SETTINGS, "group.id": request.name, "isolation.level": level, "fetch.wait.max.ms": "5"}
-    try:
-        return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
-    except KafkaException as error:
-        raise as_dayfold_error(error, settings, request) from error
+    return scan.new_consumer(settings, request, own)
 
 
 def _try(

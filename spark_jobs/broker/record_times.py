@@ -9,28 +9,16 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
-from spark_jobs.broker.scan import POLL_SECONDS, SCAN_GROUP
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
+from spark_jobs.broker.scan import GLANCE, POLL_SECONDS, new_consumer
 
 log = logging.getLogger(__name__)
 
-_SETTINGS = {
-    "group.id": SCAN_GROUP,
-    "isolation.level": "read_uncommitted",
-    "enable.auto.commit": "false",
-    "enable.partition.eof": "true",
-    "auto.offset.reset": "error",
-    "allow.auto.create.topics": "false",
-    "fetch.wait.max.ms": "100",
-    # One record of each partition is looked at: little is fetched ahead, and no partition waits a second for another's to be
-    # taken.
-    "fetch.message.max.bytes": "16384",
-    "queued.max.messages.kbytes": "4096",
-    "fetch.queue.backoff.ms": "10",
-}
+# No partition waits a second for another's record to be taken.
+_SETTINGS = {**GLANCE, "fetch.queue.backoff.ms": "10"}
 _NOTHING_THERE = (KafkaError._PARTITION_EOF, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_TIME = -1
@@ -59,10 +47,7 @@ def record_times(settings: KafkaSettings, topic: str, starts: Mapping[int, int],
     if not starts:
         return {}
     request = KafkaRequest("Read", "topic", topic)
-    try:
-        consumer = Consumer({**settings.librdkafka(), **_SETTINGS}, logger=LibrdkafkaLog())
-    except KafkaException as error:
-        raise as_dayfold_error(error, settings, request) from error
+    consumer = new_consumer(settings, request, _SETTINGS)
     try:
         consumer.assign([TopicPartition(topic, number, start) for number, start in starts.items()])
         found = {message.partition() or 0: _instant(message) for message in _firsts(consumer, len(starts), settings, seconds)}

@@ -18,11 +18,9 @@ from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayf
 Level = Literal["read_committed", "read_uncommitted"]
 
 POLL_SECONDS = 0.2
-SCAN_GROUP = "dayfold-scan"
-"""librdkafka asks for a group name even where no group is used; no permission on it is needed."""
-
 SETTINGS = {
-    "group.id": SCAN_GROUP,
+    # librdkafka asks for a group name even where no group is used; no permission on it is needed.
+    "group.id": "dayfold-scan",
     "enable.auto.commit": "false",
     "enable.partition.eof": "true",
     # A start that is gone must be an error, not a silent jump to what is left.
@@ -30,6 +28,15 @@ SETTINGS = {
     "fetch.wait.max.ms": "100",
     "allow.auto.create.topics": "false",
 }
+GLANCE = {
+    **SETTINGS,
+    "isolation.level": "read_uncommitted",
+    # Little is fetched ahead.
+    "fetch.message.max.bytes": "16384",
+    "queued.max.messages.kbytes": "4096",
+}
+"""For looking at one record of each partition, whether or not a reader of batches sees it yet."""
+
 _PASSING = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
 
 
@@ -45,7 +52,7 @@ def scan(
     if not spans:
         return
     request = KafkaRequest("Read", "topic", topic)
-    consumer = _consumer(settings, request, level)
+    consumer = new_consumer(settings, request, {**SETTINGS, "isolation.level": level})
     try:
         yield from read(consumer, settings, request, spans, idle_seconds)
     finally:
@@ -83,9 +90,10 @@ def headers_of(message: Message) -> list[tuple[str, str | bytes | None]]:
         return []
 
 
-def _consumer(settings: KafkaSettings, request: KafkaRequest, level: Level) -> Consumer:
+def new_consumer(settings: KafkaSettings, request: KafkaRequest, own: Mapping[str, str]) -> Consumer:
+    """A client with these settings over those of the file; an error of our tree if it does not take them."""
     try:
-        return Consumer({**settings.librdkafka(), **SETTINGS, "isolation.level": level}, logger=LibrdkafkaLog())
+        return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
 
