@@ -1,11 +1,8 @@
 """Where the command `dayfold` begins and ends."""
 
-import logging
-import os
-import sys
-from contextlib import suppress
 from typing import NoReturn
 
+from spark_jobs.launch.leaving import leave
 from spark_jobs.launch.quick_imports import import_pyarrow
 
 
@@ -17,21 +14,7 @@ def main() -> NoReturn:
     try:
         cli.main()
     except SystemExit as ending:
-        _end(int(ending.code or 0))
-
-
-def _end(code: int) -> NoReturn:
-    """End this process now that all is said and done, without tearing down Arrow's threads.
-
-    A thread of a scan that is over may still be ending. Then Arrow's own teardown aborts the process, and a command that did all
-    it should ends with signal 6 (https://github.com/apache/arrow/issues/34314).
-    """
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        # Whoever read the output may have gone.
-        with suppress(BrokenPipeError):
-            stream.flush()
-    os._exit(code)
+        leave(int(ending.code or 0))
 
 
 if __name__ == "__main__":

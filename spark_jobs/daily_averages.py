@@ -21,6 +21,7 @@ from spark_jobs.base.errors import UNEXPECTED, TryAgain, UsageError
 from spark_jobs.base.log_lines import begin_log
 from spark_jobs.base.outages import as_ours
 from spark_jobs.base.wording import printable, printable_lines
+from spark_jobs.launch.leaving import leave
 from spark_jobs.launch.quick_imports import import_pyarrow
 from spark_jobs.launch.session import build_session, require_names
 from spark_jobs.launch.spark_environment import require_pinned_spark
@@ -42,13 +43,6 @@ def die_with_parent() -> None:
 def stop_on_sigterm(_signal: int, _frame: FrameType | None) -> NoReturn:
     """Turn SIGTERM into an error, so that a running transaction is aborted before the process ends."""
     raise TryAgain("stopped by SIGTERM; the next run goes on from here")
-
-
-def leave(code: int) -> NoReturn:
-    """End at once: neither a thread of a library nor the JVM's gateway may keep a finished job alive."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 class _Parser(argparse.ArgumentParser):

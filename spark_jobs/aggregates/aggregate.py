@@ -4,7 +4,6 @@ A group is one window with one value of each dimension. A contribution is what o
 its contributions. Works on frames of Spark, tables of Arrow and plain rows; opens nothing.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -141,8 +140,3 @@ class Aggregate:
     def touched(self, rows: pa.Table, groups: pa.Table) -> pa.Table:
         """Those rows whose group is among `groups`."""
         return rows.join(groups.select(list(self.group)), list(self.group), join_type="left semi", use_threads=False)
-
-
-def by_group(aggregate: Aggregate, rows: Iterable[Row]) -> Mapping[Group, Row]:
-    """Rows by their group; the last one where several have the same."""
-    return {aggregate.group_of(row): row for row in rows}

@@ -9,17 +9,17 @@ from spark_jobs.aggregates.measures import Average, Count, Highest, Lowest, Row,
 
 PARTITION, DAY = Dimension("partition", pa.int32()), Window("date", pa.date32())
 
-_SUM, _COUNT = Sum("value"), Count("value")
+SUM, COUNT, LOWEST, HIGHEST = Sum("value"), Count("value"), Lowest("value"), Highest("value")
 
 DAILY_AVERAGE = Aggregate(
     dimensions=(PARTITION,),
     window=DAY,
-    count=_COUNT,
-    states=(_SUM, _COUNT, Lowest("value"), Highest("value")),
-    results=(Average(_SUM, _COUNT),),
+    count=COUNT,
+    states=(SUM, COUNT, LOWEST, HIGHEST),
+    results=(Average(SUM, COUNT),),
 )
 
 
 def place_of(row: Row) -> tuple[int, bytes]:
     """The partition and the key of the message for a row of a group."""
-    return row[PARTITION.column], DAILY_AVERAGE.window.text(row[DAILY_AVERAGE.window.column]).encode()
+    return row[PARTITION.column], DAY.text(row[DAY.column]).encode()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.daily_average import COUNT, HIGHEST, LOWEST, SUM
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.delta_log import Action, TableLog
@@ -19,8 +19,8 @@ from spark_jobs.lake.schemas import CHECKPOINTS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
-STATES = tuple(one.column for one in DAILY_AVERAGE.states)
-"""Columns of `daily_averages` that add up over partitions: sum, count, lowest and highest."""
+ADDING_UP = tuple(one.column for one in (SUM, COUNT, LOWEST, HIGHEST))
+"""Columns of `daily_averages` that say the same of a day over all partitions, once they are put together."""
 
 
 def find_tables(pipeline_file: str | Path) -> tuple[Pipeline, dict[str, str]]:

@@ -14,7 +14,8 @@ from typing import Any
 from spark_jobs.base.wording import printable
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, EPOCH_WORDS, WORDS, time_formats, time_pattern
-from spark_jobs.readings.message_formats import Rejection, path_of
+from spark_jobs.readings.message_formats import Rejection
+from spark_jobs.readings.strict_objects import field_of
 
 LARGEST_LOOKED_AT = 100_000
 MOST_FIELDS, MOST_CHARACTERS, DEEPEST = 20, 60, 3
@@ -34,7 +35,7 @@ def hint(reason: str, messages: Iterable[bytes | None], rules: ParsingRules) -> 
         case Rejection.NO_TIME | Rejection.NO_VALUE:
             return _fields_there(rules.time_field if reason == Rejection.NO_TIME else rules.value_field, objects)
         case Rejection.BAD_TIME | Rejection.TIME_OUT_OF_RANGE:
-            return next((found for one in objects if (found := _other_formats(_at(one, rules.time_field), rules))), None)
+            return next((found for one in objects if (found := _other_formats(field_of(one, rules.time_field), rules))), None)
     return None
 
 
@@ -63,15 +64,6 @@ def _names(fields: Mapping[str, Any], depth: int = 1) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in _names(value, depth + 1))
         else:
             yield name
-
-
-def _at(fields: Mapping[str, Any], name: str) -> Any:
-    if name in fields:
-        return fields[name]
-    value: Any = fields
-    for step in path_of(name) or (name,):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value
 
 
 def _other_formats(written: Any, rules: ParsingRules) -> str | None:

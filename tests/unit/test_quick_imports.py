@@ -21,7 +21,9 @@ def test_whoever_wants_pandas_still_gets_it() -> None:
 
 def test_the_command_starts_without_pandas() -> None:
     look = (
-        "import atexit, sys; atexit.register(lambda: print('pandas' in sys.modules)); sys.argv = ['dayfold', 'run', '--help']; "
+        "import os, sys; end = os._exit; "
+        "os._exit = lambda code: (print('pandas' in sys.modules, flush=True), end(code)); "
+        "sys.argv = ['dayfold', 'run', '--help']; "
     )
     assert said_by(look + "from spark_jobs.__main__ import main; main()").endswith("False")
 

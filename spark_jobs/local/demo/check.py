@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.answers.readers import STATES
+from spark_jobs.answers.readers import ADDING_UP
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
@@ -59,7 +59,7 @@ RowKind = TypeVar("RowKind", Planned, Done)
 
 def _total(row: Mapping[str, Any]) -> Total:
     """Sum, count, lowest and highest of a row of `daily_averages`."""
-    return Total(*(row[name] for name in STATES))
+    return Total(*(row[name] for name in ADDING_UP))
 
 
 @dataclass(frozen=True)
