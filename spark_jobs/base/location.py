@@ -46,13 +46,13 @@ def _require_none(characters: re.Pattern[str], text: str, where: str) -> None:
     found = characters.search(text)
     if found is not None:
         shown = "".join(one if one.isprintable() else "?" for one in text)
-        raise ValueError(f"{shown} has {named(found[0])}, which cannot be {where}; choose another one")
+        raise ValueError(f"{shown} has {character_name(found[0])}, which cannot be {where}; choose another one")
 
 
-def named(text: str) -> str:
+def character_name(text: str) -> str:
     r"""What a text of one character is called, so that it is recognised wherever it is printed.
 
-    >>> named("["), named("%41"), named("\n")
+    >>> character_name("["), character_name("%41"), character_name("\n")
     ('[ (left square bracket)', '%41, an escaped character', 'a control character (U+000A)')
     """
     if len(text) > 1:

@@ -13,7 +13,7 @@ from spark_jobs.beginning.first_pipeline import WantedPipeline, WrittenPipeline,
 from spark_jobs.beginning.output_topic import COMPACTED, create_output_topic, creation_sentence
 from spark_jobs.beginning.sample import counts_text
 from spark_jobs.broker.cluster import connect_by
-from spark_jobs.commands.command_line import AsJson, Config, Overrides, load, say
+from spark_jobs.commands.command_line import AsJson, Config, Overrides, load_with_environment, say
 
 topic_app = typer.Typer(help="The topic that a pipeline publishes to.", no_args_is_help=True)
 
@@ -40,7 +40,7 @@ def topic_create(
     as_json: AsJson = False,
 ) -> None:
     """Create the pipeline's output topic with as many partitions as the input topic; one that is there and fits stays. No Spark."""  # noqa: E501 - one line of the help
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     with connect_by(pipeline.kafka, os.environ) as broker:
         made = create_output_topic(broker, pipeline, replicas=replication, config=COMPACTED if compact else None)
     if as_json:

@@ -31,7 +31,7 @@ def by_hand() -> str:
     return f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
 
 
-def load(config: Path, overrides: list[str]) -> Pipeline:
+def load_with_environment(config: Path, overrides: list[str]) -> Pipeline:
     """The settings with the environment's and the command line's overrides."""
     return load_pipeline(config, overrides=overrides, environment=os.environ)
 

@@ -9,7 +9,7 @@ import typer
 
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import REPUBLISHED
-from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, load, say, show
+from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, load_with_environment, say, show
 from spark_jobs.maintenance.maintain import maintain, preview_maintenance
 from spark_jobs.maintenance.report import maintenance_report, maintenance_table
 from spark_jobs.removal.belongings_report import belongings_notes, belongings_report, belongings_table
@@ -27,7 +27,7 @@ def republish_command(
     as_json: AsJson = False,
 ) -> None:
     """Publish current averages again, with the same values and revisions, for a new output topic or readers that lost theirs. No Spark."""  # noqa: E501 - one line of the help
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     made = republish(pipeline, run_id or by_hand(), parse_days(days) if days else None)
     report = republication_report(made)
     if as_json:
@@ -43,7 +43,7 @@ def maintain_command(
     as_json: AsJson = False,
 ) -> None:
     """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""  # noqa: E501 - one line of the help
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     found = (preview_maintenance if dry_run else maintain)(pipeline, now=datetime.now(UTC))
     show(maintenance_report(found), maintenance_table(found), as_json)
 
@@ -57,7 +57,7 @@ def forget_command(
     as_json: AsJson = False,
 ) -> None:
     """List all that belongs to a pipeline, and with --yes remove what only it uses. The output topic stays. No Spark."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     found = (forget if yes else look)(pipeline, config, os.environ)
     show(belongings_report(found, removed=yes), belongings_table(found, removed=yes), as_json)
     for note in () if as_json else belongings_notes(found):

@@ -19,7 +19,7 @@ from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.beginning.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.broker.cluster import connect_by
-from spark_jobs.commands.command_line import AsJson, Config, Overrides, load, require_none, say, show
+from spark_jobs.commands.command_line import AsJson, Config, Overrides, load_with_environment, require_none, say, show
 from spark_jobs.outlook.lookahead import expiring_certificates, look_ahead
 from spark_jobs.outlook.machine_notes import machine_notes
 from spark_jobs.outlook.permissions import acl_lines_of
@@ -40,7 +40,7 @@ def plan_command(
     as_json: AsJson = False,
 ) -> None:
     """Show what the next run would read, per partition. Writes nothing, starts no Spark."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     warn_of_settings(pipeline)
     found = look_ahead(pipeline, os.environ)
     taken = sample_next(pipeline, os.environ, found, sample) if sample else None
@@ -64,7 +64,7 @@ def status_command(
     as_json: AsJson = False,
 ) -> None:
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     warn_of_settings(pipeline)
     now = datetime.now(UTC)
     with connect_by(pipeline.kafka, os.environ) as broker:
@@ -85,7 +85,7 @@ def audit_command(
     as_json: AsJson = False,
 ) -> None:
     """Prove that every record counts exactly once: checkpoints, tables, output topic and group against one another. No Spark."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     with connect_by(pipeline.kafka, os.environ) as broker:
         found = audit(broker, pipeline, deep=deep)
     show(audit_report(found), audit_table(found), as_json)
@@ -97,7 +97,7 @@ def audit_command(
 
 def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = False) -> None:  # noqa: B006
     """List what operators decided: losses accepted, topics and settings adopted, averages published again; when, by whom. No Spark, no broker."""  # noqa: E501 - one line of the help
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     entries, decisions = read_decided(pipeline)
     show(reports.losses_report(entries, decisions), partial(reports.losses_table, pipeline.name, entries), as_json)
     if decisions and not as_json:
@@ -106,7 +106,7 @@ def losses_command(config: Config, overrides: Overrides = [], as_json: AsJson = 
 
 def history_command(config: Config, overrides: Overrides = [], limit: Limit = SHOWN, as_json: AsJson = False) -> None:  # noqa: B006
     """List the batches, the newest first: state, who, when, what they read and what was decided about them. No Spark, no broker."""  # noqa: E501 - one line of the help
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     batches = read_history(pipeline)
     newest = batches[::-1][:limit]
     show(history_report(newest), partial(history_table, pipeline.name, newest, len(batches)), as_json)
@@ -120,7 +120,7 @@ def rejected_command(
     as_json: AsJson = False,
 ) -> None:
     """List rejected messages, the newest first: where they stand, why, what was expected, how they begin. No Spark, no broker."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     found, messages, rules = read_rejected(pipeline, limit, batch)
     table = partial(rejected_table, pipeline.name, found, messages, rules)
     show(rejected_report(found, messages, rules), table, as_json)
@@ -135,6 +135,6 @@ def acls_command(
     create: Annotated[bool, typer.Option("--create", help="With that for `dayfold topic create`.")] = False,
 ) -> None:
     """Print the Kafka permissions that the pipeline needs, as command lines of kafka-acls.sh. No Spark, no broker."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     for line in acl_lines_of(pipeline, os.environ, principal, creating=create):
         typer.echo(line)

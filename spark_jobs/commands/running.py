@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from spark_jobs.commands.command_line import Config, Overrides, by_hand, load, say
+from spark_jobs.commands.command_line import Config, Overrides, by_hand, load_with_environment, say
 from spark_jobs.launch.java import startable_environment
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.outlook.lookahead import look_ahead
@@ -29,7 +29,7 @@ def run_command(
     run_id: Annotated[str | None, typer.Option(help="Label of this run in the checkpoints.")] = None,
 ) -> None:
     """Read what is new, average it, publish it: builds the spark-submit command line and follows it."""
-    pipeline = load(config, overrides)
+    pipeline = load_with_environment(config, overrides)
     decided = {
         "--accept-loss": accept_loss,
         "--adopt-topic": adopt_topic,

@@ -92,15 +92,15 @@ def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) 
     days = found.rows.num_rows
     shown = f", the newest {most} of them" if days > most else ""
     since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
-    title = f"{pipeline.name}: {named(found.batches)} changed {counted(days, 'average')}{since}{shown}"
+    title = f"{pipeline.name}: {listed_batches(found.batches)} changed {counted(days, 'average')}{since}{shown}"
     average = f"average {pipeline.input.value.field}"
     rows = ([str(row[name]) for name in COLUMNS] for row in found.newest(most))
     return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
 
 
-def named(batches: Sequence[int]) -> str:
+def listed_batches(batches: Sequence[int]) -> str:
     """
-    >>> named([3]), named([1, 3]), named(range(1, 101))
+    >>> listed_batches([3]), listed_batches([1, 3]), listed_batches(range(1, 101))
     ('batch 3', 'batches 1, 3', 'batches 1 to 100')
     """
     if len(batches) == 1:

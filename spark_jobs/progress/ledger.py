@@ -270,7 +270,7 @@ def planned(plan: Plan, run_id: str, at: datetime, by: Signature | None = None) 
     )
 
 
-def counted(plan: Plan, tally: Tally, run_id: str, at: datetime) -> Counted:
+def counted_row(plan: Plan, tally: Tally, run_id: str, at: datetime) -> Counted:
     """The row that makes the counts of a batch binding whose records are not kept."""
     return Counted(
         batch=plan.batch,

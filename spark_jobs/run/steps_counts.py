@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.base import wording
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
+from spark_jobs.base.wording import counted
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_still_there
-from spark_jobs.progress.ledger import Tally, counted
+from spark_jobs.progress.ledger import Tally, counted_row
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.readings.averages import sums_of
 from spark_jobs.readings.messages import holes_of
@@ -66,7 +66,7 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     _require_rejected(job, plan, rejected)
     tally = tally_of(plan, sums.rows, _explain_gaps(job, plan, topic, sums))
     fault("before:counted_commit")
-    job.checkpoints.append_or_agree(counted(plan, tally, job.request.run_id, now()))
+    job.checkpoints.append_or_agree(counted_row(plan, tally, job.request.run_id, now()))
     fault("after:counted_commit")
     return tally, lambda: sums.contributions
 
@@ -78,7 +78,7 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     for one in rows_outside(plan, sums.rows):
         raise _changed(
             plan,
-            f"{wording.counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not "
+            f"{counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition {one.partition}, not "
             "all in its range",
         )
     return sums
@@ -97,7 +97,7 @@ def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
     for before, after in zip(tally.counts, tally_of(plan, sums.rows, ()).counts, strict=True):
         if before != after:
             raise DecisionNeeded(
-                f"batch {plan.batch}: {topic.name} shows {wording.counted(after.read, 'record')} of partition "
+                f"batch {plan.batch}: {topic.name} shows {counted(after.read, 'record')} of partition "
                 f"{after.partition} ({after.accepted} accepted), but {before.read} ({before.accepted} accepted) were counted "
                 f"when it was read first; was it compacted meanwhile? Nothing of the batch was averaged. {go_on('abandon')} "
                 "to read it anew.",
@@ -112,7 +112,7 @@ def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
     for number in sorted(wanted.keys() | rows.keys()):
         found, rejected = rows.get(number), wanted.get(number, 0)
         if (found.read, found.accepted) != (rejected, 0) if found else rejected:
-            held = f"{wording.counted(found.read, 'record')} ({found.accepted} accepted)" if found else "no record"
+            held = f"{counted(found.read, 'record')} ({found.accepted} accepted)" if found else "no record"
             raise TableDamaged(
                 RECORDS,
                 f"it holds {held} of batch {plan.batch}, partition {number}, and should hold the {rejected} rejected ones "
@@ -136,7 +136,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
         if _read(sums, one.partition) + empty != one.span:
             raise _changed(
                 plan,
-                f"{wording.counted(_read(sums, one.partition), 'record')} of partition {one.partition}, then {one.span - empty}",
+                f"{counted(_read(sums, one.partition), 'record')} of partition {one.partition}, then {one.span - empty}",
             )
     found, missing = gaps.explain(job.broker, topic, holes)
     if missing is not None:

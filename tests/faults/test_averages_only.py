@@ -20,7 +20,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import preview_run
-from spark_jobs.progress.ledger import Counts, Tally, counted
+from spark_jobs.progress.ledger import Counts, Tally, counted_row
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import reading as source
 from tests import oracle
@@ -366,7 +366,7 @@ def count_first(world: World, counts: tuple[Counts, ...]) -> None:
     log = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name))
     plan = log.progress.unfinished
     assert plan is not None
-    log.append(counted(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))
+    log.append(counted_row(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))
 
 
 @pytest.mark.parametrize(

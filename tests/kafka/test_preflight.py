@@ -20,7 +20,7 @@ from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.obstacles import find_problems
 from spark_jobs.outlook.topics import look_at_topics
 from spark_jobs.pipeline.settings import load_pipeline
-from spark_jobs.progress.ledger import Counted, Counts, Tally, counted
+from spark_jobs.progress.ledger import Counted, Counts, Tally, counted_row
 from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
 from tests.stored import SIZE, lake_of, plan_batch, ranges, store_records, stored_pipeline
@@ -132,4 +132,4 @@ def test_a_batch_of_which_too_much_was_rejected_is_told_by_plan(
 def told(log: CheckpointLog, tally: Tally) -> Counted:
     plan = log.progress.unfinished
     assert plan is not None
-    return counted(plan, tally, "run", log.rows[-1].at)
+    return counted_row(plan, tally, "run", log.rows[-1].at)

@@ -82,7 +82,7 @@ def kill_run(airflow: Scheduler, number: int, name: str) -> Step:
         raise TryAgain(f"DAG run {number} was killed before its batch was planned; see {log}")
     stored = read_rows(lake.open(RECORDS), ["batch"], [("batch", "=", plan.batch)]).num_rows
     facts = f"killed with SIGKILL while it published batch {plan.batch}"
-    return Step("killed", name, now(), seconds, stored, facts, plan.batch)
+    return Step("killed", name, now_as_text(), seconds, stored, facts, plan.batch)
 
 
 def news_of(log: Path) -> Callable[[], str]:
@@ -121,11 +121,11 @@ def dag_step(name: str, result: DagRunResult, pipeline: Pipeline, resumed: Step 
             seconds[one.task_id] += one.seconds
     tasks = "seconds: " + ", ".join(f"{task} {spent:.1f}" for task, spent in seconds.items())
     if not started_spark(result):
-        return Step("idle", name, now(), result.seconds, read, f"no Spark started; {tasks}")
+        return Step("idle", name, now_as_text(), result.seconds, read, f"no Spark started; {tasks}")
     if resumed is None:
-        return Step("averaged", name, now(), result.seconds, read, tasks)
+        return Step("averaged", name, now_as_text(), result.seconds, read, tasks)
     facts = f"resumed batch {resumed.batch}; {tasks}"
-    return Step("resumed", name, now(), result.seconds, read - resumed.records, facts, resumed.batch)
+    return Step("resumed", name, now_as_text(), result.seconds, read - resumed.records, facts, resumed.batch)
 
 
 def step_news(step: Step) -> str:
@@ -140,7 +140,7 @@ def step_news(step: Step) -> str:
     return counted(step.records, "record")
 
 
-def now() -> str:
+def now_as_text() -> str:
     """As the steps of the demo are dated."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 

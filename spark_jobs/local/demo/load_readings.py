@@ -24,7 +24,7 @@ from spark_jobs.pipeline.settings import load_pipeline
 CONFIG = DEFAULT_FOLDER / "daily_voltage.yaml"
 
 
-def load(config: Path, days: int | None) -> tuple[int, str]:
+def load_first_days(config: Path, days: int | None) -> tuple[int, str]:
     """Send what is missing of the first `days` days, all of them if None: how many readings that were, and to which topic."""
     pipeline = load_pipeline(config, environment=os.environ)
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="load_readings", description="Send the household readings that the topic still lacks.")
     parser.add_argument("days", type=int, nargs="?", help="only so many days from the start (default: all of them)")
     try:
-        sent, topic = load(CONFIG, parser.parse_args(arguments).days)
+        sent, topic = load_first_days(CONFIG, parser.parse_args(arguments).days)
     except DayfoldError as error:
         print(f"dayfold: {error}", file=sys.stderr)
         return error.exit_code

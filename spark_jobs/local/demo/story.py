@@ -90,17 +90,17 @@ def run_demo(project: Path = PROJECT, scope: Scope = EVERYTHING, console: Consol
     screen.say("Dayfold demo: real readings through Kafka, Airflow, Spark and Delta\n", "bold")
     lock = hold_lock(folder / "demo.lock", pipeline="the demo", run_id="make demo")
     with interrupted_once(), lock, running_kafka(project / "data" / "kafka", screen) as kafka:
-        demo = prepare(project, scope, kafka, screen)
-        load(demo, "history", until=len(demo.readings.days) - demo.later_days)
+        demo = prepare_demo(project, scope, kafka, screen)
+        load_days(demo, "history", until=len(demo.readings.days) - demo.later_days)
         average_new(demo, "history")
         last = f"last {counted(demo.later_days, 'day')}"
-        load(demo, last, until=len(demo.readings.days))
+        load_days(demo, last, until=len(demo.readings.days))
         average_new(demo, last)
         average_nothing(demo)
-        return finish(demo)
+        return check_and_print(demo)
 
 
-def prepare(project: Path, scope: Scope, kafka: RunningKafka, screen: Screen) -> Demo:
+def prepare_demo(project: Path, scope: Scope, kafka: RunningKafka, screen: Screen) -> Demo:
     """Readings, topics and Airflow, all there."""
     ground = prepare_ground(project, kafka, screen)
     with screen.waiting("readings") as clock:
@@ -125,7 +125,7 @@ def _readings(scope: Scope) -> Readings:
     return readings if scope.days is None else readings.first_days(scope.days)
 
 
-def load(demo: Demo, what: str, *, until: int) -> None:
+def load_days(demo: Demo, what: str, *, until: int) -> None:
     """Send those readings of the first `until` days that the topic does not hold yet."""
     present = {one.number: one.high for one in demo.broker.topic(demo.pipeline.input.topic).partitions}
     missing = missing_rows(demo.readings.days[:until], present, PARTITIONS)
@@ -139,7 +139,7 @@ def load(demo: Demo, what: str, *, until: int) -> None:
     with demo.screen.counting(name, count) as on_sent:
         send_missing({"bootstrap.servers": demo.kafka.bootstrap}, demo.pipeline.input.topic, demo.readings, missing, on_sent)
     clock.stop()
-    demo.steps.add(Step("load", name, dag_runs.now(), clock.seconds, count))
+    demo.steps.add(Step("load", name, dag_runs.now_as_text(), clock.seconds, count))
     demo.screen.done(name, counted(count, "record"), clock.seconds)
 
 
@@ -189,7 +189,7 @@ def _done(demo: Demo, step: Step) -> Step:
     return step
 
 
-def finish(demo: Demo) -> Outcome:
+def check_and_print(demo: Demo) -> Outcome:
     """Compare, draw, show."""
     killed, steps = demo.steps.killed, demo.steps.all
     with demo.screen.waiting("check"):
@@ -206,11 +206,11 @@ def finish(demo: Demo) -> Outcome:
     to_try = hints(demo.pipeline, demo.airflow.config, demo.kafka)
     report = Report(TITLE, captions, verdict, sheets, places(demo.folder, demo.airflow), to_try)
     picture, page = save_page(demo.folder, report)
-    show(demo.screen, report)
+    print_end(demo.screen, report)
     return Outcome(steps, verdict, picture, page, to_try)
 
 
-def show(screen: Screen, report: Report) -> None:
+def print_end(screen: Screen, report: Report) -> None:
     """The end of the demo on the terminal."""
     for sentence in report.verdict.sentences:
         screen.done("check", sentence)

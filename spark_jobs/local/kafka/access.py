@@ -77,7 +77,7 @@ def _finish(asked: Mapping[Any, "Future[Any]"], what: str) -> None:
             raise ConfigurationError(f"{what} {subject} could not be set: {error.args[0].str()}") from error
 
 
-def prepare(kafka: KafkaSettings, pipelines: Sequence[Pipeline], partitions: int, environment: Mapping[str, str]) -> None:
+def prepare_broker(kafka: KafkaSettings, pipelines: Sequence[Pipeline], partitions: int, environment: Mapping[str, str]) -> None:
     """Topics, users and permissions for these pipelines."""
     topics = {topic: partitions for one in pipelines for topic in (one.input.topic, one.output.topic)}
     create_topics(kafka.servers, topics, client=kafka.librdkafka())
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
         with connect(kafka):
             if not asked.healthy:
                 found = load_pipeline_files(pipelines_folder(os.environ), os.environ)
-                prepare(kafka, list(found.usable.values()), asked.partitions, os.environ)
+                prepare_broker(kafka, list(found.usable.values()), asked.partitions, os.environ)
                 print(f"topics, users and permissions are there: {', '.join(one.name for one in found.usable.values())}")
     except DayfoldError as error:
         print(f"dayfold: {error}", file=sys.stderr)
