@@ -55,7 +55,7 @@ defects: setup ## Break the program on purpose, one rule at a time; each time a 
 notebooks: setup ## JupyterLab on the tables: on loopback only, and with a token
 	@$(BIN)/python -m spark_jobs.local.notebooks
 
-notebooks-refresh: demo ## Execute the notebooks on the demo's tables and store their outputs again
+notebooks-refresh: demo ## Execute the notebooks on the demo's tables, store their outputs and the picture of the README
 	@$(BIN)/python -m spark_jobs.local.notebooks refresh
 
 lint: setup ## Rules and formatting of the code, changing nothing

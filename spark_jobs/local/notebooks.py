@@ -1,9 +1,10 @@
-"""`make notebooks` opens the notebooks in JupyterLab; `make notebooks-refresh` stores their outputs anew, made with the demo's
-tables.
+"""`make notebooks` opens the notebooks in JupyterLab; `make notebooks-refresh` executes them on the demo's tables, stores their
+outputs, and stores the first plot as the README's picture.
 
 JupyterLab listens on loopback only, asks for a token whatever the user's own Jupyter settings say, and looks for no news outside.
 """
 
+import base64
 import os
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from spark_jobs.local.kafka.server import RunningKafka, client_file, start_broke
 from spark_jobs.pipeline.settings import Pipeline
 
 NOTEBOOKS, EXAMPLE = PROJECT / "notebooks", PROJECT / "conf" / "pipelines" / "daily_voltage.yaml"
+PICTURE = PROJECT / "docs" / "demo.png"
+"""The README's picture: the first plot of the first notebook."""
 OPTIONS = (
     "--ServerApp.ip=127.0.0.1",
     f"--ServerApp.root_dir={PROJECT}",
@@ -76,6 +79,7 @@ def refresh() -> int:
     if code == 0:
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             execute(path)
+        PICTURE.write_bytes(first_plot(min(NOTEBOOKS.glob("*.ipynb"))))
     return code
 
 
@@ -106,6 +110,15 @@ def execute(path: Path) -> None:
         cell["outputs"] = [output for output in cell["outputs"] if output.get("name") != "stderr"]
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     print(f"{path.relative_to(PROJECT)}: {path.stat().st_size / 1000:,.0f} kB")
+
+
+def first_plot(path: Path) -> bytes:
+    """The first picture among the stored outputs of a notebook, as PNG."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    outputs = (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    return base64.b64decode(next(data["image/png"] for data in outputs if "image/png" in data))
 
 
 def open_lab(arguments: list[str]) -> NoReturn:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from spark_jobs.base.project import PROJECT
 from spark_jobs.local.demo.readings import find_csv, read_readings
-from spark_jobs.local.notebooks import LATE, NOTEBOOKS
+from spark_jobs.local.notebooks import LATE, NOTEBOOKS, PICTURE, first_plot
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 
@@ -39,6 +40,13 @@ def test_it_was_executed_from_top_to_bottom_without_a_complaint(path: Path) -> N
 def test_it_is_small_and_names_no_place_of_the_machine_it_was_made_on(path: Path) -> None:
     assert path.stat().st_size < 300_000
     assert re.findall(r"(?:file:)?/(?:home|root|tmp|work|Users|usr|opt)/[^\s\"]*", json.dumps(outputs_of(path))) == []
+
+
+def test_the_readme_shows_the_first_plot_and_it_is_small() -> None:
+    shown = re.findall(r"!\[[^\]]*\]\((.+?)\)", (PROJECT / "README.md").read_text())
+    assert [(PROJECT / one).resolve() for one in shown] == [PICTURE]
+    assert PICTURE.read_bytes() == first_plot(PATHS[0])
+    assert PICTURE.stat().st_size < 150_000
 
 
 def test_both_end_with_the_sum_of_all_readings_of_the_demo() -> None:
