@@ -10,7 +10,7 @@ from spark_jobs.local.airflow.api import ApiRefused
 from tests import oracle
 from tests.airflow.rest import RemoteDag
 from tests.airflow.stage import PER_PARTITION, Stage, all_succeeded, done, send
-from tests.faults.test_status import set_group
+from tests.group import move_group
 from tests.submitted import wait_until
 from tests.world import World
 
@@ -90,7 +90,7 @@ def test_of_two_triggers_at_once_one_reads_everything_and_the_other_is_skipped(u
 def test_a_consumer_group_that_was_moved_is_told_and_the_run_goes_on_from_the_checkpoint(unpaused: Unpaused) -> None:
     dag, world = unpaused.dag, unpaused.world
     send(world, next(MONTHS))
-    set_group(world, partition=1, offset=0)
+    move_group(world, {1: 0})
     run_id = dag.trigger()
     assert dag.wait(run_id) == "success"
     told = "partition 1: the group is at 0, behind the checkpoint's "

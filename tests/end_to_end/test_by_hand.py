@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spark_jobs.base.project import PROJECT
-from spark_jobs.launch.java import find_java
 from tests.conftest import NewWorld
+from tests.typed import type_command
 from tests.world import World, reading
 
 BIN = Path(sys.executable).parent
@@ -22,15 +21,9 @@ def world(new_world: NewWorld) -> World:
     return new_world(partitions=2)
 
 
-def type_in(*command: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "JAVA_HOME": str(find_java())}
-    environment.pop("PYSPARK_SUBMIT_ARGS", None)
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
-
-
 def spark_submit(world: World) -> subprocess.CompletedProcess[str]:
     job = ["--properties-file", "conf/spark-defaults.conf", "spark_jobs/daily_averages.py", "--config", str(world.config)]
-    return type_in("spark-submit", *job)
+    return type_command("spark-submit", *job)
 
 
 @pytest.mark.group("AF")
@@ -49,12 +42,12 @@ def test_spark_submit_by_hand_does_the_whole_job(world: World) -> None:
 
 def test_dayfold_plans_runs_and_tells_where_it_stands(world: World) -> None:
     world.send(0, reading("23/12/2006 16:52:00", "239.94"))
-    planned = json.loads(type_in("dayfold", "plan", str(world.config), "--json").stdout)
+    planned = json.loads(type_command("dayfold", "plan", str(world.config), "--json").stdout)
     assert (planned["batch"], planned["count"], [one["end"] for one in planned["partitions"]]) == (1, 1, [1, 0])
-    done = type_in("dayfold", "run", str(world.config))
+    done = type_command("dayfold", "run", str(world.config))
     assert done.returncode == 0, done.stderr
     world.assert_all_counted()
-    status = json.loads(type_in("dayfold", "status", str(world.config), "--json").stdout)
+    status = json.loads(type_command("dayfold", "status", str(world.config), "--json").stdout)
     assert (status["last_batch"], status["unfinished"], status["owner"]) == (1, None, None)
     assert [(one["stored"], one["group"], one["lag"]) for one in status["partitions"]] == [(1, 1, 0), (0, 0, 0)]
 
@@ -85,7 +78,7 @@ def test_dayfold_run_starts_no_java_when_there_is_nothing_new(world: World) -> N
 def test_a_mistake_ends_in_one_sentence_and_its_exit_code(
     world: World, arguments: tuple[str, ...], code: int, sentence: str
 ) -> None:
-    done = type_in("dayfold", *(argument.replace("{config}", str(world.config)) for argument in arguments))
+    done = type_command("dayfold", *(argument.replace("{config}", str(world.config)) for argument in arguments))
     assert done.returncode == code, done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -93,7 +86,7 @@ def test_a_mistake_ends_in_one_sentence_and_its_exit_code(
 
 def test_a_broker_that_is_down_is_told_in_time(world: World, tmp_path: Path) -> None:
     (tmp_path / "down.properties").write_text("bootstrap.servers=127.0.0.1:1\n")
-    done = type_in("dayfold", "run", str(world.config), "--set", f"kafka={tmp_path / 'down.properties'}", seconds=60)
+    done = type_command("dayfold", "run", str(world.config), "--set", f"kafka={tmp_path / 'down.properties'}", seconds=60)
     assert done.returncode == 75
     assert done.stderr.startswith("dayfold: no Kafka broker answered at 127.0.0.1:1 within 10 s")
     assert done.stderr.count("\n") == 1

@@ -10,10 +10,10 @@ import pytest
 
 from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
+from tests.another_spark import ANOTHER_SPARK, ELSEWHERE
 from tests.conftest import NewWorld
-from tests.spark.test_listening import listening
+from tests.listening import listening
 from tests.submitted import start_run
-from tests.unit.test_spark_environment import ANOTHER_SPARK, ELSEWHERE
 
 BIN = PROJECT / ".venv" / "bin"
 LOOPBACK = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}

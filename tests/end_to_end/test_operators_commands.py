@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.conftest import NewWorld
-from tests.end_to_end.test_by_hand import type_in
 from tests.faults.topic_settings import alter_input
+from tests.typed import type_command
 from tests.world import World, reading
 
 HOUR_MS = 3_600_000
@@ -23,11 +23,11 @@ def world(new_world: NewWorld) -> World:
 
 
 def test_status_fails_under_the_hours_that_an_operator_asks_for(world: World) -> None:
-    fine = type_in("dayfold", "status", str(world.config), "--fail-under", "17")
+    fine = type_command("dayfold", "status", str(world.config), "--fail-under", "17")
     assert fine.returncode == 0, fine.stderr
     assert "in 18.0 h" in fine.stdout
     assert fine.stderr == ""
-    late = type_in("dayfold", "status", str(world.config), "--fail-under", "24", "--json")
+    late = type_command("dayfold", "status", str(world.config), "--fail-under", "24", "--json")
     assert late.returncode == 65
     assert late.stderr.startswith("dayfold: partition 0: the oldest unread record, of ")
     assert late.stderr.count("\n") == 1
@@ -41,32 +41,32 @@ def test_a_loss_is_told_decided_and_listed(world: World) -> None:
     world.run()
     world.send(0, *(reading("24/12/2006 16:52:00", f"24{digit}") for digit in range(4)))
     world.delete_records(0, 3)
-    told = type_in("dayfold", "status", str(world.config))
+    told = type_command("dayfold", "status", str(world.config))
     assert told.returncode == 65
     assert "partition 0: offsets 1 to 2 were deleted unread; the checkpoint is right" in told.stdout
     assert "partition 0: offsets 1 to 2 (2 records) are gone; first available is 3" in told.stderr
     assert "--accept-loss (in Airflow: trigger the DAG with the parameter accept_loss)" in told.stderr
-    planned = type_in("dayfold", "plan", str(world.config))
+    planned = type_command("dayfold", "plan", str(world.config))
     assert (planned.returncode, planned.stderr) == (65, told.stderr)
     world.run(accept_loss=True)
-    (entry,) = json.loads(type_in("dayfold", "losses", str(world.config), "--json").stdout)["losses"]
+    (entry,) = json.loads(type_command("dayfold", "losses", str(world.config), "--json").stdout)["losses"]
     assert {name: entry[name] for name in ("state", "batch", "partition", "from", "to", "count", "cause")} == {
         **{"state": "LOSS", "batch": 1, "partition": 0},
         **{"from": 1, "to": 3, "count": 2, "cause": "retention"},
     }
     assert "@" in entry["who"]
-    listed = type_in("dayfold", "losses", str(world.config))
+    listed = type_command("dayfold", "losses", str(world.config))
     assert listed.returncode == 0
     assert "retention" in listed.stdout
 
 
 def test_losses_of_a_pipeline_that_never_ran_are_none(world: World) -> None:
-    done = type_in("dayfold", "losses", str(world.config), "--json")
+    done = type_command("dayfold", "losses", str(world.config), "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"losses": [], "decisions": []})
 
 
 def test_hours_that_are_no_number_are_a_usage_error(world: World) -> None:
-    done = type_in("dayfold", "status", str(world.config), "--fail-under", "soon")
+    done = type_command("dayfold", "status", str(world.config), "--fail-under", "soon")
     assert done.returncode == 64
     assert "--fail-under" in done.stderr
 
@@ -76,7 +76,7 @@ def test_plan_status_and_run_warn_once_of_an_offset_that_is_taken_for_text(new_w
     time = {"field": "datetime", "format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "timezone": "Europe/Paris"}
     config = str(new_world(input={"time": time}).config)
     for command in ("plan", "status", "run"):
-        done = type_in("dayfold", command, config)
+        done = type_command("dayfold", command, config)
         assert done.returncode == 0, done.stderr
         assert done.stderr.count("takes 'Z' for nothing but text") == 1
         assert done.stderr.count("write X in its place") == 1

@@ -1,4 +1,6 @@
-"""Input of crash cases: small batches of a shape, made from a seed, so that a case can be repeated exactly."""
+"""Input of fault cases: small batches, each minute another; or of a shape and made from a seed, so that a case can be
+repeated exactly.
+"""
 
 import random
 from collections.abc import Callable
@@ -38,6 +40,18 @@ def send_rejected(world: World, chosen: random.Random) -> None:
 def send_empty(world: World, chosen: random.Random) -> None:
     """Offsets without a visible record: aborted messages and transaction markers."""
     world.send_in_transaction(chosen.randrange(3), *(some_reading(chosen) for _ in range(chosen.randint(1, 3))), commit=False)
+
+
+def send_two_days(world: World, minute: int) -> None:
+    """Two days on two partitions."""
+    for partition in range(2):
+        world.send(partition, *(reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.{partition}4") for day in (16, 17)))
+
+
+def send_some(world: World, minute: int) -> None:
+    """Two readings on partition 0, a reading and a rejected message on partition 1, none on the last."""
+    world.send(0, reading(f"16/12/2006 17:{minute:02}:00", "234.840"), reading(f"17/12/2006 00:{minute:02}:00", "241.1"))
+    world.send(1, reading(f"16/12/2006 18:{minute:02}:00", "233.63"), b"no reading")
 
 
 SHAPES: dict[str, Callable[[World, random.Random], None]] = {

@@ -8,16 +8,11 @@ from typing import Any
 
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.outages import as_ours
-from tests.world import World, reading
+from tests.faults.batches import send_some
+from tests.world import World
 
 TABLES = ("checkpoints", "records", "contributions", "daily_averages")
 LOG = "_delta_log"
-
-
-def send_some(world: World, minute: int) -> None:
-    """Two readings on partition 0, a reading and a rejected message on partition 1, none on the last."""
-    world.send(0, reading(f"16/12/2006 17:{minute:02}:00", "234.840"), reading(f"17/12/2006 00:{minute:02}:00", "241.1"))
-    world.send(1, reading(f"16/12/2006 18:{minute:02}:00", "233.63"), b"no reading")
 
 
 def reach(world: World, moment: str) -> None:

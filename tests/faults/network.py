@@ -22,9 +22,10 @@ from spark_jobs.base import faults
 from spark_jobs.local.free_ports import free_ports
 from spark_jobs.local.kafka import folder as kafka_folder
 from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, start_kafka
+from tests.faults.batches import send_some
 from tests.tcp_proxy import TcpProxy, proxy
 from tests.watcher import Watcher, watching
-from tests.world import World, make_world, reading
+from tests.world import World, make_world
 
 BOUND_SECONDS = 150
 ENDS_OF_NETWORK_FAULTS = (0, 75, 76)
@@ -109,12 +110,6 @@ def make_proxied_world(network: Network, folder: Path, spark: Any, **settings: A
     world = make_world(folder, f"127.0.0.1:{network.direct}", lambda: spark, partitions=2, **settings)
     world.pipeline.kafka.write_text(f"bootstrap.servers=127.0.0.1:{network.proxy.port}\n")
     return world
-
-
-def send_some(world: World, minute: int) -> None:
-    """Readings of two days on two partitions, and something that is none."""
-    world.send(0, reading(f"16/12/2006 17:{minute:02}:00", "234.840"), reading(f"17/12/2006 00:{minute:02}:00", "241.1"))
-    world.send(1, reading(f"16/12/2006 18:{minute:02}:00", "233.63"), b"no reading")
 
 
 def attempt(

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
-from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.broker.cluster import connect
 from spark_jobs.local.kafka.server import create_topics
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, some, told
+from tests.faults.output_records import publish, visible
 from tests.faults.tampering import tampered, update
+from tests.group import move_group
 from tests.world import World
 
 pytestmark = [pytest.mark.group("DF"), pytest.mark.xdist_group("audit")]
@@ -31,24 +31,6 @@ def copied_output(world: World) -> str:
     for message in visible(world, world.pipeline.output.topic):
         publish(world, name, message)
     return name
-
-
-def visible(world: World, topic: str) -> list[Message]:
-    with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
-        partitions = broker.topic(topic).partitions
-        return list(
-            broker.scan(topic, {one.number: one.low for one in partitions}, {one.number: one.stable for one in partitions})
-        )
-
-
-def publish(world: World, topic: str, message: Message, partition: int | None = None, **changed: Any) -> None:
-    """Publish a record as it is, or elsewhere, or with another value or headers."""
-    producer = Producer({"bootstrap.servers": world.bootstrap})
-    headers = {**dict(message.headers() or []), **changed.pop("headers", {})}
-    where = int(message.partition() or 0) if partition is None else partition
-    value = changed.pop("value", message.value())
-    producer.produce(topic, value, message.key(), where, headers=list(headers.items()))
-    assert producer.flush(20) == 0
 
 
 def republish(**changed: Any) -> Callable[[World, str, Message], None]:
@@ -130,27 +112,19 @@ def test_averages_that_retention_has_deleted_are_beyond_proof_and_no_difference(
     assert found.notes == (f"2 published averages are beyond proof: {output} does not hold them any more",)
 
 
-def commit(world: World, offset: int, metadata: str = "") -> None:
-    """What another consumer with the group's name does."""
-    consumer = Consumer({"bootstrap.servers": world.bootstrap, "group.id": world.pipeline.name, "enable.auto.commit": False})
-    moved = TopicPartition(world.pipeline.input.topic, 0, offset, metadata)
-    consumer.commit(offsets=[moved], asynchronous=False)
-    consumer.close()
-
-
 @pytest.mark.proves("F32", "F33")
 def test_a_moved_group_is_a_difference_and_a_missing_one_is_not(new_world: NewWorld) -> None:
     world = new_world()
     world.send(0, *some(3))
     world.run()
     assert told(audited(world)) == ""
-    commit(world, 1)
+    move_group(world, {0: 1})
     found = audited(world)
     assert [one.where for one in found.differences] == [f"group {world.pipeline.name}"]
     assert "is at offset 1 of partition 0 (no metadata), batch 1 left it at 3 (b=1)" in told(found)
-    commit(world, 3, "b=1")
+    move_group(world, {0: 3}, "b=1")
     assert told(audited(world)) == ""
-    commit(world, 9, "b=2")
+    move_group(world, {0: 9}, "b=2")
     assert "proves batch 2, which the checkpoints do not know" in told(audited(world))
     world.delete_group()
     found = audited(world)

@@ -27,9 +27,9 @@ from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.batches import SHAPES, send_rejected, send_tiny
+from tests.faults.maintained import maintain_in_a_year
 from tests.faults.points import AFTER_THE_PLAN, AVERAGES_ONLY, RUN
 from tests.faults.tampering import tampered, update
-from tests.faults.test_maintenance import maintain_in_a_year
 from tests.faults.two_machines import ending, on_machine
 from tests.submitted import KILLED
 from tests.world import World, reading

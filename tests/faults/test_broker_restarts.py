@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from tests.faults.network import POINTS, Network, Strike, attempt, prove_harmless, prove_whole, send_some
+from tests.faults.batches import send_some
+from tests.faults.network import POINTS, Network, Strike, attempt, prove_harmless, prove_whole
 from tests.watcher import watching
 from tests.world import World
 

@@ -15,8 +15,10 @@ from spark_jobs.base.errors import PipelineBusy
 from spark_jobs.base.faults import InjectedFault
 from tests.conftest import NewWorld
 from tests.faults import points
-from tests.faults.two_machines import Turns, ending, on_machine, run_interleaved
-from tests.world import World, reading
+from tests.faults.batches import send_two_days
+from tests.faults.cases import case
+from tests.faults.two_machines import Turns, ending, on_b, on_machine, run_interleaved
+from tests.world import World
 
 pytestmark = pytest.mark.group("CC")
 
@@ -33,29 +35,11 @@ KILLS = [
 ]
 
 
-def case(*values: object, telling: bool) -> object:
-    """A parameter set; one that is not telling only runs with `make faults`."""
-    return pytest.param(*values, marks=[] if telling else [pytest.mark.thorough])
-
-
-def send_some(world: World, minute: int) -> None:
-    """Two days on two partitions."""
-    for partition in range(2):
-        world.send(partition, *(reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.{partition}4") for day in (16, 17)))
-
-
 @pytest.fixture
 def world(new_world: NewWorld) -> World:
     world = new_world()
-    send_some(world, 1)
+    send_two_days(world, 1)
     return world
-
-
-def on_b(world: World) -> None:
-    """The other machine takes over: it finishes what it finds, more arrives, and it finishes that as well."""
-    world.run(overrides=on_machine(world, "b"))
-    send_some(world, 2)
-    world.run(overrides=on_machine(world, "b"))
 
 
 def assert_harmless(how: str) -> None:
@@ -135,7 +119,7 @@ def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_t
 def test_maintenance_of_the_tables_in_the_middle_of_a_run_loses_nothing(world: World, point: str) -> None:
     for minute in (2, 3):
         world.run()
-        send_some(world, minute)
+        send_two_days(world, minute)
     how = ending(lambda: world.run_disturbed(point, lambda: maintain(world)))
     assert how.startswith(("finished", "75")), how
     world.run()

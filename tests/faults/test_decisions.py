@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import DayfoldError, OffsetsLost
 from spark_jobs.base.signature import OPERATOR
-from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import RunningKafka, start_kafka
@@ -22,6 +19,7 @@ from spark_jobs.progress.ledger import LedgerRow, Lost
 from spark_jobs.progress.losses import LossEntry, losses_in
 from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld
+from tests.faults.shown import causes
 from tests.world import World, make_world, reading
 
 pytestmark = pytest.mark.group("KO")
@@ -85,7 +83,7 @@ def test_a_truncated_an_expired_a_healthy_and_a_new_partition_each_get_their_own
         world.delete_records(1, 6)
         world.send(2, *some(2, day=17))
         world.send(3, *some(1, day=17))
-        assert found_verdicts(world) == ["truncated", "retention", "ok", "new"]
+        assert causes(world) == ["truncated", "retention", "ok", "new"]
         with pytest.raises(OffsetsLost) as caught:
             world.run()
         told = str(caught.value).splitlines()
@@ -103,12 +101,7 @@ def test_a_truncated_an_expired_a_healthy_and_a_new_partition_each_get_their_own
         world.send(0, *some(2, day=18))
         (done,) = world.run()
         assert [one.read for one in done.counts] == [2, 0, 0, 0]
-        assert found_verdicts(world) == ["ok"] * 4
-
-
-def found_verdicts(world: World) -> list[str]:
-    with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
-        return [one.verdict.cause for one in read_status(broker, world.pipeline, now=datetime.now(UTC)).partitions]
+        assert causes(world) == ["ok"] * 4
 
 
 @pytest.mark.proves("F07", "F18")

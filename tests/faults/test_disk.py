@@ -19,7 +19,8 @@ from spark_jobs.base import faults
 from spark_jobs.base.errors import ConfigurationError, TableDamaged, TryAgain
 from tests import invariants
 from tests.conftest import NewWorld
-from tests.faults.damage import LOG, TABLES, ending, reach, send_some, tear
+from tests.faults.batches import send_some
+from tests.faults.damage import LOG, TABLES, ending, reach, tear
 from tests.world import World
 
 pytestmark = pytest.mark.group("DF")

@@ -7,7 +7,8 @@ import pytest
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.run.republish import republish
 from tests import tcp_proxy
-from tests.faults.network import Network, attempt, prove_whole, send_some
+from tests.faults.batches import send_some
+from tests.faults.network import Network, attempt, prove_whole
 from tests.submitted import wait_until
 from tests.watcher import watching
 from tests.world import World

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests import tcp_proxy
-from tests.faults.network import Network, attempt, prove_whole, send_some, strike_once
+from tests.faults.batches import send_some
+from tests.faults.network import Network, attempt, prove_whole, strike_once
 from tests.submitted import KILLED, SECONDS, wait_until
 from tests.watcher import watching
 from tests.world import World

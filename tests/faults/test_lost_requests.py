@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests import tcp_proxy
-from tests.faults.network import Network, attempt, make_proxied_world, prove_harmless, prove_whole, send_some
+from tests.faults.batches import send_some
+from tests.faults.network import Network, attempt, make_proxied_world, prove_harmless, prove_whole
 from tests.watcher import watching
 from tests.world import World
 

@@ -4,28 +4,28 @@ pruned.
 
 import json
 import signal
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from spark_jobs.base import faults
 from spark_jobs.base.errors import PipelineBusy
-from spark_jobs.maintenance.maintain import Maintenance, maintain
-from spark_jobs.pipeline.settings import load_pipeline
 from tests import invariants
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
+from tests.faults.batches import send_two_days
+from tests.faults.cases import case
+from tests.faults.maintained import maintain_in_a_year
+from tests.faults.points import RUN
 from tests.faults.tampering import delete, tampered
-from tests.faults.test_concurrency import POINTS, case, on_b, send_some
-from tests.faults.two_machines import ending, on_machine
+from tests.faults.two_machines import ending, on_b, on_machine
 from tests.typed import type_in
 from tests.world import World
 
 pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]
 
-IN_A_YEAR = datetime.now(UTC) + timedelta(days=365)
-KEEP_A_MONTH = "maintenance.keep_records_days=30"
+POINTS = list(RUN)
+
 TELLING = "before:records_commit"
 
 thorough = pytest.mark.thorough
@@ -36,17 +36,10 @@ def world(new_world: NewWorld) -> World:
     """Three finished batches; the fourth has arrived."""
     world = new_world()
     for minute in (1, 2, 3):
-        send_some(world, minute)
+        send_two_days(world, minute)
         world.run()
-    send_some(world, 4)
+    send_two_days(world, 4)
     return world
-
-
-def maintain_in_a_year(world: World, *overrides: str) -> Maintenance:
-    """All but the newest finished batch is pruned then; the test's oracle is told."""
-    found = maintain(load_pipeline(world.config, overrides=[KEEP_A_MONTH, *overrides]), now=IN_A_YEAR)
-    world.pruned = found.pruned.batch if found.pruned else world.pruned
-    return found
 
 
 def test_a_run_after_a_maintenance_goes_on_as_if_there_had_been_none(world: World) -> None:
@@ -120,7 +113,7 @@ def test_a_frozen_run_is_superseded_after_a_maintenance_too(world: World, tmp_pa
     frozen.wait_until_frozen()
     other_machine = f"state={tmp_path / 'another-machine'}"
     world.run(overrides=[other_machine])
-    send_some(world, 5)
+    send_two_days(world, 5)
     world.run(overrides=[other_machine])
     maintain_in_a_year(world, other_machine)
     code, output = frozen.wake()

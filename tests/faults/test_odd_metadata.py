@@ -13,7 +13,7 @@ from tests import oracle, raw_headers
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.input_shapes import some
-from tests.faults.test_status import status_of
+from tests.faults.shown import status_of
 from tests.faults.topic_settings import alter_input
 from tests.world import World
 

@@ -10,6 +10,7 @@ from tests.conftest import NewWorld
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import age_output
 from tests.faults.input_shapes import some
+from tests.group import move_group
 from tests.submitted import wait_until
 from tests.world import World
 
@@ -73,23 +74,11 @@ def test_a_proof_that_nobody_can_find_any_more_is_the_operators_decision(world: 
     assert states(world) == ["PLANNED", "DONE"]
 
 
-def commit_as_our_group(world: World, partitions: range, metadata: str = "") -> None:
-    """What a consumer leaves behind that uses our group's name: offsets of its own, without our proof."""
-    consumer = Consumer({"bootstrap.servers": world.bootstrap, "group.id": world.pipeline.name, "enable.auto.commit": False})
-    topic = world.pipeline.input.topic
-    try:
-        consumer.commit(
-            offsets=[TopicPartition(topic, number, 1, metadata=metadata) for number in partitions], asynchronous=False
-        )
-    finally:
-        consumer.close()
-
-
 SPOILS: dict[str, Callable[[World], None]] = {
     "the group deleted": lambda world: world.delete_group(),
-    "every offset overwritten": lambda world: commit_as_our_group(world, range(3)),
-    "one offset overwritten": lambda world: commit_as_our_group(world, range(1)),
-    "offsets overwritten with words": lambda world: commit_as_our_group(world, range(3), "b=x, or not b=x"),
+    "every offset overwritten": lambda world: move_group(world, dict.fromkeys(range(3), 1)),
+    "one offset overwritten": lambda world: move_group(world, dict.fromkeys(range(1), 1)),
+    "offsets overwritten with words": lambda world: move_group(world, dict.fromkeys(range(3), 1), "b=x, or not b=x"),
 }
 LATE = ("after:commit_transaction", "before:done_commit")
 POINTS = ("after:averages_commit", "after:delivered", "before:commit_transaction", *LATE)

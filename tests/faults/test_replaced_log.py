@@ -16,7 +16,7 @@ from tests.conftest import IMPATIENT
 from tests.faults.audited import audited
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
-from tests.faults.test_status import status_of
+from tests.faults.shown import status_of
 from tests.truncation import cut_log
 from tests.world import World, make_world
 

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Message
 
-from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base import faults
 from spark_jobs.base.errors import DayfoldError, DecisionNeeded, PipelineBusy, Superseded
 from spark_jobs.base.lock import hold_lock
-from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands import deciding
 from spark_jobs.lake.checkpoint_log import CheckpointLog
@@ -25,7 +23,7 @@ from tests.faults import points
 from tests.faults.audited import audited, told
 from tests.faults.checkpoint_rows import states
 from tests.faults.input_shapes import some
-from tests.faults.test_audit_of_topics import publish
+from tests.faults.output_records import publish, visible
 from tests.invariants import check_progress
 from tests.oracle import decided, found_averages, group_offsets, stored_batches
 from tests.world import World
@@ -48,13 +46,6 @@ def world(new_world: NewWorld) -> World:
     world.send(0, *some(1, 17))
     world.run()
     return world
-
-
-def visible(world: World, topic: str = "") -> list[Message]:
-    with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
-        found = broker.topic(topic or world.pipeline.output.topic)
-        starts, ends = ({one.number: getattr(one, name) for one in found.partitions} for name in ("low", "stable"))
-        return list(broker.scan(found.name, starts, ends))
 
 
 def headers_of(message: Message) -> dict[str, bytes]:

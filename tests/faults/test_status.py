@@ -8,15 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
-from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.answers.status import PartitionStatus, Status, read_status
+from spark_jobs.answers.status import PartitionStatus
 from spark_jobs.base.errors import DecisionNeeded
-from spark_jobs.broker.cluster import connect
-from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewWorld
+from tests.faults.shown import status_of, verdicts
 from tests.faults.topic_settings import alter_input
+from tests.group import move_group
 from tests.world import World, reading
 
 pytestmark = pytest.mark.group("KO")
@@ -30,25 +28,6 @@ def some(count: int, day: int = 16) -> list[bytes]:
 
 def hours_ago(hours: float) -> int:
     return int((time.time() - hours * 3600) * 1000)
-
-
-def status_of(world: World, *overrides: str) -> Status:
-    pipeline = load_pipeline(world.config, overrides=overrides)
-    with connect(load_kafka_settings(pipeline.kafka, {})) as broker:
-        return read_status(broker, pipeline, now=datetime.now(UTC))
-
-
-def verdicts(world: World) -> list[tuple[str, str]]:
-    return [(one.verdict.cause, one.verdict.wrong) for one in status_of(world).partitions]
-
-
-def set_group(world: World, partition: int, offset: int) -> None:
-    """Move the group, as somebody with Kafka's own tools does."""
-    consumer = Consumer({"bootstrap.servers": world.bootstrap, "group.id": world.pipeline.name, "enable.auto.commit": False})
-    try:
-        consumer.commit(offsets=[TopicPartition(world.pipeline.input.topic, partition, offset)], asynchronous=False)
-    finally:
-        consumer.close()
 
 
 @pytest.fixture
@@ -175,12 +154,12 @@ def test_records_of_an_unfinished_batch_that_are_stored_need_no_topic_any_more(w
 
 def move_on(world: World) -> None:
     world.send(0, *some(3))
-    set_group(world, 0, 6)
+    move_group(world, {0: 6})
 
 
 DRIFTS: dict[str, tuple[Callable[[World], None], tuple[str, str], str]] = {
     "nothing": (lambda _: None, ("ok", ""), ""),
-    "group moved back": (partial(set_group, partition=0, offset=1), ("moved", "group"), "partition 0: the group is at 1, behind"),
+    "group moved back": (partial(move_group, offsets={0: 1}), ("moved", "group"), "partition 0: the group is at 1, behind"),
     "group moved on": (move_on, ("moved", "group"), "partition 0: the group is at 6, ahead of"),
     "group deleted": (World.delete_group, ("expired", "group"), "partition 1: the group has no offset"),
 }

@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import ConfigurationError
 from tests.conftest import NewWorld
-from tests.faults.damage import LOG, TABLES, Operator, blank, empty, ending, newest_commit, reach, send_some, sql, tear
+from tests.faults.batches import send_some
+from tests.faults.damage import LOG, TABLES, Operator, blank, empty, ending, newest_commit, reach, sql, tear
 from tests.world import World
 
 pytestmark = pytest.mark.group("DF")

@@ -2,19 +2,17 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.answers.status import read_status
 from spark_jobs.base.errors import ConfigurationError, TransactionOpen
-from spark_jobs.broker.cluster import connect
 from spark_jobs.outlook.lookahead import look_ahead
+from tests.faults.batches import send_some
 from tests.faults.forging import output_ends
-from tests.faults.network import Network, attempt, prove_harmless, prove_whole, send_some
+from tests.faults.network import Network, attempt, prove_harmless, prove_whole
+from tests.faults.shown import causes
 from tests.submitted import wait_until
 from tests.watcher import watching
 from tests.world import World
@@ -107,9 +105,7 @@ def test_a_transaction_that_a_dead_run_left_open_is_work_for_the_next_run_and_no
     pipeline = proxied_world.pipeline
     found = look_ahead(pipeline, {})
     assert (found.unfinished, found.problems, found.has_work(pipeline)) == (True, (), True)
-    with connect(load_kafka_settings(pipeline.kafka, {})) as broker:
-        status = read_status(broker, pipeline, now=datetime.now(UTC))
-    assert {one.verdict.cause for one in status.partitions} == {"publishing"}
+    assert set(causes(proxied_world)) == {"publishing"}
     prove_whole(proxied_world)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from spark_jobs.base import faults
 from spark_jobs.base.outages import as_ours
+from tests.faults.batches import send_two_days
 from tests.world import World
 
 BLOCKED_SECONDS = 3.0
@@ -90,3 +91,10 @@ def ending(run: Callable[[], object]) -> str:
             raise
         return f"{ours.exit_code}: {ours}"
     return "finished"
+
+
+def on_b(world: World) -> None:
+    """The other machine takes over: it finishes what it finds, more arrives, and it finishes that as well."""
+    world.run(overrides=on_machine(world, "b"))
+    send_two_days(world, 2)
+    world.run(overrides=on_machine(world, "b"))

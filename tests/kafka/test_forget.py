@@ -31,6 +31,7 @@ from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
 from tests.faults import points
+from tests.group import commit_as
 from tests.stored import SIZE, stored_pipeline
 from tests.submitted import wait_until
 
@@ -85,10 +86,8 @@ def pipe(tmp_path: Path, kafka: RunningKafka, new_topic: NewTopic) -> Forgettabl
     overrides = [f"name=p_{source[-8:]}", f"input.topic={source}", f"output.topic={target}"]
     stored_pipeline(tmp_path, 2, *overrides)
     found = Forgettable(tmp_path, kafka, overrides)
-    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": found.pipeline.name})
     ends = [TopicPartition(source, number, 2 * SIZE, metadata=proof_text(2)) for number in range(2)]
-    consumer.commit(offsets=ends, asynchronous=False)
-    consumer.close()
+    commit_as(kafka.bootstrap, found.pipeline.name, ends)
     with hold_lock(found.pipeline.lock, pipeline=found.pipeline.name, run_id="a run of before"):
         pass
     return found

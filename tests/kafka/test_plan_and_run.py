@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.publisher import proof_text
@@ -22,6 +22,7 @@ from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
+from tests.group import commit_as
 from tests.stored import lake_of, plan_batch, stored_pipeline
 
 pytestmark = pytest.mark.group("KO")
@@ -94,9 +95,8 @@ def an_empty_commit(setting: Setting) -> Pipeline:
 
 def a_later_batch_proven(setting: Setting) -> Pipeline:
     pipeline = setting.pipeline()
-    consumer = Consumer({"bootstrap.servers": setting.kafka.bootstrap, "group.id": pipeline.name})
-    consumer.commit(offsets=[TopicPartition(pipeline.input.topic, 0, 99, metadata=proof_text(7))], asynchronous=False)
-    consumer.close()
+    proof = TopicPartition(pipeline.input.topic, 0, 99, metadata=proof_text(7))
+    commit_as(setting.kafka.bootstrap, pipeline.name, [proof])
     return pipeline
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from spark_jobs.base.errors import DecisionNeeded, Superseded, TransactionOpen, TryAgain
 from spark_jobs.broker.cluster import Broker
@@ -15,8 +15,9 @@ from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.proof import Answer, Question
 from spark_jobs.outlook.witnesses import confirm, find_remaining, highest_revision
 from spark_jobs.progress.offsets import OffsetRange, Plan
+from tests.group import commit_as
 from tests.kafka.conftest import NewSettings
-from tests.unit.test_checkpoints import RULES
+from tests.parsing_rules import RULES
 
 NewTopic = Callable[..., str]
 
@@ -51,9 +52,7 @@ class Stage:
             )
             for one in places
         ]
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.question.pipeline})
-        consumer.commit(offsets=moved, asynchronous=False)
-        consumer.close()
+        commit_as(self.bootstrap, self.question.pipeline, moved)
 
     def write(self, *records: OutputRecord) -> None:
         """Visible records of somebody else."""

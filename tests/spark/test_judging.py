@@ -11,12 +11,13 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.readings.judging import judge_message
-from tests.spark import test_records as cases
-from tests.spark.test_records import BEFORE_1970, FROM_1980, at, compact, in_every_form, parsed, rules, voltage
-from tests.unit.test_judging import shown
+from tests import message_cases as cases
+from tests.message_cases import BEFORE_1970, FROM_1980, GOOD, at, compact, in_every_form, shown, voltage
+from tests.parsing_rules import RULES, rules
+from tests.spark.parsed import parsed
+from tests.spark.random_messages import random_message
 
 PARIS, NEW_YORK, LORD_HOWE = "Europe/Paris", "America/New_York", "Australia/Lord_Howe"
-GOOD, RULES = cases.GOOD, cases.RULES
 
 ODD_OBJECTS: tuple[bytes, ...] = (
     *(f'{{"x": "{text}", {GOOD}}}'.encode() for text in ("\\ud83d\\ude00", "\\ude00", "\\ud83d", "\\ud83dx")),
@@ -153,7 +154,7 @@ def test_times_of_any_form_are_judged_as_spark_does(spark: SparkSession, time_fo
 @pytest.mark.thorough
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F209")
-@pytest.mark.parametrize("latest", [cases.RULES.latest, datetime(9999, 12, 31, tzinfo=UTC)])
+@pytest.mark.parametrize("latest", [RULES.latest, datetime(9999, 12, 31, tzinfo=UTC)])
 @pytest.mark.parametrize("earliest", [BEFORE_1970, FROM_1980])
 @pytest.mark.parametrize("time_format", ["epoch_seconds", "epoch_millis", "epoch_micros", "epoch_nanos"])
 def test_epochs_are_judged_as_spark_does(spark: SparkSession, time_format: str, earliest: datetime, latest: datetime) -> None:
@@ -177,7 +178,7 @@ def test_before_1970_the_days_of_a_zone_are_not_decided(spark: SparkSession) -> 
 @pytest.mark.group("FZ")
 @pytest.mark.proves("F209")
 def test_random_messages_are_judged_as_spark_does(spark: SparkSession, chosen: random.Random) -> None:
-    undecided = judged_like_spark(spark, [cases.random_message(chosen) for _ in range(3000)], RULES)
+    undecided = judged_like_spark(spark, [random_message(chosen) for _ in range(3000)], RULES)
     assert reasons(undecided) <= {OF_NO_OBJECT}
     assert len(undecided) < 60
 

@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from spark_jobs.access.keys import JAVA_NAMES
 from spark_jobs.access.values import NUMBERS, TRUTHS, WORDS
-from tests.unit.test_kafka_settings import Folder
+from tests.properties_folder import Folder
 
 SERVERS = "[::1]:9092,a_b.example.org.:1,[fe80::1%eth0]:65535, PLAINTEXT://one:9092,"
 

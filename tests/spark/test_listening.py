@@ -5,14 +5,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from tests.listening import listening
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-def listening(process: psutil.Process) -> set[str]:
-    """The addresses at which a process and those below it wait for connections."""
-    family = [process, *process.children(recursive=True)]
-    return {one.laddr.ip for member in family for one in member.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
 
 
 @pytest.mark.thorough

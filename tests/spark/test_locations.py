@@ -10,7 +10,7 @@ import pytest
 from spark_jobs.lake.record_files import batch_rows, read_records, write_files
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
-from tests.unit.test_location import AWKWARD
+from tests.folder_names import AWKWARD
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -1,45 +1,18 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from spark_jobs.audit.ledger import Ledger, read_ledger
+from spark_jobs.audit.ledger import read_ledger
 from spark_jobs.progress.ledger import Counts, Done, LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
+from tests.audit_rows import done, ledger_of, row
 from tests.ledger_rows import stored_row
-
-HELD: Mapping[str, Mapping[str, Any]] = {
-    "PLANNED": {"output_starts": {"0": 0}, "table_ids": {}},
-    "COUNTED": {"rounded": 0, "gaps": {}},
-}
-"""What an audit wants of such rows."""
-
-
-def row(batch: int, state: str, start: int, end: int, topic: str = "t1", **details: Any) -> LedgerRow:
-    """A row about partition 0 alone; all that was read was accepted."""
-    counts = (Counts(0, end - start, end - start, 0, 0),) if state in ("COUNTED", "DONE") else ()
-    return stored_row(
-        state,
-        {**HELD.get(state, {}), **details},
-        batch=batch,
-        topic_id=topic,
-        ranges=(OffsetRange(0, start, end),),
-        counts=counts,
-    )
 
 
 def loss(batch: int, stored: int, resume: int, cause: str) -> LedgerRow:
     one = {"partition": 0, "from": stored, "to": resume, "count": abs(resume - stored), "cause": cause}
     return row(batch, "LOSS", min(stored, resume), max(stored, resume), resume={"0": resume}, losses=[one])
-
-
-def done(batch: int, start: int, end: int, topic: str = "t1") -> list[LedgerRow]:
-    return [row(batch, "PLANNED", start, end, topic), row(batch, "DONE", start, end, topic)]
-
-
-def ledger_of(rows: Sequence[LedgerRow], last_sequence: int | None = None) -> Ledger:
-    return read_ledger(range(1, len(rows) + 1), rows, len(rows) if last_sequence is None else last_sequence)
 
 
 def averaged_only(states: Sequence[str], batch: int, start: int, end: int) -> list[LedgerRow]:

@@ -3,7 +3,7 @@
 import pytest
 
 from spark_jobs.audit.tables import Found, Known, check_records
-from tests.unit.test_audit_ledger import done, ledger_of
+from tests.audit_rows import done, ledger_of
 
 LEDGER = ledger_of([*done(1, 0, 3), *done(2, 3, 5), *done(3, 5, 9)])
 FIRST, SECOND, THIRD = ({(1, 0): Found(3, 3, 0, 2)}, {(2, 0): Found(2, 2, 3, 4)}, {(3, 0): Found(4, 4, 5, 8)})

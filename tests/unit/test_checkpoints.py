@@ -18,25 +18,14 @@ from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Progress, after
 from spark_jobs.progress.ledger import Counts, Done, LedgerRow, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.progress.row_order import FOLLOWS, disorders
 from tests.ledger_rows import stored_row
+from tests.parsing_rules import RULES
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-RULES = ParsingRules(
-    time_field="datetime",
-    time_format="dd/MM/yyyy HH:mm:ss",
-    timezone="UTC",
-    earliest=datetime(1970, 1, 1, tzinfo=UTC),
-    latest=NOW,
-    value_field="voltage",
-    precision=18,
-    scale=6,
-    excess_digits="round",
-)
 
 
 def plan(batch: int, *ranges: tuple[int, int, int]) -> Plan:

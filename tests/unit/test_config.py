@@ -5,32 +5,10 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.pipeline.settings import ParsingRules, Pipeline, load_pipeline
+from spark_jobs.pipeline.settings import ParsingRules, load_pipeline
+from tests.settings_file import MINIMAL, load, refusal
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
-MINIMAL = """
-name: p
-kafka: kafka.properties
-lake: lake
-input:
-  topic: a
-  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
-  value: {field: voltage}
-output: {topic: b}
-"""
-
-
-def load(folder: Path, text: str = MINIMAL, *overrides: str, **environment: str) -> Pipeline:
-    path = folder / "p.yaml"
-    path.write_text(text)
-    return load_pipeline(path, overrides=overrides, environment=environment)
-
-
-def refusal(folder: Path, text: str = MINIMAL, *overrides: str, **environment: str) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        load(folder, text, *overrides, **environment)
-    assert caught.value.exit_code == 78
-    return str(caught.value)
 
 
 def test_the_example_is_valid_and_its_paths_start_at_the_project_folder() -> None:

@@ -5,22 +5,13 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.readings.judging import MessageVerdict, judge_message
-from tests.spark import test_records as cases
-from tests.spark.test_records import Expected, at, plain, rules, voltage
+from spark_jobs.readings.judging import judge_message
+from tests import message_cases as cases
+from tests.message_cases import Expected, at, shown, voltage
+from tests.parsing_rules import rules
 
 ISO = {f'"{text}"': expected for text, expected in cases.ISO.items()}
 PARIS = {"time_format": "iso8601", "timezone": "Europe/Paris"}
-
-
-def shown(verdict: MessageVerdict) -> Expected:
-    """As the cases show what Spark makes of a message."""
-    if verdict.reason is not None:
-        return (str(verdict.reason),)
-    assert verdict.event_time is not None
-    assert verdict.value is not None
-    moment = f"{verdict.event_time:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".")
-    return (moment, str(verdict.day), plain(verdict.value), verdict.rounded_from)
 
 
 @pytest.mark.proves("F209")

@@ -8,9 +8,8 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from spark_jobs.access.keys import JAVA_NAMES
 from spark_jobs.access.values import BOOLEANS, NUMBERS, SERVERS, WORDS
 from spark_jobs.base.errors import ConfigurationError
-from tests.unit.test_kafka_settings import Folder, folder
+from tests.properties_folder import Folder
 
-__all__ = ["folder"]
 SILENT = logging.getLogger("silent")
 TEXTS = {"client.id", "client.rack", "sasl.oauthbearer.sub.claim.name"}
 ONE = {"bootstrap.servers": "one:9092"}

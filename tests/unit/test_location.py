@@ -15,18 +15,8 @@ from spark_jobs.lake.tables import Lake, add_files, append_once
 from spark_jobs.maintenance.upkeep import compact, find_unneeded, vacuum
 from spark_jobs.orchestration.lineage import table_name
 from spark_jobs.pipeline.settings import load_pipeline
+from tests.folder_names import OTHERS, names
 from tests.stored import stored_pipeline
-
-REFUSED = "[]^|\\*?{}"
-ALLOWED = "".join(one for one in map(chr, range(32, 127)) if one not in f"/{REFUSED}")
-OTHERS = ("é", "e\u0301", "日本", "😀", "\u00a0", "100%", "%zz", "_hidden", ".dot", "date=1", "~", "..x")
-AWKWARD = ("".join(sorted(ALLOWED)), "".join(OTHERS))
-"""All of them in one name; those that mean something to somebody also have a name of their own."""
-MEANING = "%#:,;`'\""
-
-
-def names() -> list[str]:
-    return [*AWKWARD, *OTHERS, *(f"a{one}b" for one in MEANING)]
 
 
 @pytest.mark.proves("F195")

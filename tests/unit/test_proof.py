@@ -16,7 +16,7 @@ from spark_jobs.outlook.proof import (
     no_proof,
 )
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from tests.unit.test_checkpoints import RULES
+from tests.parsing_rules import RULES
 
 EXPECTED: frozenset[Key] = frozenset({(0, b"2006-12-16"), (1, b"2006-12-16")})
 ALL, FIRST = sorted(EXPECTED), sorted(EXPECTED)[:1]

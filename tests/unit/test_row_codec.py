@@ -13,7 +13,6 @@ import pytest
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.signature import Signature
-from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Progress, after
 from spark_jobs.progress.definition import Change, Definition, silent_of_old
 from spark_jobs.progress.ledger import (
@@ -38,22 +37,13 @@ from spark_jobs.progress.offsets import Loss, OffsetRange, Plan
 from spark_jobs.progress.row_codec import columns_of, row_of
 from tests import written
 from tests.ledger_rows import stored_row
+from tests.parsing_rules import rules
 
 pytestmark = [pytest.mark.group("DF"), pytest.mark.proves("F64")]
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 BY = Signature("airflow", "edge1", "run 7", "anna")
-RULES = ParsingRules(
-    time_field="datetime",
-    time_format="dd/MM/yyyy HH:mm:ss",
-    timezone="UTC",
-    earliest=datetime(1970, 1, 1, tzinfo=UTC),
-    latest=AT,
-    value_field="voltage",
-    precision=18,
-    scale=6,
-    excess_digits="round",
-)
+RULES = rules(latest=AT)
 RANGES = (OffsetRange(0, 3, 9), OffsetRange(1, 0, 0))
 COUNTS = (Counts(0, 5, 4, 1, 1), Counts(1, 0, 0, 0, 0))
 PLAN = Plan(

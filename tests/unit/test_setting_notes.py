@@ -6,7 +6,7 @@ import pytest
 
 from spark_jobs.daily_averages import main
 from spark_jobs.pipeline.setting_notes import warnings_on
-from tests.unit.test_config import MINIMAL, load
+from tests.settings_file import MINIMAL, load
 
 
 @pytest.mark.proves("F177")

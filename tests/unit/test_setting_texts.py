@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from tests.unit.test_config import MINIMAL, load, refusal
+from tests.settings_file import MINIMAL, load, refusal
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 

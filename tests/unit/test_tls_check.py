@@ -1,37 +1,14 @@
 """What is said of a certificate that cannot be trusted."""
 
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from spark_jobs.access.tls_check import certificate_fault
 from tests.kafka.secured import Authority
-
-HOSTS = ("127.0.0.1",)
-
-
-@contextmanager
-def server(folder: Path, pem: str) -> Iterator[str]:
-    """`host:port` of a server that shakes hands with this certificate, once."""
-    (folder / "server.pem").write_text(pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
-        pool.submit(shake_hands, listening, context)
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-
-
-def shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
-    listening.settimeout(10)
-    plain, _ = listening.accept()
-    # A client that does not trust us hangs up: that is what the test is about.
-    with suppress(OSError), plain, context.wrap_socket(plain, server_side=True):
-        pass
+from tests.tls_server import HOSTS, tls_server
 
 
 @pytest.mark.parametrize(
@@ -53,7 +30,7 @@ def test_the_fault_of_a_certificate_is_named(
     authority = Authority()
     (tmp_path / "ca.pem").write_text(authority.pem)
     trust = (str(tmp_path / "ca.pem"), None) if from_file else (None, authority.pem)
-    with server(tmp_path, certificate(authority)) as address:
+    with tls_server(tmp_path, certificate(authority)) as address:
         found = certificate_fault(address, *trust)
     assert found == fault if fault is None else fault in str(found)
 

@@ -16,7 +16,7 @@ from spark_jobs.access.tls_files import expiring, key_fault
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.outlook.preflight import require_java_client
 from tests.kafka.secured import Authority, common_name
-from tests.unit.test_tls_check import HOSTS, server
+from tests.tls_server import HOSTS, tls_server
 
 PASSWORD = secrets.token_urlsafe(8)
 
@@ -88,7 +88,7 @@ def test_a_client_certificate_with_less_than_two_weeks_left_is_told(tmp_path: Pa
 @pytest.mark.group("SE")
 @pytest.mark.parametrize("days", [13, 15])
 def test_the_brokers_certificate_is_looked_at_too(tmp_path: Path, days: int) -> None:
-    with server(tmp_path, Authority().server_pem(HOSTS, days=days)) as address:
+    with tls_server(tmp_path, Authority().server_pem(HOSTS, days=days)) as address:
         found = list(expiring(settings(tmp_path, servers=address), datetime.now(UTC)))
     assert [sentence.partition(" expires")[0] for sentence in found] == (
         [f"the certificate of the Kafka broker {address}"] if days == 13 else []
