@@ -87,9 +87,13 @@ def _line(row: str, words: list[str], cases: list[dict[str, Any]]) -> str:
 def _tests(ids: Iterable[str]) -> str:
     """The tests' names, without their parameters."""
     names = list(dict.fromkeys(one.partition("[")[0] for one in ids))
-    shown = [f"`{name.partition('::')[0].rpartition('/')[2].removesuffix('.py')}`: {_sentence(name)}" for name in names[:SHOWN]]
+    shown = [f"`{_file(name)}`: {_sentence(name)}" for name in names[:SHOWN]]
     more = f"; {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return "; ".join(shown) + more
+
+
+def _file(name: str) -> str:
+    return name.partition("::")[0].removeprefix("tests/").removesuffix(".py")
 
 
 def _sentence(name: str) -> str:

@@ -1,7 +1,7 @@
 """The list: what is broken, where, and the tests that must fail then.
 
 Each edit replaces a text that stands exactly once in its file, so that a change of the program that makes one meaningless is
-noticed by `tests/unit/test_defects.py`.
+noticed by `tests/unit/house/test_defects.py`.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ DEFECTS = (
         "the group on one partition proves the batch",
         "spark_jobs/outlook/proof.py",
         (("    if not group.older and not group.silent:\n", "    if group.proving:\n"),),
-        ("tests/unit/test_proof.py", "-k", "what_is_seen_decides"),
+        ("tests/unit/outlook/test_proof.py", "-k", "what_is_seen_decides"),
     ),
     Defect(
         "a group that went back is believed more than what readers see",
@@ -164,19 +164,19 @@ DEFECTS = (
         "a file that partitions share counts as one partition's",
         "spark_jobs/lake/record_files.py",
         (('_is_one(file, "batch") and _is_one(file, "partition") for file', '_is_one(file, "batch") for file'),),
-        ("tests/unit/test_record_files.py", "-k", "exact_and_shared"),
+        ("tests/unit/lake/test_record_files.py", "-k", "exact_and_shared"),
     ),
     Defect(
         "offsets of partitions that share a file are taken for each other's",
         "spark_jobs/lake/record_files.py",
         (("shift[one.partition] = end - one.end", "shift[one.partition] = -one.start"),),
-        ("tests/unit/test_record_files.py", "-k", "held_or_not"),
+        ("tests/unit/lake/test_record_files.py", "-k", "held_or_not"),
     ),
     Defect(
         "an older run may put old sums back",
         "spark_jobs/lake/tables.py",
         (('predicate=f"target.{BATCH} <= source.{BATCH}"', "predicate=None"),),
-        ("tests/unit/test_lake.py", "-k", "older_batch"),
+        ("tests/unit/lake/test_tables.py", "-k", "older_batch"),
     ),
     Defect(
         "a day is set to what this batch adds",
@@ -188,7 +188,7 @@ DEFECTS = (
         "the newest checkpoints are read from an unfinished plan on",
         "spark_jobs/lake/checkpoint_log.py",
         (("row.kind is Planned and row.batch in finished]", "row.kind is Planned]"),),
-        ("tests/unit/test_checkpoints.py", "-k", "stands_where_all_rows_stand"),
+        ("tests/unit/progress/test_checkpoints.py", "-k", "stands_where_all_rows_stand"),
     ),
     Defect(
         "progress is as many offsets as there were records",
@@ -247,7 +247,7 @@ DEFECTS = (
     Defect(
         "the counts of a batch without records are stored once it is averaged",
         "spark_jobs/run/steps_counts.py",
-        (("    job.checkpoints.append_or_agree(counted(", "    _ = (counted("),),
+        (("    job.checkpoints.append_or_agree(counted_row(", "    _ = (counted_row("),),
         ("tests/faults/test_averages_only.py", "-k", "needs_kafka_no_more"),
     ),
     Defect(
@@ -272,7 +272,7 @@ DEFECTS = (
         "seconds that are read as milliseconds are readings of January 1970",
         "spark_jobs/pipeline/time_formats.py",
         (("return EARLIEST_OF_EPOCHS if", "return EARLIEST if"),),
-        ("tests/unit/test_time_formats.py", "-k", "wrong_unit"),
+        ("tests/unit/pipeline/test_time_formats.py", "-k", "wrong_unit"),
     ),
     Defect(
         "whole parts are added up in one number",
@@ -289,7 +289,7 @@ DEFECTS = (
         "the newest batch may be pruned",
         "spark_jobs/maintenance/retention.py",
         (("done_rows(rows)[:-1]", "done_rows(rows)"),),
-        ("tests/unit/test_retention.py", "-k", "never_the_newest"),
+        ("tests/unit/maintenance/test_retention.py", "-k", "never_the_newest"),
     ),
     Defect(
         "a pruning leaves no number",
@@ -300,13 +300,13 @@ DEFECTS = (
                 "    transactions = [] if pruned else None\n",
             ),
         ),
-        ("tests/unit/test_maintenance.py", "-k", "outlives_the_commits"),
+        ("tests/unit/maintenance/test_maintain.py", "-k", "outlives_the_commits"),
     ),
     Defect(
         "files that a frozen run may still commit are vacuumed",
         "spark_jobs/maintenance/maintain.py",
         (("full=work.unfinished is None)", "full=True)"),),
-        ("tests/unit/test_maintenance.py", "-k", "frozen_run_may_still_commit"),
+        ("tests/unit/maintenance/test_maintain.py", "-k", "frozen_run_may_still_commit"),
     ),
     Defect(
         "a changed definition is not noticed",
@@ -342,18 +342,18 @@ DEFECTS = (
         "rows of the checkpoints are believed in any order",
         "spark_jobs/progress/row_order.py",
         (("if following in FOLLOWS[kind] and number == batch + (following is Planned):", "if number >= 0:"),),
-        ("tests/unit/test_checkpoints.py", "-k", "order_in_which_no_run_writes_them"),
+        ("tests/unit/progress/test_checkpoints.py", "-k", "order_in_which_no_run_writes_them"),
     ),
     Defect(
         "a row that the store refused is somebody else's",
         "spark_jobs/lake/checkpoint_log.py",
         (("            if len(later) > 1 or not is_ours(later[0][1]):\n", "            if later:\n"),),
-        ("tests/unit/test_checkpoints.py", "-k", "landed_although_it_was_refused"),
+        ("tests/unit/progress/test_checkpoints.py", "-k", "landed_although_it_was_refused"),
     ),
     Defect(
         "a commit that the store refused is taken for done",
         "spark_jobs/lake/batch_commit.py",
         (("            if lake.known_batch(table) >= batch:\n", "            if table.version() >= 0:\n"),),
-        ("tests/unit/test_batch_commit.py", "-k", "never_taken_for_done"),
+        ("tests/unit/lake/test_batch_commit.py", "-k", "never_taken_for_done"),
     ),
 )

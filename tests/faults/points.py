@@ -1,7 +1,7 @@
 """Where a test can end the program: every fault point of the source, by the story that passes it, with the kill points that it
 is.
 
-A point that is new in the source has to be entered here, or `tests/unit/test_fault_points.py` fails; entered, it is a case
+A point that is new in the source has to be entered here, or `tests/unit/house/test_fault_points.py` fails; entered, it is a case
 of the tests that kill a run at every point.
 """
 

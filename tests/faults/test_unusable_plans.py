@@ -17,7 +17,7 @@ from tests.world import World
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 END_TO_END = ("a zone that Java does not know", "a rule of a newer version", "no JSON")
-"""The others need no broker: tests/unit/test_stored_plans.py."""
+"""The others need no broker: tests/unit/progress/test_stored_plans.py."""
 
 
 def torn(world: World, how: Alter, state: str = "PLANNED") -> None:

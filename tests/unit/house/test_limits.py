@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 FILES = sorted([*(PROJECT / "spark_jobs").rglob("*.py"), *(PROJECT / "dags").glob("*.py")])
 MOST_LINES, MOST_BODY_LINES, MOST_PARAMETERS = 300, 30, 5
 

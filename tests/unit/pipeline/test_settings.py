@@ -8,7 +8,7 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.pipeline.settings import ParsingRules, load_pipeline
 from tests.settings_file import MINIMAL, load, refusal
 
-EXAMPLE = Path(__file__).parents[2] / "conf" / "pipelines" / "daily_voltage.yaml"
+EXAMPLE = Path(__file__).parents[3] / "conf" / "pipelines" / "daily_voltage.yaml"
 
 
 def test_the_example_is_valid_and_its_paths_start_at_the_project_folder() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 FILES = ("Makefile", "Dockerfile", "docker-compose.yml")
 STARTED = re.compile(r"-m,? (spark_jobs[\w.]*)")
 IMPORTED = re.compile(r"from (spark_jobs[\w.]*) import (\w+)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parent.parent.parent
+PROJECT = Path(__file__).parents[3]
 PACKAGE = PROJECT / "spark_jobs"
 
 
@@ -125,6 +125,12 @@ def test_a_room_imports_what_the_table_allows_and_the_table_allows_nothing_else(
 def test_the_house_stays_small_enough_to_be_seen_as_a_whole() -> None:
     assert sum(len(leans_on(name)) for name in (*ROOMS, DOORS)) <= MOST_ARROWS
     assert max(room.floor for room in ROOMS.values()) + 1 <= MOST_FLOORS, "the doors are on a floor of their own"
+
+
+def test_the_folders_of_unit_tests_have_the_names_of_rooms() -> None:
+    unit = PROJECT / "tests" / "unit"
+    assert list(unit.glob("test_*.py")) == []
+    assert {file.relative_to(unit).parts[0] for file in unit.rglob("test_*.py")} - ROOMS.keys() == {"house"}
 
 
 def test_modules_stand_in_no_circle() -> None:

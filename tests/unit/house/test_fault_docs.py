@@ -7,7 +7,7 @@ import yaml
 
 from tests.fault_docs import MODES, failures_page
 
-TESTS = Path(__file__).parent.parent
+TESTS = Path(__file__).parents[2]
 MODES_BY_SECTION = yaml.safe_load(MODES.read_text())
 WORDS = {row: words for rows in MODES_BY_SECTION.values() for row, words in rows.items()}
 MARKED = {
@@ -36,5 +36,5 @@ def test_the_page_names_each_rows_tests_with_their_last_result() -> None:
     page = failures_page(
         {"offsets": {"F01": ["it breaks", "it holds"], "F02": ["it melts", "it freezes", "no fridge here"]}}, cases
     )
-    assert "| F01 | it breaks | it holds | `test_a`: it holds | 1 of 2 |" in page
+    assert "| F01 | it breaks | it holds | `faults/test_a`: it holds | 1 of 2 |" in page
     assert "| F02 | it melts | it freezes | none: no fridge here |  |" in page

@@ -1,10 +1,12 @@
+"""An average as the record that is published of it."""
+
 import json
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from spark_jobs.broker.publisher import REPUBLISHED, is_republished, producer_settings, proof_text, proven_batch
+from spark_jobs.broker.publisher import REPUBLISHED, is_republished
 from spark_jobs.run.output_records import json_number, output_record
 
 ROW = {
@@ -47,28 +49,3 @@ def test_the_value_field_is_escaped_as_json() -> None:
 )
 def test_numbers_are_plain_json_without_exponent_or_trailing_zeros(value: str, text: str) -> None:
     assert json_number(Decimal(value)) == text
-
-
-def test_the_proof_names_its_batch_and_nothing_else_is_taken_for_one() -> None:
-    assert proven_batch(proof_text(12)) == 12
-    assert [proven_batch(text) for text in (None, "", "b=", "b=1x", "x b=1", "12")] == [None] * 6
-
-
-@pytest.mark.parametrize(
-    ("client", "transaction_ms", "silence_ms"),
-    [
-        ({}, 300_000, 10_000),
-        ({"transaction.timeout.ms": "5000"}, "5000", 5000),
-        ({"socket.timeout.ms": "45000"}, 300_000, "45000"),
-    ],
-)
-def test_a_silent_connection_is_given_up_long_before_the_transaction_unless_told_otherwise(
-    client: dict[str, str], transaction_ms: object, silence_ms: object
-) -> None:
-    settings = producer_settings(client, "p")
-    assert (settings["transaction.timeout.ms"], settings["socket.timeout.ms"]) == (transaction_ms, silence_ms)
-
-
-def test_what_makes_publishing_exactly_once_is_no_setting() -> None:
-    settings = producer_settings({"transactional.id": "x", "enable.idempotence": "false"}, "p")
-    assert (settings["transactional.id"], settings["enable.idempotence"]) == ("p", True)
