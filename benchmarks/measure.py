@@ -1,4 +1,4 @@
-"""Run one contestant as a process of its own and say what it took. What exactly is measured, and how, is told in `watched.py`."""
+"""Run one contestant as a process of its own and say what it took. `watched.py` says what exactly is measured, and how."""
 
 import json
 import os

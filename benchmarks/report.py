@@ -37,7 +37,7 @@ def page(results: Results, drawn: list[str]) -> Iterator[str]:
     yield from _machines(works)
     yield from [
         "",
-        "| goal: ratio of medians | at most | measured | | where missed: why, and what next |",
+        "| goal: ratio of medians | at most | measured | | why it was missed, and what comes next |",
         "|---|---|---|---|---|",
     ]
     yield from (_goal_row(goal, results) for goal in GOALS)
@@ -48,19 +48,22 @@ def page(results: Results, drawn: list[str]) -> Iterator[str]:
 
 
 def _machines(works: list[Measured]) -> Iterator[str]:
-    """A line for each machine: what was measured there, and at which commit."""
-    commits: dict[str, dict[str, list[str]]] = {}
+    """A table for each machine, with what was measured there at which commit."""
+    commits: dict[tuple[tuple[str, str], ...], dict[str, list[str]]] = {}
     for work in works:
         facts = work.machine
-        machine = (
-            f"{facts['processor']}, {facts['cores']} cores, {facts['memory']}; {facts['system']}; {facts['java']}; Python "
-            f"{facts['python']}; {facts['packages']}."
+        machine: tuple[tuple[str, str], ...] = (
+            ("machine", f"{facts['processor']}, {facts['cores']} cores, {facts['memory']}"),
+            ("---", "---"),
+            ("system", facts["system"]),
+            ("Java", facts["java"]),
+            ("Python", f"{facts['python']}; {facts['packages']}"),
         )
         commits.setdefault(machine, {}).setdefault(facts["commit"], []).append(work.name)
-    for machine, measured in commits.items():
-        yield (
-            f"{machine} Measured at " + "; at ".join(f"{commit}: {', '.join(names)}" for commit, names in measured.items()) + "."
-        )
+    for number, (machine, measured) in enumerate(commits.items()):
+        yield from [""] if number else []
+        yield from (f"| {name} | {what} |" for name, what in machine)
+        yield from (f"| measured at {commit} | {', '.join(names)} |" for commit, names in measured.items())
 
 
 def _goal_row(goal: Goal, results: Results) -> str:
@@ -73,7 +76,7 @@ def _goal_row(goal: Goal, results: Results) -> str:
 
 def _work_lines(work: Measured, idle: bool) -> Iterator[str]:
     yield f"\n### {_title(work, idle)}\n"
-    yield f"{work.at[:10]}, machine's load before each run {_load(work)}.\n"
+    yield f"{work.at[:10]}; load of the machine before each run: {_load(work)}.\n"
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "|---" + "|---:" * (len(COLUMNS) - 1) + "|"
     for row in _rows(work, idle):
@@ -83,7 +86,7 @@ def _work_lines(work: Measured, idle: bool) -> Iterator[str]:
 
 
 def _title(work: Measured, idle: bool) -> str:
-    return f"{work.title}: the runs with nothing new" if idle else work.title
+    return f"{work.title}: the runs that found nothing" if idle else work.title
 
 
 def _load(work: Measured) -> str:

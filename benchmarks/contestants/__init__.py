@@ -3,5 +3,5 @@ of its own:
 
     SCRIPT BOOTSTRAP TOPIC OUTPUT_TOPIC FOLDER
 
-It goes on where its last run in FOLDER ended and reads to the end of the topic. Where the averages are is told in `catalogue.py`.
+It goes on where its last run in FOLDER ended and reads to the end of the topic. `catalogue.py` says where the averages are.
 """

@@ -11,7 +11,7 @@ from benchmarks.oracle import Averages
 class Place:
     """Where one contestant works: topics, and a folder of its own that holds all it keeps from one run to the next.
 
-    `records` are on the topic, and `starts` is what was read before. `batch`: at most so many at once, where it can be told so.
+    `records` are on the topic, and `starts` is what was read before. `batch`: at most so many at once, where it takes a limit.
     `cores`: on so many only.
     """
 

@@ -1,5 +1,5 @@
-"""Ours, as its users run it: `spark-submit` of the job as the DAG does it, and `dayfold run` where nothing is new, which is what
-tells so without a JVM. By hand it is always `dayfold run`, which looks ahead before it submits.
+"""Ours, as its users run it: `spark-submit` of the job as the DAG does it, and `dayfold run` where nothing is new, which
+finds that out without a JVM. By hand it is always `dayfold run`, which looks ahead before it submits.
 """
 
 import json
@@ -63,7 +63,7 @@ def maintain_command(place: Place) -> list[str]:
 
 
 def steps(place: Place) -> list[dict[str, float]]:
-    """Seconds of each step of each batch, in order, as its checkpoints tell them."""
+    """Seconds of each step of each batch, in order, as its checkpoints hold them."""
     table = DeltaTable(str(place.folder / place.name / "checkpoints")).to_pyarrow_dataset()
     rows = table.to_table(["batch", "state", "details"], use_threads=False).to_pylist()
     done = sorted((row["batch"], row["details"]) for row in rows if row["state"] == "DONE")

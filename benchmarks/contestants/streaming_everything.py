@@ -59,7 +59,7 @@ def added_by(records: DataFrame) -> DataFrame:
 
 
 def merge(location: str, added: DataFrame) -> None:
-    """Add a batch's sums to the stored ones and divide anew."""
+    """Add a batch's sums to the stored ones and divide again."""
     table = DeltaTable.createIfNotExists(added.sparkSession).location(location)
     for column, kind in (("partition", "INT"), ("date", "DATE"), ("value_sum", SUM), ("value_count", "LONG")):
         table = table.addColumn(column, kind)

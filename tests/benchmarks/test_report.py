@@ -1,4 +1,4 @@
-"""Only what was right counts, and what did not count is told."""
+"""Only what was right counts, and the page says what did not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_a_run_that_was_wrong_does_not_count(results: Results) -> None:
     assert (spread.least, spread.middle, spread.most, spread.runs) == (10.0, 11.0, 19.0, 3)
 
 
-def test_the_page_tells_who_was_wrong_and_who_was_not_there(results: Results) -> None:
+def test_the_page_says_who_was_wrong_and_who_was_missing(results: Results) -> None:
     page = "\n".join(report.page(results, []))
     assert "Not counted: polars: it has the average 1, not 2" in page
     assert "Without Flink SQL, bounded: Flink is not installed." in page
@@ -63,12 +63,18 @@ def test_the_page_tells_who_was_wrong_and_who_was_not_there(results: Results) ->
     assert "| nothing new, against availableNow (a) | 0.1 | 0.20 | missed |" in page
 
 
-def test_a_machine_is_told_once_with_what_was_measured_at_each_commit(results: Results) -> None:
+def test_a_machine_has_one_table_with_what_was_measured_at_each_commit(results: Results) -> None:
     small = results.works["small"]
     for name, changes in (("two_million", {"commit": "y"}), ("wide", {"memory": "much"}), ("skew", {"commit": "y"})):
         results.works[name] = replace(small, name=name, machine=small.machine | changes)
-    machines = [line for line in report.page(results, []) if "Measured at" in line]
-    assert [line.partition("Measured at ")[2] for line in machines] == ["x: small; at y: two_million, skew.", "x: wide."]
+    page = list(report.page(results, []))
+    assert [line for line in page if line.startswith(("| machine", "| measured at"))] == [
+        "| machine | x, x cores, x |",
+        "| measured at x | small |",
+        "| measured at y | two_million, skew |",
+        "| machine | x, x cores, much |",
+        "| measured at x | wide |",
+    ]
 
 
 def test_results_are_the_same_when_read_back(results: Results) -> None:
@@ -84,7 +90,7 @@ def test_the_page_stands_between_its_marks_in_the_document(results: Results, tmp
     report.write(results, tmp_path)
     report.publish(tmp_path, docs)
     document = (docs / "performance.md").read_text()
-    assert document.startswith(f"before\n{report.BEGIN}x, x cores")
+    assert document.startswith(f"before\n{report.BEGIN}| machine | x, x cores")
     assert document.endswith(f"{report.END}after\n")
     assert "yesterday" not in document
     assert (docs / "benchmark" / "small.png").stat().st_size > 5_000
