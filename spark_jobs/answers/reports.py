@@ -17,6 +17,7 @@ from spark_jobs.outlook.watch import Expiry
 from spark_jobs.progress.history import planned_by
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.progress.run_told import reasons_text
+from spark_jobs.progress.standing import Step, next_step
 
 
 def plan_report(found: Preview) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def status_report(status: Status) -> dict[str, Any]:
         "last_done_batch": status.last_done.batch if status.last_done else None,
         "age_seconds": status.age_seconds,
         "unfinished": status.unfinished.batch if status.unfinished else None,
+        "next_step": next_step(status.standing).name.lower() if status.standing else None,
         "rejected": asdict(status.rejected),
         "owner": status.owner,
         "retention": {
@@ -142,11 +144,16 @@ def _headline(status: Status) -> Iterator[str]:
     else:
         yield f"last done: batch {status.last_done.batch}, {in_utc(status.last_done.at)} ({status.age_seconds:,.0f} s ago)"
     if status.unfinished is not None:
-        yield f"unfinished: batch {status.unfinished.batch}, {planned_by(status.unfinished)}; the next run resumes it"
+        yield f"unfinished: batch {status.unfinished.batch}, {planned_by(status.unfinished)}; the next run {_goes_on(status)}"
     if status.rejected.count:
         yield rejected_text(status.rejected)
     if status.owner:
         yield f"running now: {status.owner}"
+
+
+def _goes_on(status: Status) -> str:
+    step = next_step(status.standing) if status.standing else None
+    return f"resumes it and {step.value}" if isinstance(step, Step) else "stops at it"
 
 
 def rejected_text(found: Rejections) -> str:

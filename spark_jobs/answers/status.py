@@ -14,18 +14,17 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import Rejections, rejections_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook import watch
-from spark_jobs.outlook.group_drift import look_at_group
+from spark_jobs.outlook.evidence import Evidence, look
 from spark_jobs.outlook.obstacles import find_problems
 from spark_jobs.outlook.still_there import losses_of
-from spark_jobs.outlook.topics import find_starts, look_at_topics
-from spark_jobs.outlook.unfinished import reading_from
+from spark_jobs.outlook.topics import find_starts
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, GroupVerdict, beside_loss, judge_group
 from spark_jobs.progress.ledger import Done, Planned
-from spark_jobs.progress.offsets import Topic, lag_of
+from spark_jobs.progress.offsets import lag_of
 from spark_jobs.progress.redefinition import start_note
+from spark_jobs.progress.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class PartitionStatus:
 class Status:
     """Where a pipeline stands. `last_batch` is the last one planned, whatever became of it; `last_done` is None before the first
     batch; `owner` names a run that is going on. `problems` are what would stop the next run until an operator decides, `notes`
-    what he should know.
+    what he should know. `standing` is that of the unfinished batch.
     """
 
     pipeline: str
@@ -67,6 +66,7 @@ class Status:
     problems: tuple[DecisionNeeded, ...]
     notes: tuple[str, ...] = ()
     rejected: Rejections = field(default_factory=Rejections)
+    standing: Standing | None = None
 
     @property
     def age_seconds(self) -> float | None:
@@ -84,8 +84,8 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     lake = Lake(pipeline.lake, pipeline.name)
     log = CheckpointLog(lake)
     progress = log.progress
-    topics = look_at_topics(broker, pipeline)
-    topic, note = topics.input, start_note(pipeline, progress)
+    found = look(broker, pipeline, progress)
+    topic, note = found.topics.input, start_note(pipeline, progress)
     retention = watch.read_retention(broker, topic.name)
     return Status(
         pipeline=pipeline.name,
@@ -94,24 +94,24 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         last_batch=progress.last_batch,
         last_done=progress.last_done,
         unfinished=log.unfinished_plan,
+        standing=found.standing,
         owner=lock_owner(pipeline.lock),
         retention=retention,
-        partitions=tuple(_partitions(broker, pipeline, progress, topic, (retention, now))),
-        problems=find_problems(broker, pipeline, progress, topics),
+        partitions=tuple(_partitions(broker, pipeline, found, (retention, now))),
+        problems=find_problems(broker, pipeline, found),
         notes=(note,) if note else (),
         rejected=rejections_of(lake),
     )
 
 
 def _partitions(
-    broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, kept: tuple[Retention, datetime]
+    broker: Broker, pipeline: Pipeline, found: Evidence, kept: tuple[Retention, datetime]
 ) -> Iterator[PartitionStatus]:
-    reading = reading_from(pipeline, progress)
+    progress, reading, topic, group = found.progress, found.reading, found.topics.input, found.group
     # Stored offsets of a topic that was replaced say nothing about what is unread in the new one.
     starts = find_starts(broker, pipeline, reading, topic) if progress.topic_id in (None, topic.id) else {}
     expiries = watch.find_expiries(broker, topic, starts, *kept)
     held = {one.partition: one for one in watch.held_back(broker, topic)}
-    group = look_at_group(broker, pipeline, progress, topic)
     losses = {loss.partition: loss for loss in losses_of(broker, reading, topic)} if starts else {}
     for one in topic.partitions:
         verdict = judge_group(progress, topic, one, group.get(one.number), reading.ends)

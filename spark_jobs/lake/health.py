@@ -22,6 +22,7 @@ from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, 
 from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.ledger import Done
+from spark_jobs.progress.standing import Standing
 from spark_jobs.progress.stored_plans import damaged_row
 
 NEWEST_COMMITS = 5
@@ -260,16 +261,9 @@ def way_back(lake: Lake, name: str) -> str:
     )
 
 
-def is_averaged(lake: Lake, batch: int) -> bool:
-    """Whether a batch has contributions or has touched the daily averages, even if its contributions were taken away since."""
-    if lake.known_batch(lake.open(DAILY_AVERAGES)) >= batch:
-        return True
-    return bool(read_rows(lake.open(CONTRIBUTIONS), ["batch"], [("batch", "=", batch)]).num_rows)
-
-
-def anew_or_back(lake: Lake, name: str, batch: int) -> str:
-    """What to do about missing rows of an unfinished batch: read it anew, or bring the rows back where it counts already."""
-    if is_averaged(lake, batch):
+def anew_or_back(lake: Lake, name: str, standing: Standing) -> str:
+    """What to do about missing rows of an unfinished batch: read it again, or bring the rows back where it counts already."""
+    if standing.counts_already:
         return way_back(lake, name)
     return "Nothing of it was averaged; run again with --abandon to read it anew."
 

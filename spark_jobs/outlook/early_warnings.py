@@ -5,25 +5,24 @@ from datetime import datetime
 
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.outlook import watch
+from spark_jobs.outlook.evidence import Evidence
 from spark_jobs.outlook.topics import find_starts
-from spark_jobs.outlook.unfinished import reading_from
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.checkpoints import Progress
-from spark_jobs.progress.offsets import Topic
 from spark_jobs.progress.redefinition import start_note
 
 log = logging.getLogger(__name__)
 
 
-def warn_of_topic(broker: Broker, pipeline: Pipeline, progress: Progress, topic: Topic, now: datetime) -> None:
+def warn_of_topic(broker: Broker, pipeline: Pipeline, found: Evidence, now: datetime) -> None:
     """Log what no run can help but an operator can: a setting without effect, a transaction that hangs,
     records that expire soon.
     """
-    if note := start_note(pipeline, progress):
+    topic = found.topics.input
+    if note := start_note(pipeline, found.progress):
         log.warning("%s", note)
     for held in watch.held_back(broker, topic):
         log.warning("%s", held.sentence(topic.name, now))
-    starts = find_starts(broker, pipeline, reading_from(pipeline, progress), topic)
+    starts = find_starts(broker, pipeline, found.reading, topic)
     retention = watch.read_retention(broker, topic.name)
     for expiry in watch.find_expiries(broker, topic, starts, retention, now).values():
         if expiry.is_under(pipeline.limits.warn_retention_hours):

@@ -7,15 +7,13 @@ and no JVM.
 """
 
 import re
-from collections.abc import Callable
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, go_on
-from spark_jobs.lake.health import is_averaged
-from spark_jobs.lake.tables import Lake
 from spark_jobs.launch.java_zones import zone_trouble
 from spark_jobs.pipeline.settings import MAX_SCALE, MAX_WHOLE_DIGITS, ParsingRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.standing import Standing
 
 
 def require_plannable(rules: ParsingRules) -> None:
@@ -24,13 +22,13 @@ def require_plannable(rules: ParsingRules) -> None:
         raise ConfigurationError(f"the settings cannot be executed: {trouble}. Correct them, or run it with another Java")
 
 
-def require_executable(lake: Lake, plan: Plan, *, is_read: Callable[[], bool]) -> None:
-    """Raise `DecisionNeeded` if a stored plan cannot be executed. Its rules are not needed any more once the batch `is_read`."""
+def require_executable(plan: Plan, standing: Standing) -> None:
+    """Raise `DecisionNeeded` if a stored plan cannot be executed. Its rules are not needed any more once the batch is read."""
     trouble = plan.trouble or _trouble_of_rules(plan)
-    if trouble is None or (plan.trouble is None and is_read()):
+    if trouble is None or (plan.trouble is None and not standing.needs_kafka):
         return
     begins = f"batch {plan.batch} was planned, but its plan cannot be executed here: {trouble}."
-    if is_averaged(lake, plan.batch):
+    if standing.counts_already:
         raise DecisionNeeded(
             f"{begins} It has been averaged already and cannot be abandoned: finish it with the version of Dayfold and the "
             "Java that planned it, or bring back the newest copy of the table checkpoints."

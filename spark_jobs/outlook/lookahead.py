@@ -15,9 +15,10 @@ from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import group_drift
 from spark_jobs.outlook.early_warnings import warn_of_topic
+from spark_jobs.outlook.evidence import look, read_group
 from spark_jobs.outlook.executable import require_plannable
+from spark_jobs.outlook.group_drift import warn_of_group
 from spark_jobs.outlook.planning import Preview, preview_run
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import find_starts
@@ -70,7 +71,7 @@ def find_group_offsets(
 ) -> Mapping[int, GroupOffset]:
     """Where the consumer group stands, for the partitions that it has an offset of."""
     with connect_by(pipeline.kafka, environment) as broker:
-        return group_drift.read_group(broker, pipeline, partitions)
+        return read_group(broker, pipeline, partitions)
 
 
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
@@ -80,8 +81,8 @@ def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
         kafka = load_kafka_settings(pipeline.kafka, environment)
         with connect(kafka) as broker:
             tls_files.warn_of_expiry(kafka, datetime.now(UTC))
-            topic = broker.topic(pipeline.input.topic)
-            warn_of_topic(broker, pipeline, progress, topic, datetime.now(UTC))
-            group_drift.warn_of_group(broker, pipeline, progress, topic)
+            found = look(broker, pipeline, progress)
+            warn_of_topic(broker, pipeline, found, datetime.now(UTC))
+            warn_of_group(found)
     except DayfoldError as error:
         log.warning("whether unread records expire soon, or the consumer group was moved, is not known: %s", error)

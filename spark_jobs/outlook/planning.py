@@ -6,9 +6,10 @@ from datetime import datetime
 
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.outlook.evidence import look
 from spark_jobs.outlook.obstacles import find_problems
 from spark_jobs.outlook.output_owner import require_own_output
-from spark_jobs.outlook.topics import Topics, find_starts, look_at_topics
+from spark_jobs.outlook.topics import Topics, find_starts
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.definition import silent_bounds
@@ -81,9 +82,10 @@ class Preview:
 
 def preview_run(broker: Broker, pipeline: Pipeline, progress: Progress) -> Preview:
     """The next run's work as it stands now."""
-    topics = look_at_topics(broker, pipeline)
+    found = look(broker, pipeline, progress)
+    topics = found.topics
     require_own_output(broker, pipeline.name, topics.output)
-    problems = find_problems(broker, pipeline, progress, topics)
+    problems = find_problems(broker, pipeline, found)
     starts = find_starts(broker, pipeline, progress, topics.input)
     unfinished = {one.partition: one for one in progress.unfinished.ranges} if progress.unfinished else {}
     return Preview(

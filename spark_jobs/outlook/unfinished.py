@@ -2,34 +2,41 @@
 which is what the next run does first. Asks no broker.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.base.errors import TableDamaged
+from spark_jobs.lake.health import anew_or_back
+from spark_jobs.lake.schemas import CONTRIBUTIONS
+from spark_jobs.lake.standing import stand
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.executable import require_executable
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.definition import defined_by
 from spark_jobs.progress.offsets import Plan, ends_of
+from spark_jobs.progress.standing import Contradiction, Standing, next_step
 
-PUBLISHING_SECONDS = 3.0
-"""How long an onlooker waits for the end of an unfinished batch's transaction: for that of a run that lives."""
-
-
-def is_read(pipeline: Pipeline, progress: Progress) -> bool:
-    """Whether the unfinished batch needs Kafka no more: its records are stored, or else counted and averaged."""
-    plan, lake = progress.unfinished, Lake(pipeline.lake, pipeline.name)
-    if plan is None:
-        return True
-    if plan.keeps_records:
-        return lake.known_batch(lake.open(RECORDS)) >= plan.batch
-    counted = progress.counted
-    return counted is not None and (not counted.accepted or lake.known_batch(lake.open(CONTRIBUTIONS)) >= plan.batch)
+ASKED = "was the table restored, or was the batch about to be abandoned?"
+CONTRADICTIONS: Mapping[Contradiction, str] = {
+    Contradiction.ROWS_GONE: "its log says that batch {batch} was averaged, but no row of it is there (" + ASKED + ")",
+    Contradiction.ROWS_OF_NOTHING: "it holds rows of batch {batch}, of which no record was accepted (" + ASKED + ")",
+}
 
 
-def require_usable(pipeline: Pipeline, progress: Progress, plan: Plan) -> None:
-    """Raise if the stored plan of an unfinished batch cannot be executed here."""
-    require_executable(Lake(pipeline.lake, pipeline.name), plan, is_read=lambda: is_read(pipeline, progress))
+def standing_of(pipeline: Pipeline, progress: Progress) -> Standing | None:
+    """Where the unfinished batch stands, None if there is none."""
+    plan = progress.unfinished
+    return stand(Lake(pipeline.lake, pipeline.name), plan, progress.counted) if plan else None
+
+
+def require_usable(lake: Lake, plan: Plan, standing: Standing) -> None:
+    """Raise if the stored plan of an unfinished batch cannot be executed here, or its tables contradict each other."""
+    require_executable(plan, standing)
+    match next_step(standing):
+        case Contradiction() as found:
+            told = CONTRADICTIONS[found].format(batch=plan.batch)
+            raise TableDamaged(CONTRIBUTIONS, told, anew_or_back(lake, CONTRIBUTIONS, standing))
 
 
 def after_unfinished(progress: Progress) -> Progress:
@@ -41,9 +48,9 @@ def after_unfinished(progress: Progress) -> Progress:
     return replace(following, definition=defined_by(plan))
 
 
-def reading_from(pipeline: Pipeline, progress: Progress) -> Progress:
+def reading_from(progress: Progress, standing: Standing | None) -> Progress:
     """Progress by what is still to be read from Kafka: an unfinished batch counts as read once it needs Kafka no more."""
     plan = progress.unfinished
-    if plan is None or is_read(pipeline, progress):
+    if plan is None or standing is None or not standing.needs_kafka:
         return after_unfinished(progress)
     return replace(progress, ends={**progress.ends, **{one.partition: one.start for one in plan.ranges}})

@@ -14,7 +14,6 @@ from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.signature import signature
 from spark_jobs.lake import tables
-from spark_jobs.lake.health import is_averaged
 from spark_jobs.lake.record_files import delete_batch
 from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.tables import LostRace
@@ -37,7 +36,7 @@ def abandon(job: Job) -> None:
     plan = job.checkpoints.progress.unfinished
     if plan is None:
         raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
-    if is_averaged(job.lake, plan.batch):
+    if job.standing(plan).counts_already:
         raise DecisionNeeded(
             f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
         )

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.standing import stand
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.proof import Answer
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Planned
 from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.standing import Standing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,6 +53,10 @@ class Job:
     spark: Callable[[], "SparkSession"]
     resumed: Planned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def standing(self, plan: Plan) -> Standing:
+        """Where an unfinished batch stands now."""
+        return stand(self.lake, plan, self.checkpoints.progress.counted)
 
 
 @contextmanager

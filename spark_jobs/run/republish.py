@@ -31,10 +31,11 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.schemas import DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
+from spark_jobs.outlook.evidence import look
 from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output
 from spark_jobs.outlook.preflight import require_permissions
-from spark_jobs.outlook.topics import Topics, look_at_topics
+from spark_jobs.outlook.topics import Topics
 from spark_jobs.outlook.witnesses import await_visible
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
@@ -85,15 +86,14 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         lake = Lake(pipeline.lake, pipeline.name)
         health.require_readable(lake)
         require_permissions(broker, kafka, pipeline)
-        topics = look_at_topics(broker, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
-        _require_settled(broker, pipeline, CheckpointLog(lake).progress, topics)
+        _require_settled(broker, pipeline, CheckpointLog(lake).progress)
         publisher = Publisher.open(kafka, pipeline.name)
         publisher.fence()
         fault("after:republish_fence")
         checkpoints = CheckpointLog(lake)
         health.require_whole(lake, checkpoints)
-        _require_settled(broker, pipeline, checkpoints.progress, topics)
+        topics = _require_settled(broker, pipeline, checkpoints.progress)
         rows = current_averages(lake, days) if checkpoints.progress.last_done else []
         made = Republication(
             pipeline.name, topics.output.name, datetime.now(UTC), checkpoints.progress.last_batch, len(rows), days
@@ -116,16 +116,19 @@ def _require_visible(broker: Broker, made: Republication, publisher: Publisher) 
         )
 
 
-def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress, topics: Topics) -> None:
-    """Raise unless what the tables hold is what was published last, and the output topic is the one that averages go to."""
+def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress) -> Topics:
+    """Both topics; raises unless what the tables hold is what was published last, onto the topic that averages go to now."""
     if progress.unfinished is not None:
         raise DecisionNeeded(
             f"batch {progress.unfinished.batch} of {pipeline.name} is unfinished, so the tables may hold averages that were "
             "never published. Run `dayfold run` first, which finishes it, then `dayfold republish` again."
         )
-    require_own_output(broker, pipeline.name, topics.output)
-    require_tables_not_behind(broker, pipeline, progress, topics)
-    require_same_definition(pipeline, progress, current_definition(pipeline, topics.output, datetime.now(UTC)))
+    found = look(broker, pipeline, progress)
+    output = found.topics.output
+    require_own_output(broker, pipeline.name, output)
+    require_tables_not_behind(pipeline, found)
+    require_same_definition(pipeline, progress, current_definition(pipeline, output, datetime.now(UTC)))
+    return found.topics
 
 
 def current_averages(lake: Lake, days: Days | None) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[],
             CONTRIBUTIONS,
             f"its log says that batch {plan.batch} was averaged, but no row of it is there "
             "(was the table restored, or was the batch about to be abandoned?)",
-            anew_or_back(job.lake, CONTRIBUTIONS, plan.batch),
+            anew_or_back(job.lake, CONTRIBUTIONS, job.standing(plan)),
         )
     if counted != accepted:
         raise TableDamaged(

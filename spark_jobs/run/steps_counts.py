@@ -117,7 +117,7 @@ def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
                 RECORDS,
                 f"it holds {held} of batch {plan.batch}, partition {number}, and should hold the {rejected} rejected ones "
                 "(was the table restored, the topic compacted, or was the batch about to be abandoned?)",
-                anew_or_back(job.lake, RECORDS, plan.batch),
+                anew_or_back(job.lake, RECORDS, job.standing(plan)),
             )
 
 

@@ -157,7 +157,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
             f"it holds {counted(_read(rows, missing.partition), 'record')} of partition {missing.partition} of batch "
             f"{plan.batch}, but not the one at offset {missing.offset}, which readers of {topic.name} see "
             "(was the table restored, or was the batch about to be abandoned?)",
-            anew_or_back(job.lake, RECORDS, plan.batch),
+            anew_or_back(job.lake, RECORDS, job.standing(plan)),
         )
     return found
 

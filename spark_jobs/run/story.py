@@ -22,21 +22,23 @@ from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook import group_drift
 from spark_jobs.outlook.early_warnings import warn_of_topic
+from spark_jobs.outlook.evidence import Evidence, look
 from spark_jobs.outlook.executable import require_plannable
+from spark_jobs.outlook.group_drift import warn_of_group
 from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
 from spark_jobs.outlook.planning import make_plan
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.rejection_limit import require_few_rejected
-from spark_jobs.outlook.topics import Topics, find_starts, look_at_topics
+from spark_jobs.outlook.topics import Topics, find_starts
 from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
+from spark_jobs.progress.standing import Standing, next_step
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
 from spark_jobs.run.job import Job, RunRequest, now, step
 
@@ -60,16 +62,13 @@ def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "S
         checkpoints = CheckpointLog(lake)
         job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
-        topics = look_at_topics(broker, pipeline)
-        require_own_output(broker, pipeline.name, topics.output)
-        require_no_newer_run(job, topics)
-        health.require_whole(lake, job.checkpoints)
-        warn_of_topic(broker, pipeline, job.checkpoints.progress, topics.input, now())
-        group_drift.warn_of_group(broker, pipeline, job.checkpoints.progress, topics.input)
+        found = look(broker, pipeline, checkpoints.progress, fenced=True)
+        require_nothing_wrong(job, found)
         if request.abandon:
             decisions.abandon(job)
-        elif job.resumed:
-            log.info("resume   %s", resumed_text(job.resumed))
+        elif job.resumed and found.standing:
+            resume(job, job.resumed, found.standing)
+        topics = found.topics
         done: list[Done] = []
         plan = job.checkpoints.progress.unfinished or next_plan(job, topics)
         while plan:
@@ -96,12 +95,27 @@ def fenced(pipeline: Pipeline, kafka: KafkaSettings) -> Publisher:
     return publisher
 
 
-def require_no_newer_run(job: Job, topics: Topics) -> None:
+def require_nothing_wrong(job: Job, found: Evidence) -> None:
+    """S1: raise what stands in the way of any run, and warn of what does not."""
+    require_own_output(job.broker, job.pipeline.name, found.topics.output)
+    require_no_newer_run(job, found)
+    health.require_whole(job.lake, job.checkpoints)
+    warn_of_topic(job.broker, job.pipeline, found, now())
+    warn_of_group(found)
+
+
+def resume(job: Job, planned: Planned, standing: Standing) -> None:
+    """Say which batch is gone on with, and where; raise if that is impossible."""
+    require_usable(job.lake, planned.plan, standing)
+    log.info("resume   %s; this run %s", resumed_text(planned), next_step(standing).value)
+
+
+def require_no_newer_run(job: Job, found: Evidence) -> None:
     """S1: raise if the group proves, or the output shows, a batch that this run does not know:
     `Superseded` if the checkpoints know it by now.
     """
     try:
-        require_tables_not_behind(job.broker, job.pipeline, job.checkpoints.progress, topics)
+        require_tables_not_behind(job.pipeline, found)
     except DecisionNeeded:
         job.checkpoints.require_newest()
         raise
@@ -127,7 +141,6 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
 
 def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Done:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
-    require_usable(job.pipeline, job.checkpoints.progress, plan)
     require_planned_output(job.broker, plan, topics.output.name)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):

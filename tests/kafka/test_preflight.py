@@ -10,16 +10,16 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.base.errors import ConfigurationError
+from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.group_kind import NOT_OF_CONSUMERS, ConsumerGroup
 from spark_jobs.broker.publisher import OutputRecord, Publisher
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.local.kafka.server import RunningKafka
+from spark_jobs.outlook.evidence import look
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.obstacles import find_problems
-from spark_jobs.outlook.topics import look_at_topics
-from spark_jobs.pipeline.settings import load_pipeline
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.ledger import Counted, Counts, Tally, counted_row
 from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
@@ -111,22 +111,25 @@ def test_a_batch_of_which_too_much_was_rejected_is_told_by_plan(
     pipeline = stored_pipeline(tmp_path, 1, *overrides)
     plan_batch(pipeline, 2, keeps_records=records == "on")
     log = CheckpointLog(lake_of(pipeline))
-    topics = look_at_topics(broker, pipeline)
-    (recreated,) = find_problems(broker, pipeline, log.progress, topics)
+    (recreated,) = problems_of(broker, pipeline)
     assert "were rejected" not in str(recreated)
     store_records(lake_of(pipeline), 2, only_rejected=records == "off")
     if records == "off":
         tally = Tally(tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(2)), 0, {})
         log.append(told(log, tally))
-    problem, *_ = find_problems(broker, pipeline, CheckpointLog(lake_of(pipeline)).progress, topics)
+    problem, *_ = problems_of(broker, pipeline)
     assert str(problem).splitlines()[:2] == [
         "batch 2: 2 of 10 records were rejected (20.00%, allowed 1.00%)",
         "  2 x EMPTY, for example partition 0 offset 5",
     ]
     assert "--set limits.max_rejected_fraction=1" in str(problem)
     accepting = load_pipeline(tmp_path / "p.yaml", overrides=[*overrides, "limits.max_rejected_fraction=0.2"])
-    problems = find_problems(broker, accepting, CheckpointLog(lake_of(pipeline)).progress, topics)
+    problems = problems_of(broker, accepting)
     assert [one for one in map(str, problems) if "were rejected" in one] == []
+
+
+def problems_of(broker: Broker, pipeline: Pipeline) -> tuple[DecisionNeeded, ...]:
+    return find_problems(broker, pipeline, look(broker, pipeline, CheckpointLog(lake_of(pipeline)).progress))
 
 
 def told(log: CheckpointLog, tally: Tally) -> Counted:

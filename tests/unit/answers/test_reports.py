@@ -14,6 +14,7 @@ from spark_jobs.outlook.watch import UNKNOWN_RETENTION, Expiry, HeldBack, Retent
 from spark_jobs.progress.drift import GroupVerdict
 from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.losses import LossEntry
+from spark_jobs.progress.standing import Standing
 from tests.ledger_rows import stored_row
 from tests.typed import text_of
 
@@ -83,12 +84,26 @@ def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
 def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, unfinished: int | None) -> None:
     plan = stored_row("PLANNED", {"by": {"user": "anna", "host": "edge1"}}, batch=13, run_id="manual__2", at=NOW)
     assert isinstance(plan, Planned)
-    found = replace(status(partition(0)), last_batch=last_batch, unfinished=plan if unfinished else None)
-    resumed = "unfinished: batch 13, planned 2026-11-25 15:00:00 UTC by run manual__2 of anna@edge1; the next run resumes it"
+    of_batch = {"unfinished": plan, "standing": Standing(keeps_records=True, read=7, accepted=7)} if unfinished else {}
+    found = replace(status(partition(0)), last_batch=last_batch, **of_batch)
+    resumed = (
+        "unfinished: batch 13, planned 2026-11-25 15:00:00 UTC by run manual__2 of anna@edge1; the next run resumes it and "
+        "adds up its records, which are stored"
+    )
     assert (resumed in text_of(status_table(found))) == bool(unfinished)
     assert "last done: batch 12, 2026-11-25 12:00:00 UTC (10,800 s ago)" in text_of(status_table(found))
     report = status_report(found)
     assert (report["last_done_batch"], report["last_batch"], report["unfinished"]) == (12, last_batch, unfinished)
+    assert report["next_step"] == ("add_up" if unfinished else None)
+
+
+def test_tables_that_contradict_each_other_stop_the_next_run_and_that_is_said() -> None:
+    plan = stored_row("PLANNED", {}, batch=13, run_id="manual__2", at=NOW)
+    assert isinstance(plan, Planned)
+    gone = Standing(keeps_records=True, read=7, accepted=7, closed=True)
+    found = replace(status(partition(0)), last_batch=13, unfinished=plan, standing=gone)
+    assert "the next run stops at it" in text_of(status_table(found))
+    assert status_report(found)["next_step"] == "rows_gone"
 
 
 def test_what_is_not_there_is_told_without_an_empty_table() -> None:

@@ -10,6 +10,7 @@ from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.health import require_whole
 from spark_jobs.outlook.executable import require_executable
+from spark_jobs.progress.standing import Standing
 from spark_jobs.run.decisions import abandon
 from spark_jobs.run.job import Job, RunRequest
 from tests.faults.unusable import UNUSABLE, Alter, tamper
@@ -35,7 +36,7 @@ def test_an_unusable_plan_is_told_and_can_be_abandoned(tmp_path: Path, how: Alte
     assert plan is not None
     assert (plan.batch, progress.last_batch, progress.ends) == (2, 2, job.checkpoints.progress.ends)
     with pytest.raises(DecisionNeeded) as caught:
-        require_executable(job.lake, plan, is_read=lambda: False)
+        require_executable(plan, Standing(plan.keeps_records))
     assert caught.value.settled_by == ("abandon",)
     assert str(caught.value).startswith("batch 2 was planned, but its plan cannot be executed here: ")
     assert sentence in str(caught.value)
@@ -57,10 +58,10 @@ def test_rules_are_not_needed_once_a_batch_is_read_but_a_plan_must_be_readable(t
         plan = job.checkpoints.progress.unfinished
         assert plan is not None
         if passes:
-            require_executable(job.lake, plan, is_read=lambda: True)
+            require_executable(plan, Standing(plan.keeps_records, 1, 1))
         else:
             with pytest.raises(DecisionNeeded):
-                require_executable(job.lake, plan, is_read=lambda: True)
+                require_executable(plan, Standing(plan.keeps_records, 1, 1))
 
 
 @pytest.mark.proves("F172")

@@ -1,0 +1,73 @@
+"""Where a batch stands that is planned and not done: what the tables know of it, and the step that comes next.
+
+Plain facts in, a step or a contradiction out; who looks at the tables is `lake/standing.py`. Each step of a run looks again at
+the table that it commits to, because that look and the commit are one compare-and-set: what stands here may be old by then.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Step(Enum):
+    """What comes next for an unfinished batch, in the order of a run."""
+
+    READ = "reads its records"
+    ADD_UP = "adds up its records, which are stored"
+    MERGE = "merges its sums into the averages"
+    PUBLISH = "publishes its averages"
+
+
+class Contradiction(Enum):
+    """Tables that do not belong together: nothing can come next before somebody decides."""
+
+    ROWS_GONE = "the log of contributions knows the batch, and no row of it is there"
+    ROWS_OF_NOTHING = "contributions hold rows of the batch, and none of its records was accepted"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of an unfinished batch.
+
+    `read` is how many records it has: None until `records` holds them or, where records are not kept, until they were counted;
+    `accepted` of them are readings. `closed` says that the log of contributions knows the batch, `contributed` that rows of it
+    are there, `averaged` that the log of the daily averages knows it.
+    """
+
+    keeps_records: bool
+    read: int | None = None
+    accepted: int = 0
+    closed: bool = False
+    contributed: bool = False
+    averaged: bool = False
+
+    @property
+    def counts_already(self) -> bool:
+        """Whether it is part of an average, or may be: it cannot be abandoned any more."""
+        return self.averaged or self.contributed
+
+    @property
+    def needs_kafka(self) -> bool:
+        """Whether its records are still to be read, for the first time or, where they are not kept, once more."""
+        return next_step(self) is Step.READ
+
+    @property
+    def is_added_up(self) -> bool:
+        """Whether it is known what it changes."""
+        return next_step(self) in (Step.MERGE, Step.PUBLISH)
+
+
+def next_step(standing: Standing) -> Step | Contradiction:
+    """What a run does next with the batch, or why it can do nothing."""
+    if standing.read is None:
+        return Step.READ
+    if not standing.accepted:
+        return Contradiction.ROWS_OF_NOTHING if standing.contributed else Step.PUBLISH
+    if not standing.contributed:
+        return _without_contributions(standing)
+    return Step.PUBLISH if standing.averaged else Step.MERGE
+
+
+def _without_contributions(standing: Standing) -> Step | Contradiction:
+    if standing.closed:
+        return Contradiction.ROWS_GONE
+    return Step.ADD_UP if standing.keeps_records else Step.READ
