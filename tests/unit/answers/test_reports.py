@@ -84,8 +84,9 @@ def test_a_register_of_losses_stays_in_one_line_where_there_is_room() -> None:
 def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, unfinished: int | None) -> None:
     plan = stored_row("PLANNED", {"by": {"user": "anna", "host": "edge1"}}, batch=13, run_id="manual__2", at=NOW)
     assert isinstance(plan, Planned)
-    of_batch = {"unfinished": plan, "standing": Standing(keeps_records=True, read=7, accepted=7)} if unfinished else {}
-    found = replace(status(partition(0)), last_batch=last_batch, **of_batch)
+    found = replace(status(partition(0)), last_batch=last_batch)
+    if unfinished:
+        found = replace(found, unfinished=plan, standing=Standing(keeps_records=True, read=7, accepted=7))
     resumed = (
         "unfinished: batch 13, planned 2026-11-25 15:00:00 UTC by run manual__2 of anna@edge1; the next run resumes it and "
         "adds up its records, which are stored"
