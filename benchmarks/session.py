@@ -123,8 +123,8 @@ class Topic:
     def send(self, bootstrap: str, portion: Portion, screen: Screen) -> None:
         """Load the days of a portion."""
         self.oracle.add(portion)
-        with screen.counting(f"loading {self.name}", portion.count) as tell:
-            send_missing({"bootstrap.servers": bootstrap}, self.name, portion.readings, portion.days, tell)
+        with screen.counting(f"loading {self.name}", portion.count) as on_sent:
+            send_missing({"bootstrap.servers": bootstrap}, self.name, portion.readings, portion.days, on_sent)
 
     def ends(self) -> dict[int, int]:
         """Where each partition ends: nothing but what was sent is on it."""

@@ -7,7 +7,7 @@ plain values in the XCom `return_value`. It reads two small tables and starts no
 - Several events at once, as after a pause, make one run. It shows each day once.
 - A day that a later batch has changed again since is shown with what it is now, and counted as `changed_since`.
 - An event whose run left no finished batch in the checkpoints, because it was made by hand or the tables were restored since, is
-  told in the log and left out.
+  named in the log and left out.
 - Triggered by hand, it shows what the last finished batch changed.
 
 Replace `report` by what should happen with fresh averages: a mail, a model, a copy to a warehouse.

@@ -13,7 +13,7 @@ from spark_jobs.orchestration.waking import missing_providers
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 
 found = load_pipeline_files(pipelines_folder(os.environ), os.environ)
-told = [f"{counted(len(found.problems), 'pipeline file')} without a DAG:", *found.problems] if found.problems else []
-told += [sentence for one in found.usable.values() if (sentence := missing_providers(one))]
-if told:
-    raise ConfigurationError("\n".join(told))
+problems = [f"{counted(len(found.problems), 'pipeline file')} without a DAG:", *found.problems] if found.problems else []
+problems += [sentence for one in found.usable.values() if (sentence := missing_providers(one))]
+if problems:
+    raise ConfigurationError("\n".join(problems))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes the file $1 (.env) with random passwords and keys for docker-compose.yml, for its owner only. What is in the file stays:
-# only names that are missing are added. With NEW=1 all of it is made anew; volumes that know the old ones must then go too.
+# only names that are missing are added. With NEW=1 all of it is made again; volumes that know the old ones must then go too.
 set -eu
 
 file=$1
@@ -9,7 +9,7 @@ umask 077
 [ ! -e "$file" ] || chmod 600 "$file"
 touch "$file"
 
-# $1 random bytes as text without signs that a shell, a URL or a properties file would treat in a way of its own.
+# $1 random bytes as text without characters that a shell, a URL or a properties file would treat in a way of its own.
 random() {
     head -c "$1" /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'
 }
@@ -42,7 +42,7 @@ add SPARK_SECRET "$(unpadded 32)"
 add JUPYTER_TOKEN "$(unpadded 32)"
 
 if [ "$added" = 0 ]; then
-    echo "$file has everything already; nothing was changed (NEW=1 makes all of it anew)"
+    echo "$file has everything already; nothing was changed (NEW=1 makes all of it again)"
 else
     echo "$file: $added values added, readable by you only. To log in to Airflow: user admin, password AIRFLOW_ADMIN_PASSWORD."
 fi

@@ -71,7 +71,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--run-id", type=_utf8, default="by hand", help="label of this run in the checkpoints")
     parser.add_argument("--accept-loss", action="store_true", help="record that unread records are gone, and go on after them")
-    parser.add_argument("--adopt-topic", action="store_true", help="read an input topic that was created anew from its start")
+    parser.add_argument("--adopt-topic", action="store_true", help="read an input topic that was created again, from its start")
     parser.add_argument(
         "--adopt-definition", action="store_true", help="record that batches from now on follow the changed settings"
     )

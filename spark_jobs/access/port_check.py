@@ -23,8 +23,8 @@ Files = Mapping[str, str]
 
 
 def wrong_protocol(servers: str, protocol: str, files: Files) -> str | None:
-    """Half a sentence on the first server that speaks another protocol than `protocol`; None if one speaks it, or none can be
-    told.
+    """Half a sentence on the first server that speaks another protocol than `protocol`; None if one speaks it, or neither is
+    known.
 
     `files` are the settings that name the client's certificate, for servers that talk to nobody without one.
     """
@@ -47,7 +47,7 @@ def spoken_protocols(server: str, files: Files) -> tuple[str, ...]:
 
 
 def _over_tls(server: str, files: Files) -> tuple[str, ...]:
-    """The handshake alone tells that it is TLS; also one that ends because the server wants a certificate."""
+    """The handshake alone shows that it is TLS; also one that ends because the server wants a certificate."""
     try:
         encrypted = unbelieving(files).wrap_socket(_connection(server))
     except ssl.SSLError as error:

@@ -46,7 +46,7 @@ def unbelieving(files: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def certificate_fault(server: str, ca_file: str | None, ca_pem: str | None) -> str | None:
-    """What fails in verifying the certificate of `host:port` against the CA, as half a sentence; None if it cannot be told."""
+    """What fails in verifying the certificate of `host:port` against the CA, as half a sentence; None if that is not known."""
     host, _, port = server.rpartition(":")
     host = host.strip("[]")
     try:

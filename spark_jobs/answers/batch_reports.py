@@ -1,4 +1,4 @@
-"""What `history` and `rejected` tell, as plain values for JSON and as tables for a terminal. Finds out nothing itself."""
+"""What `history` and `rejected` report, as plain values for JSON and as tables for a terminal. Finds out nothing itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -138,8 +138,8 @@ def rejected_table(
     pipeline: str, found: Rejections, messages: Sequence[RejectedMessage], rules: Mapping[int, ParsingRules], width: int
 ) -> Group:
     """Newest first; what was expected is by the rules of the batch that read the message."""
-    told = rejected_text(found) if found.count else "no finished batch rejected a message"
-    title = (f"{pipeline}: {told}", *_shown(found, messages))
+    summary = rejected_text(found) if found.count else "no finished batch rejected a message"
+    title = (f"{pipeline}: {summary}", *_shown(found, messages))
     if width >= WIDE:
         columns = (*numbers("batch", "partition", "offset"), *times("sent", "reason"), *texts("expected", "message"))
         return plain_table(title, columns, [_in_a_line(one, rules) for one in messages])

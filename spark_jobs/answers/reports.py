@@ -1,4 +1,4 @@
-"""What `plan`, `status` and `losses` tell, as plain values for JSON and as tables for a terminal. Finds out nothing itself."""
+"""What `plan`, `status` and `losses` report, as plain values for JSON and as tables for a terminal. Finds out nothing itself."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,1 +1,1 @@
-"""The operator's proof that everything stored and published agrees: `reconcile.py` tells the story."""
+"""The operator's proof that everything stored and published agrees; its story is in `reconcile.py`."""

@@ -1,6 +1,6 @@
 """What an audit finds: differences, each a sentence that names the place, the values and what to do, and notes that are none.
 
-A note tells what could not be proved or is still going on (a group that expired, an unfinished batch); only a difference makes
+A note says what could not be proved or is still going on (a group that expired, an unfinished batch); only a difference makes
 the audit fail.
 """
 
@@ -38,7 +38,7 @@ def difference(where: str, what: str, way_on: str = RESTORE, partition: int | No
     return Difference(where, f"{where}: {what}. {way_on}", partition)
 
 
-def told(error: DayfoldError) -> Difference:
+def as_difference(error: DayfoldError) -> Difference:
     """An error about a table as a difference; its sentence begins with the place."""
     return Difference(str(error).partition(":")[0], " ".join(str(error).split()))
 
@@ -59,7 +59,7 @@ class Findings:
         try:
             return read()
         except TableDamaged as error:
-            self.differences.append(told(error))
+            self.differences.append(as_difference(error))
         except UNREADABLE as error:
             self.differences.append(difference(f"table {table}", f"its rows cannot be read ({_first_line(error)})"))
         return None

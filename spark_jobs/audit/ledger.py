@@ -32,7 +32,7 @@ from spark_jobs.progress.row_order import Kind, disorder
 
 CHECKPOINTS_PLACE = "table checkpoints"
 MIXED = (
-    "If the averages from there on are not comparable with those before, read everything anew, as another pipeline with "
+    "If the averages from there on are not comparable with those before, read everything again, as another pipeline with "
     "another output topic; if they are, run once with --adopt-definition, which records that."
 )
 
@@ -42,7 +42,7 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch as the log tells it; `counts` are there once it is DONE, or was counted because its records are not kept, and
+    """One batch as the log has it; `counts` are there once it is DONE, or was counted because its records are not kept, and
     `done_at` once it is DONE. From `truncated` on, the topic's log was cut off later and holds other records.
     """
 
@@ -177,8 +177,8 @@ def _planned(ledger: Ledger, row: Planned) -> None:
     for number, one in ranges.items():
         before = one.start if ledger.topic_id is None else ledger.ends.get(number, 0)
         if one.start != before:
-            told = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
-            ledger.complain(told, number)
+            sentence = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
+            ledger.complain(sentence, number)
     # First what its columns say: a plan whose details cannot be read may have been abandoned, and later batches follow it.
     planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records)
     ledger.batches[row.batch], ledger.topic_id = planned, row.topic_id
@@ -195,7 +195,7 @@ def _planned(ledger: Ledger, row: Planned) -> None:
 
 
 def _settle_untold(ledger: Ledger, following: Mapping[int, OffsetRange]) -> None:
-    """A batch is planned while another is open: its end is missing, so where the new one begins has to tell what it was."""
+    """A batch is planned while another is open: its end is missing, so where the new one begins has to show what it was."""
     untold = ledger.open
     if untold is None:
         return
@@ -265,8 +265,8 @@ def _loss(ledger: Ledger, row: Lost) -> None:
     for one in row.losses:
         stored = ledger.ends.get(one.partition, 0)
         if one.stored != stored:
-            told = f"a LOSS begins at offset {one.stored} of partition {one.partition}, the rows before it end at {stored}"
-            ledger.complain(told, one.partition)
+            sentence = f"a LOSS begins at offset {one.stored} of partition {one.partition}, the rows before it end at {stored}"
+            ledger.complain(sentence, one.partition)
         ledger.lost[one.partition] = ledger.lost.get(one.partition, 0) + one.count
         if one.cause in ("truncated", "replaced"):
             _truncate(ledger, one.partition, one.resume)

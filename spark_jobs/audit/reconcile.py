@@ -1,9 +1,9 @@
 """The operator's proof: what is stored, reconciled from end to end, without Spark and without writing anything.
 
 Checkpoints say which offsets were read and what became of them; `records`, `contributions`, `daily_averages`, the output topic
-and the consumer group must all tell the same. `audit` is the story: everything is read first and then judged. With `deep` every
+and the consumer group must all say the same. `audit` is the story: everything is read first and then judged. With `deep` every
 row of `records` is read as well, and what the input topic still holds. Where two places disagree, a third is asked which of them
-stands alone, so that a wrong contribution is not told as a wrong average.
+stands alone, so that a wrong contribution is not reported as a wrong average.
 """
 
 from collections import defaultdict
@@ -45,9 +45,9 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Counts
 
-ASK_DEEP = "Audit with --deep: it tells which of the two is wrong; bring that table back from a backup."
+ASK_DEEP = "Audit with --deep: it shows which of the two is wrong; bring that table back from a backup."
 BRING_BOTH = (
-    "Nothing that is stored tells which of it and contributions is wrong; bring both back from a backup of the same moment."
+    "Nothing that is stored shows which of it and contributions is wrong; bring both back from a backup of the same moment."
 )
 
 
@@ -91,7 +91,7 @@ class PartitionAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit tells. `last_done` is 0 before the first batch, `pruned` the batch up to which maintenance has deleted
+    """The result of an audit. `last_done` is 0 before the first batch, `pruned` the batch up to which maintenance has deleted
     records, 0 if it never did; `owner` names a run that is going on.
     """
 
@@ -140,7 +140,7 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
         contributions[row["batch"]][day_of(row)] = row
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
     table, mismatches, proven = lake.open(RECORDS), [], set()
-    # Asked anew: maintenance may have gone on since the counts were read.
+    # Asked again: maintenance may have gone on since the counts were read.
     pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
         if batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number):
@@ -206,8 +206,8 @@ def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], 
     if number in damaged and (for_averages or not for_contributions):
         return None
     if for_averages and not for_contributions and proof != "proven":
-        told = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
-        return difference(CONTRIBUTIONS_PLACE, told, partition=number)
+        sentence = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
+        return difference(CONTRIBUTIONS_PLACE, sentence, partition=number)
     if for_averages and for_contributions and proof != "proven":
         return difference(AVERAGES_PLACE, str(wrong), ASK_DEEP if proof == "not looked" else BRING_BOTH, number)
     return difference(AVERAGES_PLACE, str(wrong), partition=number)
@@ -234,7 +234,7 @@ def _take_notes(evidence: Evidence, findings: Findings) -> None:
             "the consumer group has no offsets any more (expired or deleted); the next run proves by the output's headers"
         )
     if ledger.topic_id not in (None, topic.id):
-        findings.notes.append(f"{topic.name} was created anew since it was read; the next run asks for a decision")
+        findings.notes.append(f"{topic.name} was created again since it was read; the next run asks for a decision")
     if output.earlier:
         findings.notes.append(f"{output.topic.name} holds {output.earlier} averages of an earlier life of the pipeline")
     if output.foreign:

@@ -1,4 +1,4 @@
-"""What an audit tells, as plain values for JSON and as text for a terminal."""
+"""The result of an audit, as plain values for JSON and as text for a terminal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def audit_sentences(found: Audit) -> Iterator[str]:
             yield str(one)
     for where, count in shown.items():
         if count > SHOWN:
-            yield f"{where}: {counted(count - SHOWN, 'more difference')}; --json tells all"
+            yield f"{where}: {counted(count - SHOWN, 'more difference')}; --json lists all"
     yield _verdict(found.differences)
 
 

@@ -57,10 +57,10 @@ class Mismatch:
             return f"{where}: " + (
                 "records have readings of it, contributions have no row" if self.wanted else "no record is of it"
             )
-        told = (
+        parts = (
             f"{name} {self.stored[name]}, by records {value}" for name, value in self.wanted.items() if self.stored[name] != value
         )
-        return f"{where}: {'; '.join(told)}"
+        return f"{where}: {'; '.join(parts)}"
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,14 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
     for number, count in sorted(rows.items()):
         again = count - int(seen[number].sum())
         if again:
-            told = (
+            sentence = (
                 f"batch {batch.number}, partition {number}: {wording.counted(again, 'row')} "
                 f"{'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
             )
-            yield difference(RECORDS_PLACE, told, partition=number)
+            yield difference(RECORDS_PLACE, sentence, partition=number)
     for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
-        told = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
-        yield difference(RECORDS_PLACE, told, partition=row["partition"])
+        sentence = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
+        yield difference(RECORDS_PLACE, sentence, partition=row["partition"])
 
 
 def _mark(table: DeltaTable, batch: Batch, seen: Seen) -> tuple[dict[int, int], dict[int, int]]:
@@ -131,7 +131,7 @@ def _repeated(table: DeltaTable, batch: int, number: int) -> str:
 
 
 def _some(rows: pa.RecordBatchReader, limit: int = 100) -> Iterator[Row]:
-    """The first rows of a stream: a thousand wrong ones tell no more than a hundred."""
+    """The first rows of a stream: a thousand wrong ones say no more than a hundred."""
     left = limit
     for chunk in rows:
         yield from chunk.slice(0, left).to_pylist()
@@ -180,11 +180,11 @@ def _check_count(topic: Topic, batch: Batch, held: OffsetRange, visible: int, *,
     if counted is None or held != batch.ranges[held.partition]:
         return
     if visible > counted.read or (visible < counted.read and not compacted):
-        told = (
+        sentence = (
             f"batch {batch.number}, partition {held.partition}: {topic.name} shows {wording.counted(visible, 'record')}, "
             f"{counted.read} were counted"
         )
-        yield difference(CHECKPOINTS_PLACE, told, partition=held.partition)
+        yield difference(CHECKPOINTS_PLACE, sentence, partition=held.partition)
 
 
 def _end(batch: Batch, planned: OffsetRange) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from spark_jobs.aggregates.measures import Row
-from spark_jobs.audit.findings import RESTORE, Difference, difference, told
+from spark_jobs.audit.findings import RESTORE, Difference, as_difference, difference
 from spark_jobs.audit.ledger import Ledger, read_ledger
 from spark_jobs.audit.tables import Found
 from spark_jobs.base.errors import TableDamaged
@@ -111,9 +111,9 @@ def check_health(lake: Lake, ids: Mapping[str, str]) -> Iterator[Difference]:
     """What has to hold of every table whatever is in it: its log and form, and the id that it had in the last plan."""
     try:
         for problem in form_problems(lake):
-            yield told(problem)
+            yield as_difference(problem)
     except TableDamaged as damage:
-        yield told(damage)
+        yield as_difference(damage)
     for name, planned in ids.items():
         found = _id(lake, name)
         if found not in (None, planned):
@@ -122,7 +122,7 @@ def check_health(lake: Lake, ids: Mapping[str, str]) -> Iterator[Difference]:
 
 
 def _id(lake: Lake, name: str) -> str | None:
-    """Delta's id of the table, None if it cannot be opened, which is told elsewhere."""
+    """Delta's id of the table, None if it cannot be opened, which is reported elsewhere."""
     try:
         return str(lake.open(name).metadata().id)
     except TableDamaged:

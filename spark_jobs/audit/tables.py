@@ -82,16 +82,16 @@ def _records_of(batch: Batch, number: int, rows: Found | None) -> Iterator[Diffe
     where = f"batch {batch.number}, partition {number}"
     offsets = batch.ranges.get(number, OffsetRange(number, 0, 0))
     if rows and (rows.first < offsets.start or rows.last >= offsets.end):
-        told = f"{where} holds offsets {rows.first} to {rows.last}, its range is {offsets.start} to {offsets.end} (exclusive)"
-        yield difference(RECORDS_PLACE, told, partition=number)
+        sentence = f"{where} holds offsets {rows.first} to {rows.last}, its range is {offsets.start} to {offsets.end} (exclusive)"
+        yield difference(RECORDS_PLACE, sentence, partition=number)
     kept = batch.kept(number)
     read, accepted = (rows.read, rows.accepted) if rows else (0, 0)
     if batch.end == "DONE" and (read, accepted) != (kept.read, kept.accepted):
-        told = (
+        sentence = (
             f"{where} holds {counted(read, 'record')} ({accepted} accepted), by its checkpoint there must be {kept.read} "
             f"({kept.accepted} accepted)"
         )
-        yield difference(RECORDS_PLACE, told, partition=number)
+        yield difference(RECORDS_PLACE, sentence, partition=number)
 
 
 def _strangers(known: Known, where: str, rows: Mapping[tuple[int, int], int], what: str) -> Iterator[Difference]:
@@ -124,11 +124,11 @@ def _contributions_of(batch: Batch, counted: Mapping[tuple[int, int], int]) -> I
         found = counted.get((batch.number, number), 0)
         accepted = batch.counts[number].accepted if number in batch.counts else 0
         if found != accepted:
-            told = (
+            sentence = (
                 f"batch {batch.number}, partition {number} counts {wording.counted(found, 'reading')}, accepted by its "
                 f"checkpoint: {accepted:,}"
             )
-            yield difference(CONTRIBUTIONS_PLACE, told, partition=number)
+            yield difference(CONTRIBUTIONS_PLACE, sentence, partition=number)
 
 
 def without_broken(where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Difference]]:
@@ -221,8 +221,8 @@ class WrongDay:
     def is_stored_as(self, published: Published) -> bool:
         """Whether the row says what a record of the output topic says."""
         row = self.stored
-        told = (published.average, published.batch, published.revision, published.count)
-        return row is not None and told == (average_of(row), row[BATCH], row[REVISION], DAILY_AVERAGE.readings(row))
+        shown = (published.average, published.batch, published.revision, published.count)
+        return row is not None and shown == (average_of(row), row[BATCH], row[REVISION], DAILY_AVERAGE.readings(row))
 
     def __str__(self) -> str:
         day = f"partition {self.day[0]}, {self.day[1]}"

@@ -24,9 +24,9 @@ from spark_jobs.progress.ledger import Outset
 from spark_jobs.progress.offsets import Topic
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
-STRANGE = "Tell the topic's readers, and find out who else writes to it; only this pipeline may."
+STRANGE = "Warn the topic's readers, and find out who else writes to it; only this pipeline may."
 MISSING = (
-    "Restore the topic if it was emptied or created anew; the values are in daily_averages, and each day is published again "
+    "Restore the topic if it was emptied or created again; the values are in daily_averages, and each day is published again "
     "with its next late record."
 )
 GROUP = (
@@ -116,7 +116,7 @@ class WantedAverage:
 
 
 def wanted_of(known: Known, days: Mapping[DayOfPartition, list[Revision]], skipped: Iterable[int]) -> WantedAverage:
-    """Every revision of every day, by what tells it apart on the topic."""
+    """Every revision of every day, by what distinguishes it on the topic."""
     found = {(*day, one.batch): one for day, history in days.items() for one in history}
     return WantedAverage(known, found, frozenset(skipped))
 
@@ -139,8 +139,8 @@ def check_output(output: OutputState, wanted: WantedAverage) -> Iterator[Differe
     yield from _check_republished(output, wanted)
     missing = [key for key in _must_be_seen(output, wanted, seen) if key not in seen]
     for number, day, batch in sorted(missing, key=str):
-        told = f"the average of {day} of batch {batch} is missing on partition {number}"
-        yield difference(output.place, told, MISSING, number)
+        sentence = f"the average of {day} of batch {batch} is missing on partition {number}"
+        yield difference(output.place, sentence, MISSING, number)
 
 
 def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
@@ -149,7 +149,7 @@ def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[D
     """
     for one, when in output.republished:
         here = wanted.revisions.get((one.partition, one.day, one.batch))
-        told = (
+        sentence = (
             f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}, published "
             f"again at {when},"
         )
@@ -157,36 +157,36 @@ def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[D
             continue
         if here is None or not one.says(here):
             what = "is not in contributions" if here is None else _values(one, here)
-            yield difference(output.place, f"{told} {what}", STRANGE, one.partition)
+            yield difference(output.place, f"{sentence} {what}", STRANGE, one.partition)
         elif when not in wanted.known.ledger.republished:
-            yield difference(output.place, f"{told} is in no row of the checkpoints", STRANGE, one.partition)
+            yield difference(output.place, f"{sentence} is in no row of the checkpoints", STRANGE, one.partition)
 
 
 def _judge(place: str, one: Published, wanted: WantedAverage, before: Published | None, newest: int) -> Difference | None:
     """What is wrong with a visible record, if anything."""
     here = wanted.revisions.get((one.partition, one.day, one.batch))
-    told = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}"
+    sentence = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}"
     if here is None or not one.says(here):
         home = _home(one, wanted)
         if home is not None:
-            return difference(place, f"{told} belongs on partition {home}", STRANGE, one.partition)
+            return difference(place, f"{sentence} belongs on partition {home}", STRANGE, one.partition)
     if before is not None:
-        return difference(place, f"{told} stands there already, at offset {before.offset}", DOUBLED, one.partition)
+        return difference(place, f"{sentence} stands there already, at offset {before.offset}", DOUBLED, one.partition)
     if one.partition in wanted.skipped:
         return None
     why = wanted.known.stranger(one.batch)
     if why:
-        return difference(place, f"{told}, {why}", STRANGE, one.partition)
+        return difference(place, f"{sentence}, {why}", STRANGE, one.partition)
     if here is None:
         return (
-            difference(place, f"{told} is not in contributions", STRANGE, one.partition)
+            difference(place, f"{sentence} is not in contributions", STRANGE, one.partition)
             if wanted.known.settled(one.batch)
             else None
         )
     if not one.says(here):
-        return difference(place, f"{told} {_values(one, here)}", STRANGE, one.partition)
+        return difference(place, f"{sentence} {_values(one, here)}", STRANGE, one.partition)
     if one.batch < newest:
-        return difference(place, f"{told} stands after records of batch {newest}", STRANGE, one.partition)
+        return difference(place, f"{sentence} stands after records of batch {newest}", STRANGE, one.partition)
     return None
 
 
@@ -260,9 +260,9 @@ def check_group(known: Known, group: str, committed: Mapping[int, tuple[int, str
                 "table checkpoints", f"the group {group} proves batch {batch}, {known.stranger(batch)}", partition=number
             )
         elif (offset, batch) != (end, known.ledger.last_done) and not _moved_by_open(known, batch, number, offset):
-            told = f"is at offset {offset} of partition {number} ({metadata or 'no metadata'}), "
-            told += f"batch {known.ledger.last_done} left it at {end} (b={known.ledger.last_done})"
-            yield difference(f"group {group}", told, GROUP, number)
+            sentence = f"is at offset {offset} of partition {number} ({metadata or 'no metadata'}), "
+            sentence += f"batch {known.ledger.last_done} left it at {end} (b={known.ledger.last_done})"
+            yield difference(f"group {group}", sentence, GROUP, number)
 
 
 def _moved_by_open(known: Known, batch: int, number: int, offset: int) -> bool:

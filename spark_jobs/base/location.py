@@ -1,4 +1,4 @@
-"""Where tables are, and how each system is told: a folder's name is text for Python, part of a URI for delta-rs, a pattern for
+"""Where tables are, and how each system reads it: a folder's name is text for Python, part of a URI for delta-rs, a pattern for
 Spark.
 
 A location is the text of an absolute folder of this machine, or a URI of another store; `parse_location` makes it from a setting,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TryAgain
 
 _FOREIGN = ("py4j", "pyspark", "deltalake", "_internal", "pyarrow")
-"""The packages whose errors are told apart by their words. delta-rs calls the module of its errors `_internal`."""
+"""The packages whose errors are distinguished by their words. delta-rs calls the module of its errors `_internal`."""
 
 _FULL_NUMBERS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _UNWRITABLE_NUMBERS = {
@@ -123,7 +123,7 @@ def _no_client(text: str) -> DayfoldError:
 
 
 def _deleted_meanwhile(_: str) -> DayfoldError:
-    return TryAgain("records were deleted while Spark was reading them; the next run will tell which")
+    return TryAgain("records were deleted while Spark was reading them; the next run reports which")
 
 
 def _master_gone(_: str) -> DayfoldError:

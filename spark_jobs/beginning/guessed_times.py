@@ -90,7 +90,7 @@ def times_of(values: WrittenTimes, now: datetime) -> Times | None:
     if not tried:
         return None
     off = {one: _days_off(values, found) for one, found in tried.items()}
-    # Sorting is stable: where nothing else tells, the first format of the lists above is taken.
+    # Sorting is stable: where nothing else decides, the first format of the lists above is taken.
     first, *rest = sorted(tried, key=lambda one: (-len(tried[one]), one != ISO_WORD, off[one]))
     chosen, covered = [first], set(tried[first])
     while len(chosen) < MAX_FORMATS and (more := max(rest, key=lambda one: len(tried[one].keys() - covered), default=None)):

@@ -131,7 +131,7 @@ def as_dayfold_error(error: KafkaError | BaseException, settings: KafkaSettings,
     if code in _SETTINGS:
         return ConfigurationError(f"{settings.path}: Kafka does not take these settings: {reason(found, settings)}")
     if code in _OUT_OF_RANGE:
-        return TryAgain(f"{request.name}: records were deleted while they were being read; the next run will tell which")
+        return TryAgain(f"{request.name}: records were deleted while they were being read; the next run reports which")
     return TryAgain(f"Kafka at {settings.servers} did not answer ({request}): {reason(found, settings)}")
 
 

@@ -105,13 +105,13 @@ class AdminConnection:
         return unresolved[0] if len(names) >= len(self.settings.servers.split(",")) else None
 
     def unreachable(self, seconds: float) -> DayfoldError:
-        """Why no broker answered: the last failure that tells more than "all brokers are down"."""
-        telling = [failure for failure in self.failures if failure.code() != KafkaError._ALL_BROKERS_DOWN]
-        name_server_silent = telling and telling[-1].code() == KafkaError._RESOLVE and _passes(telling[-1])
-        if telling and telling[-1].code() in _OF_CONNECTIONS and not name_server_silent:
-            return connection_error(telling[-1], self.settings)
+        """Why no broker answered: the last failure that says more than "all brokers are down"."""
+        clear = [failure for failure in self.failures if failure.code() != KafkaError._ALL_BROKERS_DOWN]
+        name_server_silent = clear and clear[-1].code() == KafkaError._RESOLVE and _passes(clear[-1])
+        if clear and clear[-1].code() in _OF_CONNECTIONS and not name_server_silent:
+            return connection_error(clear[-1], self.settings)
         nothing = "no answer, or no token from the endpoint" if self.settings.mechanism == "OAUTHBEARER" else "no answer"
-        cause = reason(telling[-1], self.settings) if telling else nothing
+        cause = reason(clear[-1], self.settings) if clear else nothing
         return BrokerUnreachable(self.settings.servers, seconds, cause)
 
     def _explained(self, error: KafkaException, request: KafkaRequest, seconds: float) -> DayfoldError:

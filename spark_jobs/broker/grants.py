@@ -14,7 +14,7 @@ there is no authorizer, or the principal may do everything.
 
 @dataclass(frozen=True)
 class Grant:
-    """What a pipeline's principal may do with one resource; what is `optional` only tells more."""
+    """What a pipeline's principal may do with one resource; what is `optional` only finds out more."""
 
     resource: str
     name: str

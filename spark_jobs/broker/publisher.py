@@ -185,7 +185,7 @@ class Publisher:
                     raise
 
     def _abort(self, ending: DayfoldError, topic: str) -> DayfoldError:
-        """Abort; `ending`, or that a newer run has fenced this one, which undelivered records do not tell."""
+        """Abort; `ending`, or that a newer run has fenced this one, which undelivered records do not show."""
         try:
             self._producer.abort_transaction(FENCE_SECONDS)
         except KafkaException as error:

@@ -1,4 +1,4 @@
-"""Reading a few records in the driver: ranges of one topic, finished by position; read_committed unless told otherwise.
+"""Reading a few records in the driver: ranges of one topic, finished by position; read_committed unless asked otherwise.
 
 For looking at records one by one (is anything visible in this range, which headers were published), never for a batch's records:
 those are Spark's. The end of a range is known by offset, because its last offsets may be transaction markers, aborted records or

@@ -18,7 +18,7 @@ def run_command(
     config: Config,
     overrides: Overrides = [],  # noqa: B006 - typer copies it
     accept_loss: Annotated[bool, typer.Option(help="Record that unread records are gone, and go on after them.")] = False,
-    adopt_topic: Annotated[bool, typer.Option(help="Read an input topic that was created anew from its start.")] = False,
+    adopt_topic: Annotated[bool, typer.Option(help="Read an input topic that was created again, from its start.")] = False,
     adopt_definition: Annotated[
         bool, typer.Option(help="Record that batches from now on follow the changed settings, beside the old ones.")
     ] = False,

@@ -3,7 +3,7 @@ jars.
 
 The set-up makes it (`local/setup/class_archive.py`). The JVM itself compares it with its own build and with every jar of its
 class path, and goes on without it where anything differs. What Java 17 does not notice is an archive that was cut short, which
-ends the process with SIGBUS; so its length is compared here before any JVM is told of it.
+ends the process with SIGBUS; so its length is compared here before any JVM hears of it.
 """
 
 import json
@@ -23,7 +23,7 @@ QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 def archive_options(folder: Path = ARCHIVE_FOLDER) -> tuple[str, ...]:
     """Options of a JVM that is to use the archive, none if there is no whole one.
 
-    Named in vain it would do harm: a JVM that is told of a file that is missing does not use its own archive either.
+    Named in vain it would do harm: a JVM that is given a missing file does not use its own archive either.
     """
     archive = (folder / ARCHIVE).resolve()
     with suppress(OSError):

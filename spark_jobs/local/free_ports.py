@@ -2,7 +2,7 @@
 
 From that range a client that retries on loopback can connect to itself, and then holds the port of the server it waits for.
 A port that was found free is kept from all others who ask here until its server has it: two that start at the same moment would
-else be told the same one.
+else get the same one.
 """
 
 import contextlib

@@ -68,8 +68,8 @@ class Screen:
             line = Table.grid(padding=(0, 1))
             line.add_column(no_wrap=True)
             line.add_column(no_wrap=True, overflow="ellipsis")
-            told = Text.assemble((f"{what:<{WIDTH}} ", "bold"), (f"{clock.seconds:4.0f} s  ", "dim"), news())
-            line.add_row(spinner, told)
+            text = Text.assemble((f"{what:<{WIDTH}} ", "bold"), (f"{clock.seconds:4.0f} s  ", "dim"), news())
+            line.add_row(spinner, text)
             return line
 
         with Live(console=self.console, get_renderable=current, refresh_per_second=REFRESHES_PER_SECOND, transient=True):
@@ -95,14 +95,14 @@ class Screen:
             yield lambda so_far: progress.update(task, completed=so_far)
 
     def _counting_lines(self, what: str, total: int) -> Callable[[int], None]:
-        told = 0
+        shown = 0
 
-        def tell(so_far: int) -> None:
-            nonlocal told
+        def show_part(so_far: int) -> None:
+            nonlocal shown
             part = so_far * LOG_LINES // total
-            if told < part < LOG_LINES:
-                told = part
+            if shown < part < LOG_LINES:
+                shown = part
                 self.say(f"  {what}: {so_far:,} of {total:,}")
 
         self.say(f"  {what} ...")
-        return tell
+        return show_part

@@ -1,1 +1,1 @@
-"""Keeping the tables small and quick without changing what they say: `maintain.py` tells the story."""
+"""Keeping the tables small and quick without changing what they say; its story is in `maintain.py`."""

@@ -1,5 +1,5 @@
 """Maintenance of a pipeline's tables, under the lock of its runs: old records pruned, small files put together, unneeded ones
-deleted, logs shortened. `maintain` tells the story; `preview_maintenance` says what it would do.
+deleted, logs shortened. `maintain` is the story; `preview_maintenance` says what it would do.
 
 Nothing that counts changes: contributions, averages and the rows of the checkpoints stay for ever. All is done by delta-rs in
 this process, without Spark. Killed anywhere, the tables are whole and the next maintenance goes on.

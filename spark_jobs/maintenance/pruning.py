@@ -1,7 +1,7 @@
 """Old records let go: proven one last time, deleted by whole batches, and numbered in the same commit.
 
 Contributions can be worked out again from records and from nothing else, so records that do not prove them any more are kept for
-a person to look at. The number in the table's log is the evidence by which `dayfold audit` tells pruned records from lost ones.
+a person to look at. By the number in the table's log `dayfold audit` distinguishes pruned records from lost ones.
 """
 
 from collections import defaultdict
@@ -60,7 +60,7 @@ def require_proven(lake: Lake, prunable: Prunable) -> None:
     if found is not None:
         raise DecisionNeeded(
             f"records up to batch {prunable.batch} are old enough to go, but they and the other tables do not agree, so "
-            f"nothing was deleted: {found} `dayfold audit --deep` tells all."
+            f"nothing was deleted: {found} `dayfold audit --deep` lists all."
         )
 
 
@@ -102,5 +102,5 @@ def prune(lake: Lake, prunable: Prunable) -> None:
     fault("after:prune")
     left, kept = record_counts(lake), prunable.counts.found.items() - prunable.going.items()
     if replace(prunable, counts=left).going or not kept <= left.found.items():
-        told = f"after the records up to batch {prunable.batch} were pruned, it holds others than before"
-        raise TableDamaged(RECORDS, told, back_to(lake, RECORDS, version))
+        sentence = f"after the records up to batch {prunable.batch} were pruned, it holds others than before"
+        raise TableDamaged(RECORDS, sentence, back_to(lake, RECORDS, version))

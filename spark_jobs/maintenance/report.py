@@ -1,4 +1,4 @@
-"""What maintenance tells, as plain values for JSON and XCom and as text for a terminal or a log."""
+"""The result of maintenance, as plain values for JSON and XCom and as text for a terminal or a log."""
 
 from collections.abc import Iterator
 from typing import Any

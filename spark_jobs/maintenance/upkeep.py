@@ -59,8 +59,8 @@ def compact(lake: Lake, name: str) -> None:
     fault(f"after:compact_{name}")
     found = count_rows(lake.open(name))
     if found < rows:
-        told = f"it holds {counted(found, 'row')} after its files were put together, before it held {rows:,}"
-        raise TableDamaged(name, told, back_to(lake, name, version))
+        sentence = f"it holds {counted(found, 'row')} after its files were put together, before it held {rows:,}"
+        raise TableDamaged(name, sentence, back_to(lake, name, version))
 
 
 def back_to(lake: Lake, name: str, version: int) -> str:

@@ -107,10 +107,10 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
             f"all that was new when this run began was read by run {printable(other.run_id)} in batch {other.batch}"
         )
     last = log.last
-    told = f"the last row is of batch {last.batch}, {last.state}, by run {printable(last.run_id)}" if last else "there are none"
+    newest = f"the last row is of batch {last.batch}, {last.state}, by run {printable(last.run_id)}" if last else "there are none"
     raise AirflowFailException(
         f"the checkpoints of {pipeline.name} hold no DONE row of run {printable(run_id)}, although spark-submit reported "
-        f"success: {told}. Nothing is counted twice by running again: clear this run, or wait for the next one."
+        f"success: {newest}. Nothing is counted twice by running again: clear this run, or wait for the next one."
     )
 
 

@@ -59,7 +59,7 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 
 
 def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[int]:
-    """The batches of the runs that the events name; an event whose run has none is told in the log."""
+    """The batches of the runs that the events name; an event whose run has none is named in the log."""
     found: set[int] = set()
     for event in events:
         run_id = str(event.extra.get("run_id"))

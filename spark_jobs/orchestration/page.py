@@ -52,7 +52,7 @@ Its log ends with the reason. The exit code of the job decides what happens next
 | exit code | meaning | tried again |
 |---|---|---|
 | 64 | wrong arguments | no |
-| 65 | the data needs a decision: records were lost, a topic was created anew, too many were rejected | no |
+| 65 | the data needs a decision: records were lost, a topic was created again, too many were rejected | no |
 | 70 | an error nobody foresaw | no |
 | 75 | passes by itself: another run is at work, the broker does not answer | yes |
 | 76 | a newer run took over | no |

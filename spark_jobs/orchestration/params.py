@@ -1,4 +1,4 @@
-"""What may be asked of a run when it is triggered, by form, command line or REST alike, and what the job is told of it."""
+"""What may be asked of a run when it is triggered, by form, command line or REST alike, and what the job gets of it."""
 
 import difflib
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ _ACCEPT_LOSS = switch(
 )
 
 _ADOPT_TOPIC = switch(
-    "Adopt a topic created anew",
+    "Adopt a topic created again",
     "Record in the checkpoints that the input topic was deleted and created again, and read the new one from its start.",
     DECISIONS,
 )

@@ -1,4 +1,4 @@
-"""What is told of a run that failed, from what its tasks left behind: a title, a text for people, plain values for programs."""
+"""What is reported of a run that failed, from what its tasks left: a title, a text for people, plain values for programs."""
 
 import re
 from collections.abc import Mapping

@@ -58,7 +58,7 @@ class SubmitJob(SparkSubmitOperator):
     def _get_hook(self, operator: str | None = None) -> SparkSubmitHook:
         """The provider's, with the launcher and the Java that belong to this Python unless the connection names others.
 
-        `operator` is who triggered the run: the job signs decisions with it.
+        `operator` is who triggered the run; decisions of the job carry that name.
         """
         connection = require_connection(self._conn_id)
         if "spark-binary" not in connection.extra_dejson:

@@ -37,7 +37,7 @@ def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]
     for number, one in reads.items():
         log.log(logging.ERROR if found[number] else logging.INFO, outcome(one, group.get(number), len(found[number])))
     for one in reads.values():
-        tell(one, group.get(one.partition))
+        log_state(one, group.get(one.partition))
     if wrong := [said for several in found.values() for said in several]:
         way_on = f"The batch was published all the same; `dayfold audit` of {pipeline.name} proves which place is wrong."
         raise AirflowFailException("\n".join([*wrong, way_on]))
@@ -68,7 +68,7 @@ def committed_offsets(pipeline: Pipeline, partitions: Sequence[int]) -> Mapping[
     return find_group_offsets(pipeline, os.environ, partitions)
 
 
-def tell(one: "PartitionRead", group: "GroupOffset | None") -> None:
+def log_state(one: "PartitionRead", group: "GroupOffset | None") -> None:
     """Where a partition stands, and a warning for each thing that is not wrong and not as it should be."""
     log.info(
         f"partition {one.partition}: offsets {one.start} to {one.end}, {one.accepted:,} accepted, {one.kept:,} of them in "

@@ -65,7 +65,7 @@ def _require_unused(name: str, path: Path, usable: Mapping[Path, Pipeline]) -> N
 
 
 def _require_own_output(pipeline: Pipeline, path: Path, usable: Mapping[Path, Pipeline]) -> None:
-    """Two pipelines number their revisions apart, so readers of one topic could not tell which of two averages is the newer
+    """Two pipelines number their revisions apart, so readers of one topic could not know which of two averages is the newer
     one.
     """
     for other, usual in usable.items():

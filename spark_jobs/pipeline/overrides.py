@@ -48,8 +48,8 @@ def from_command_line(override: str) -> Override:
     keys = tuple(part.strip() for part in key.split("."))
     if not (equals and all(keys)):
         # A text without a key may be anything, a secret too.
-        told = f"--set {key.strip()}" if equals or (len(key) <= 40 and "@" not in key) else "--set"
-        raise ConfigurationError(f"{told}: expected key.path=value, for example limits.max_records_per_batch=1000000")
+        shown = f"--set {key.strip()}" if equals or (len(key) <= 40 and "@" not in key) else "--set"
+        raise ConfigurationError(f"{shown}: expected key.path=value, for example limits.max_records_per_batch=1000000")
     return Override(keys, value, "--set")
 
 

@@ -154,7 +154,7 @@ class MaintenanceSettings(Section):
 
 
 class AlertSettings(Section):
-    """Whom Airflow tells that a run has failed; nobody unless it is said here."""
+    """Who gets a message from Airflow when a run has failed; by default nobody."""
 
     mail_to: tuple[MailAddress, ...] = ()
     mail_connection: ConnectionId = "smtp_default"

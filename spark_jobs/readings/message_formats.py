@@ -164,7 +164,7 @@ def _name_regex(name: str) -> str:
 
 
 def _is_safe(names: str) -> bool:
-    """Bytes that are not UTF-8 show up as U+FFFD, so a name that holds it cannot be told from broken bytes."""
+    """Bytes that are not UTF-8 show up as U+FFFD, so a name that holds it looks like broken bytes."""
     return "\ufffd" not in names and not re.search("[\ud800-\udfff]", names)
 
 

@@ -152,7 +152,7 @@ def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -
 
 def _syntax() -> Column:
     """Why a message that is not usual, and so has its bytes in `raw`, has no fields.
-    Cast anew, so that usual ones carry no text along.
+    Cast again, so that usual ones carry no text along.
     """
     text = F.col("raw").cast("string")
     return (
@@ -167,7 +167,7 @@ def _syntax() -> Column:
 
 
 def _is_lenient_json(text: str) -> Column:
-    """A lenient parser tells apart, at the price of parsing again, what the strict one only refuses."""
+    """A lenient parser distinguishes, at the price of parsing again, what the strict one only refuses."""
     return F.from_json(text, "map<string,string>", _STRICT_JSON).isNotNull()
 
 

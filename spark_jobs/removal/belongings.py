@@ -142,7 +142,7 @@ def _left_alone(broker: Broker, pipeline: Pipeline, config: Path) -> Iterator[Be
     forgets = "Kafka forgets it when it has not been used for transactional.id.expiration.ms, by default 7 days"
     yield Belonging("transactional id", pipeline.name, by_hand=forgets)
     topic = pipeline.output.topic
-    # Without the topic, or a permission on it, there is nothing to tell of it.
+    # Without the topic, or a permission on it, there is nothing to report of it.
     with suppress(ConfigurationError):
         found = broker.topic(topic)
         offsets = sum(one.high - one.low for one in found.partitions)

@@ -1,4 +1,4 @@
-"""What `forget` tells, as plain values for JSON and as a table for a terminal. Finds out nothing itself."""
+"""What `forget` reports, as plain values for JSON and as a table for a terminal. Finds out nothing itself."""
 
 from typing import Any
 

@@ -111,7 +111,9 @@ def test_the_form_has_titles_descriptions_and_defaults_and_marks_nothing_as_requ
     browser.shoot("form_at_first")
     browser.click("[data-testid=config-form] button", DECISIONS)
     decisions = browser.find("[data-testid=config-form]", "Adopt changed settings").text
-    places = [decisions.index(words) for words in ("Accept lost records", "Adopt a topic created anew", "Adopt changed settings")]
+    places = [
+        decisions.index(words) for words in ("Accept lost records", "Adopt a topic created again", "Adopt changed settings")
+    ]
     assert places == sorted(places)
     assert "*" not in first + decisions
     for switch in SWITCHES:

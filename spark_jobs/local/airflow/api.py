@@ -42,7 +42,7 @@ class AirflowApi:
         return str(_ask("POST", f"{self.address}/auth/token", login, {})["access_token"])
 
     def unready(self, since: datetime) -> str | None:
-        """What is still waited for: the first part whose sign of life since this moment is missing; None once all are at work."""
+        """What is still waited for: the first part without a heartbeat since this moment; None once all are at work."""
         try:
             health = _ask("GET", f"{self.address}/api/v2/monitor/health", None, {})
         except (OSError, ApiRefused):

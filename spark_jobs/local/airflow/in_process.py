@@ -86,7 +86,7 @@ def airflow_environment(home: Path, master: str = "local[2]") -> dict[str, str]:
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": master}),
         "JAVA_HOME": str(find_java()),
         "NO_COLOR": "1",
-        # Spark listens, too: on the address of the host's name unless it is told another one.
+        # Spark listens, too: on the address of the host's name unless it is given another one.
         "SPARK_LOCAL_IP": "127.0.0.1",
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
     }

@@ -1,7 +1,7 @@
 """Run as a module: the parts of an Airflow, started together and ended together, whatever becomes of the process that wants them.
 
 `python -m spark_jobs.local.airflow.parts FOLDER` with Airflow's environment; the logs are in FOLDER. It goes on until its
-standard input is closed, which the kernel does for a process that was killed, until it is told to end, or until a part ends by
+standard input is closed, which the kernel does for a process that was killed, until it is asked to end, or until a part ends by
 itself (exit code 1). Each part has a session of its own, and a session is left by nothing that is started in it: workers, tasks,
 Spark. So whoever is still in one at the end is ended, too.
 """
@@ -70,7 +70,7 @@ def _start(arguments: list[str], log: Path) -> Part:
 
 
 def _is_asked() -> bool:
-    """Whether the server answers, and it is ours: another one at its port would be told of our tasks."""
+    """Whether the server answers, and it is ours: another one at its port would hear of our tasks."""
     ours = listens(os.getpid(), int(os.environ["AIRFLOW__API__PORT"]))
     return ours and answers(os.environ["AIRFLOW__API__BASE_URL"])
 

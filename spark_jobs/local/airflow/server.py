@@ -95,7 +95,7 @@ def server_environment(environment: Mapping[str, str], port: int) -> dict[str, s
 
 
 def login_password(environment: Mapping[str, str]) -> str:
-    """The login's password; made anew if this folder has none, for nobody else's eyes."""
+    """The login's password; made if this folder has none, for nobody else's eyes."""
     file = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
     if not file.exists():
         beside = file.with_suffix(".part")

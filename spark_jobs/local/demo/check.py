@@ -1,7 +1,7 @@
 """Compares what the pipeline made of the readings with the CSV they came from, day by day and exactly.
 
 The expected numbers come from the CSV's texts as decimals, without the pipeline's code. Records that somebody sent to the topic
-besides the demo's own stand behind them in each partition; they are told apart by their offsets and counted in.
+besides the demo's own stand behind them in each partition; they are distinguished by their offsets and counted in.
 """
 
 import json

@@ -150,7 +150,7 @@ def average_new(demo: Demo, what: str) -> None:
     progress = CheckpointLog(Lake(demo.pipeline.lake, demo.pipeline.name)).progress
     found = preview_run(demo.broker, demo.pipeline, progress)
     if found.problems:
-        raise DecisionNeeded(f"{found.problems[0]}\nTo begin the demo anew: make clean, then make demo.")
+        raise DecisionNeeded(f"{found.problems[0]}\nTo begin the demo again: make clean, then make demo.")
     if not found.has_work(demo.pipeline):
         demo.screen.done(f"average the {what}", "done before")
     elif progress.last_done is None:

@@ -147,7 +147,7 @@ def last_log_lines(folder: Path, count: int = 15) -> str:
 
 
 def spawn_arguments(folder: Path) -> list[tuple[int, ...] | tuple[int, int, str, int, int]]:
-    """File actions of a process that reads nothing and writes to the log, begun anew."""
+    """File actions of a process that reads nothing and writes to the log, which begins empty."""
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

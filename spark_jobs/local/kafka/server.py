@@ -82,7 +82,7 @@ PLAIN = BrokerOptions()
 def start_broker(folder: Path) -> RunningKafka:
     """Start a broker that lives on after this process, or find the one that runs in `folder` already.
 
-    At the usual port if that is free, else at another one, which its folder tells: clients of `bootstrap.servers=embedded` find
+    At the usual port if that is free, else at another one, which its folder names: clients of `bootstrap.servers=embedded` find
     it.
     """
     try:

@@ -1,7 +1,7 @@
 """Making the class archive: a real run of the job on a Kafka of its own, at whose end the JVM writes down what it has loaded.
 
 An archive is in place or it is not: it is written beside its place and then renamed, with a stamp of what it was made for.
-Nothing depends on it but the time that a start takes, so that none could be made is told and is no error.
+Nothing depends on it but the time that a start takes, so it is reported that none could be made, and that is no error.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Failures around the job are told apart from defects of ours: by type first, by words only where there is nothing else."""
+"""Failures around the job are distinguished from defects of ours: by type first, by words only where there is nothing else."""
 
 import errno
 import os

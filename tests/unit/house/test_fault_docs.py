@@ -20,7 +20,7 @@ def test_every_row_has_a_test_or_says_why_not() -> None:
     assert {row for row, words in WORDS.items() if len(words) == 3} & MARKED == set()
 
 
-def test_every_row_is_told_in_plain_words() -> None:
+def test_every_row_is_in_plain_words() -> None:
     assert [row for row, words in WORDS.items() if not all(isinstance(word, str) for word in words)] == []
 
 

@@ -140,7 +140,7 @@ def test_only_the_batch_that_is_deleted_goes(lake: Lake) -> None:
     assert [set(batch_rows(lake.open(RECORDS), batch)) for batch in (1, 2)] == [{0}, set()]
 
 
-def test_of_two_who_delete_a_batch_the_second_is_told(lake: Lake) -> None:
+def test_of_two_who_delete_a_batch_the_second_gets_an_error(lake: Lake) -> None:
     first = write_records(lake, records(1, 0, range(5)))
     second = lake.open(RECORDS)
     delete_batch(first, 1, app="p/records")

@@ -61,7 +61,7 @@ def test_a_missing_table_is_named_with_its_place(lake: Lake) -> None:
 
 @pytest.mark.group("DF")
 @pytest.mark.proves("F53", "F54")
-def test_of_two_writers_with_the_same_batch_the_second_is_told(lake: Lake) -> None:
+def test_of_two_writers_with_the_same_batch_the_second_gets_an_error(lake: Lake) -> None:
     first, second = lake.open(CONTRIBUTIONS), lake.open(CONTRIBUTIONS)
     append_once(first, contribution(1), app="p/contributions", version=1)
     with pytest.raises(LostRace):
@@ -69,7 +69,7 @@ def test_of_two_writers_with_the_same_batch_the_second_is_told(lake: Lake) -> No
     assert read_rows(lake.open(CONTRIBUTIONS)).num_rows == 1
 
 
-def test_of_two_writers_of_the_same_files_the_second_is_told_even_if_there_are_none(lake: Lake) -> None:
+def test_of_two_writers_of_the_same_files_the_second_gets_an_error_even_if_there_are_none(lake: Lake) -> None:
     first, second = lake.open(RECORDS), lake.open(RECORDS)
     add_files(first, [], app=lake.app(RECORDS), version=1)
     with pytest.raises(LostRace):
