@@ -4,11 +4,11 @@ For tests of what is done with tables between runs; a batch's readings are all o
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
@@ -24,6 +24,8 @@ from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.ledger import Counts, Done, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
+from tests.ledger_rows import done_row
+from tests.settings_file import MINIMAL
 
 FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 """When batch 1 was done; each later one a day after the one before."""
@@ -31,17 +33,7 @@ FIRST_DONE = datetime(2020, 1, 1, tzinfo=UTC)
 SIZE = 5
 """Records of a batch on each of its two partitions, the first of them rejected."""
 
-SETTINGS = """
-name: p
-kafka: kafka.properties
-lake: lake
-state: state
-input:
-  topic: a
-  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
-  value: {field: voltage}
-output: {topic: b}
-"""
+SETTINGS = MINIMAL + "state: state\n"
 
 
 def done_at(batch: int) -> datetime:
@@ -57,6 +49,13 @@ def stored_pipeline(folder: Path, batches: int, *overrides: str) -> Pipeline:
         plan_batch(pipeline, batch)
         finish_batch(pipeline, batch)
     return pipeline
+
+
+def empty_lake(folder: Path) -> Lake:
+    """The tables of a pipeline that never ran."""
+    lake = Lake(str(folder), "p")
+    lake.create_missing()
+    return lake
 
 
 def lake_of(pipeline: Pipeline) -> Lake:
@@ -85,13 +84,21 @@ def finish_batch(pipeline: Pipeline, batch: int) -> None:
     """Records in a file per partition, contributions, averages, and the row that says so."""
     lake = lake_of(pipeline)
     store_records(lake, batch)
-    added = pa.Table.from_pylist([contribution(batch, one.partition) for one in ranges(batch)], schema=SCHEMAS[CONTRIBUTIONS])
-    tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
+    sum_up(lake, batch)
+    counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
+    CheckpointLog(lake).append(done(batch, counts=counts, published=2))
+
+
+def done(batch: int, **facts: Any) -> Done:
+    """The row that ends such a batch."""
+    return done_row(batch, **{"at": done_at(batch), "topic_id": "topic id", "ranges": ranges(batch), **facts})
+
+
+def sum_up(lake: Lake, batch: int) -> None:
+    """The batch's contributions, and the averages that follow."""
+    tables.append_once(lake.open(CONTRIBUTIONS), contributions(batch), app=lake.app(CONTRIBUTIONS), version=batch)
     averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
     tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
-    counts = tuple(Counts(one.partition, SIZE, SIZE - 1, 1, 0) for one in ranges(batch))
-    done = Done(batch=batch, run_id="run", at=done_at(batch), topic_id="topic id", ranges=ranges(batch), counts=counts)
-    CheckpointLog(lake).append(replace(done, published=2))
 
 
 def store_records(lake: Lake, batch: int, *, only_rejected: bool = False) -> None:
@@ -118,6 +125,10 @@ def record(batch: int, one: OffsetRange, offset: int) -> Mapping[str, object]:
 
 
 DAY = date(2026, 1, 1)
+
+
+def contributions(batch: int, partitions: Sequence[int] = (0, 1)) -> pa.Table:
+    return pa.Table.from_pylist([contribution(batch, one) for one in partitions], schema=SCHEMAS[CONTRIBUTIONS])
 
 
 def contribution(batch: int, partition: int) -> Mapping[str, object]:

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, OffsetSpec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from spark_jobs.base import faults
 from spark_jobs.launch.java import find_java
@@ -23,7 +23,7 @@ from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.ledger import Done
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
-from tests import invariants, oracle
+from tests import invariants, log_ends, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
 from tests.violations import Violation, require_none
 
@@ -78,13 +78,8 @@ class World:
             del self.sent[-len(values) :]
 
     def wait_until_stable(self, partition: int) -> None:
-        """Until nothing is held back: the broker moves the last stable offset a moment after it answered a commit."""
-        wait_until(lambda: len({self._end(partition, level) for level in IsolationLevel}) == 1, "the last stable offset to move")
-
-    def _end(self, partition: int, level: IsolationLevel) -> int:
-        asked = TopicPartition(self.pipeline.input.topic, partition)
-        found = self.admin.list_offsets({asked: OffsetSpec.latest()}, isolation_level=level)  # type: ignore[no-untyped-call]
-        return int(found[asked].result(20).offset)
+        """Until nothing of the input's partition is held back."""
+        log_ends.wait_until_stable(self.admin, self.pipeline.input.topic, partition)
 
     @contextmanager
     def open_transaction(self, partition: int, *values: bytes | None, **how: Any) -> Iterator[Producer]:
@@ -243,6 +238,20 @@ class World:
     def visible_batches(self) -> set[int]:
         """Batches of which a read_committed consumer sees anything."""
         return {record[2] for records in self.output().values() for record in records}
+
+
+@contextmanager
+def world_without_spark(folder: Path, bootstrap: str, partitions: int = 3, **settings: Any) -> Iterator[World]:
+    """A world in which no run may come so far as to need Spark; it is ended afterwards."""
+
+    def no_spark() -> NoReturn:
+        raise AssertionError("Spark was asked for")
+
+    world = make_world(folder, bootstrap, no_spark, partitions, **settings)
+    try:
+        yield world
+    finally:
+        world.end()
 
 
 def make_world(folder: Path, bootstrap: str, spark: Callable[[], Any], partitions: int = 3, **settings: Any) -> World:

@@ -9,13 +9,10 @@ from spark_jobs.audit.reconcile import Audit, audit
 from spark_jobs.base.errors import TooManyRejected
 from spark_jobs.broker.cluster import connect
 from spark_jobs.pipeline.settings import load_pipeline
-from tests.world import World, reading
+from tests.faults.batches import some
+from tests.world import World
 
 NO_LIMIT, STRICT = "limits.max_rejected_fraction=1", "limits.max_rejected_fraction=0"
-
-
-def some(count: int, day: int = 16) -> list[bytes]:
-    return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
 
 
 def write_history(world: World) -> None:

@@ -17,6 +17,14 @@ JUNK = (
 DAYS = (15, 16, 17)
 
 
+def some(count: int, day: int = 16, month: int = 12) -> list[bytes]:
+    """Readings of one day, a minute apart."""
+    return [
+        reading(f"{day:02}/{month:02}/2006 {17 + minute // 60}:{minute % 60:02}:00", f"23{minute % 10}.84")
+        for minute in range(count)
+    ]
+
+
 def some_reading(chosen: random.Random) -> bytes:
     moment = f"{chosen.choice(DAYS)}/12/2006 {chosen.randrange(24):02}:{chosen.randrange(60):02}:00"
     return reading(moment, f"{chosen.randint(-999, 260_000) / 1000:.3f}")

@@ -6,17 +6,10 @@ A shape is a generator: it sends, yields, and ends what it left open (a transact
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.faults.batches import some
 from tests.world import World, reading
 
 Shape = Callable[[World], Iterator[None]]
-
-
-def some(count: int, day: int = 16, month: int = 12) -> list[bytes]:
-    """Readings of one day, a minute apart."""
-    return [
-        reading(f"{day:02}/{month:02}/2006 {17 + minute // 60}:{minute % 60:02}:00", f"23{minute % 10}.84")
-        for minute in range(count)
-    ]
 
 
 def markers_first(world: World) -> Iterator[None]:

@@ -12,7 +12,8 @@ from spark_jobs import cli
 from spark_jobs.audit.reconcile import Audit
 from spark_jobs.base.lock import hold_lock
 from tests.conftest import NewWorld
-from tests.faults.audited import audited, some, told
+from tests.faults.audited import audited, told
+from tests.faults.batches import some
 from tests.faults.points import AFTER_THE_PLAN
 from tests.faults.tampering import delete, tampered
 from tests.world import World

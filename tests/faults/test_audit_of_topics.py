@@ -10,7 +10,8 @@ from confluent_kafka import Message, TopicPartition
 
 from spark_jobs.local.kafka.server import create_topics
 from tests.conftest import NewWorld
-from tests.faults.audited import audited, some, told
+from tests.faults.audited import audited, told
+from tests.faults.batches import some
 from tests.faults.output_records import publish, visible
 from tests.faults.tampering import tampered, update
 from tests.group import move_group

@@ -26,13 +26,13 @@ from spark_jobs.run import reading as source
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
-from tests.faults.batches import SHAPES, send_rejected, send_tiny
+from tests.faults.batches import SHAPES, send_rejected, send_tiny, some
 from tests.faults.maintained import maintain_in_a_year
 from tests.faults.points import AFTER_THE_PLAN, AVERAGES_ONLY, ONLY_WITH_READINGS, RUN
 from tests.faults.tampering import tampered, update
 from tests.faults.two_machines import ending, on_machine
 from tests.submitted import KILLED
-from tests.world import World, reading
+from tests.world import World
 
 pytestmark = pytest.mark.group("CR")
 
@@ -409,7 +409,3 @@ def test_kill_9_of_the_process_group(world: World, point: str, chosen: random.Ra
     code, output = world.submit().finish()
     assert code == 0, output
     assert_averaged_only(world)
-
-
-def some(count: int) -> list[bytes]:
-    return [reading(f"16/12/2006 17:{minute % 60:02}:00", "234.5") for minute in range(count)]

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.conftest import NewWorld
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.faults.topic_settings import alter_input
 from tests.submitted import wait_until
 from tests.world import World

@@ -19,17 +19,14 @@ from spark_jobs.progress.ledger import LedgerRow, Lost
 from spark_jobs.progress.losses import LossEntry, losses_in
 from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld
+from tests.faults.batches import some
 from tests.faults.shown import causes
-from tests.world import World, make_world, reading
+from tests.world import World, make_world
 
 pytestmark = pytest.mark.group("KO")
 
 BATCH_HEADER = struct.Struct(">qi")
 """How a batch begins in a segment of Kafka's log: its first offset, and its length after these 12 bytes."""
-
-
-def some(count: int, day: int = 16) -> list[bytes]:
-    return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
 
 
 def rows(world: World) -> list[LedgerRow]:

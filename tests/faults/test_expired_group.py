@@ -10,7 +10,7 @@ import pytest
 from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, start_kafka
 from tests import oracle
 from tests.conftest import IMPATIENT
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.submitted import wait_until
 from tests.world import World, make_world
 

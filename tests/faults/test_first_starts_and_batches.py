@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import ranges, states
-from tests.faults.input_shapes import some
 from tests.world import World, reading
 
 pytestmark = pytest.mark.group("KO")

@@ -5,7 +5,8 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TableDamaged
 from tests.conftest import NewWorld
-from tests.world import World, reading
+from tests.faults.batches import some
+from tests.world import World
 
 pytestmark = pytest.mark.group("KO")
 
@@ -13,10 +14,6 @@ pytestmark = pytest.mark.group("KO")
 @pytest.fixture
 def world(new_world: NewWorld) -> World:
     return new_world()
-
-
-def some(count: int) -> list[bytes]:
-    return [reading(f"16/12/2006 17:{minute % 60:02}:00", "234.5") for minute in range(count)]
 
 
 @pytest.mark.proves("F01", "F05")

@@ -4,7 +4,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.conftest import NewWorld
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")

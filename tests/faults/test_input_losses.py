@@ -10,8 +10,8 @@ import pytest
 from spark_jobs.base.errors import OffsetsLost
 from tests import oracle
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.faults.topic_settings import expire_input, log_starts
 from tests.faults.two_machines import ending
 from tests.submitted import wait_until

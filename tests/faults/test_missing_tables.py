@@ -8,7 +8,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from tests.conftest import NewWorld
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")

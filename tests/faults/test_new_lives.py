@@ -12,8 +12,8 @@ from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.removal.forget import forget
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
+from tests.faults.batches import some
 from tests.faults.forging import age_output
-from tests.faults.input_shapes import some
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]

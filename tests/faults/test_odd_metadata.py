@@ -12,16 +12,15 @@ from spark_jobs.maintenance.maintain import maintain
 from tests import oracle, raw_headers
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.faults.shown import status_of
-from tests.faults.topic_settings import alter_input
+from tests.faults.topic_settings import WEEK_MS, alter_input
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
 
 LONGEST = 2**63 - 1
 NOW_MS = 1_780_000_000_000
-WEEK_MS = 7 * 24 * 3_600_000
 ODD_TIMES = {
     "microseconds": NOW_MS * 1_000,
     "nanoseconds": NOW_MS * 1_000_000,

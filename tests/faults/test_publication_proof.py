@@ -7,9 +7,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from spark_jobs.base.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import age_output
-from tests.faults.input_shapes import some
 from tests.group import move_group
 from tests.submitted import wait_until
 from tests.world import World

@@ -10,7 +10,8 @@ from spark_jobs.readings import messages
 from spark_jobs.readings.messages import Tasks
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
-from tests.faults.input_shapes import SHAPES, sent, some
+from tests.faults.batches import some
+from tests.faults.input_shapes import SHAPES, sent
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")

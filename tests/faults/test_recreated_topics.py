@@ -7,8 +7,8 @@ import pytest
 from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, TopicRecreated
 from tests import oracle
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")

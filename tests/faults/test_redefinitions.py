@@ -22,8 +22,8 @@ from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults import points
 from tests.faults.audited import audited, told
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]

@@ -11,8 +11,8 @@ from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests import oracle
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.faults.points import ABANDON
 from tests.world import World, reading
 

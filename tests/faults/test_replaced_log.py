@@ -14,8 +14,8 @@ from spark_jobs.local.kafka.server import start_kafka
 from tests import oracle
 from tests.conftest import IMPATIENT
 from tests.faults.audited import audited
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.faults.shown import status_of
 from tests.truncation import cut_log
 from tests.world import World, make_world

@@ -21,8 +21,8 @@ from spark_jobs.run.republish import Republication, republish
 from tests.conftest import NewWorld
 from tests.faults import points
 from tests.faults.audited import audited, told
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.faults.output_records import publish, visible
 from tests.invariants import check_progress
 from tests.oracle import decided, found_averages, group_offsets, stored_batches

@@ -17,7 +17,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.standing import Contradiction, Standing, Step, next_step
 from tests.conftest import NewWorld
-from tests.faults.input_shapes import some
+from tests.faults.batches import some
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.proves("F216")]

@@ -12,18 +12,13 @@ import pytest
 from spark_jobs.answers.status import PartitionStatus
 from spark_jobs.base.errors import DecisionNeeded
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.shown import status_of, verdicts
-from tests.faults.topic_settings import alter_input
+from tests.faults.topic_settings import WEEK_MS, alter_input
 from tests.group import move_group
-from tests.world import World, reading
+from tests.world import World
 
 pytestmark = pytest.mark.group("KO")
-
-WEEK_MS = 7 * 24 * 3_600_000
-
-
-def some(count: int, day: int = 16) -> list[bytes]:
-    return [reading(f"{day}/12/2006 17:{minute:02}:00", f"23{minute % 10}.84") for minute in range(count)]
 
 
 def hours_ago(hours: float) -> int:

@@ -9,9 +9,9 @@ import pytest
 from spark_jobs.base.errors import DecisionNeeded, TryAgain
 from spark_jobs.outlook.lookahead import look_ahead
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import Place, age_output, averages_of, foreign, left_by, put_group, transaction, write
-from tests.faults.input_shapes import some
 from tests.oracle import group_offsets
 from tests.world import World
 

@@ -9,8 +9,8 @@ from spark_jobs.launch.java_zones import read_zones
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewWorld
+from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.input_shapes import some
 from tests.faults.unusable import UNUSABLE, Alter, rules, tamper
 from tests.world import World
 

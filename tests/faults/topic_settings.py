@@ -6,6 +6,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from tests.submitted import wait_until
 from tests.world import World
 
+WEEK_MS = 7 * 24 * 3_600_000
+
 
 def alter_input(world: World, settings: dict[str, str]) -> None:
     changes = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()]

@@ -1,19 +1,19 @@
 """What the tests of the broker's answers share: settings as a user writes them, and a writer that plays the outside world."""
 
 import secrets
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
-from spark_jobs.broker.cluster import LATEST, Broker, connect
+from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.local.kafka.server import RunningKafka, create_topics, start_kafka
+from tests import log_ends
 from tests.kafka.secured import AWKWARD, Authority, secured_options
 from tests.kafka.secured_cluster import PEM_PAIR, PLAIN, READINGS, Login, Secured, give_permissions
 
@@ -52,16 +52,7 @@ class Writer:
 
     def wait_until_stable(self, topic: str, partition: int) -> None:
         """Until no transaction is open on the partition: Kafka writes a marker a little after it has answered the commit."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        deadline = time.monotonic() + 20
-        while len({_end(admin, topic, partition, level) for level in IsolationLevel}) > 1:
-            assert time.monotonic() < deadline
-
-
-def _end(admin: AdminClient, topic: str, partition: int, level: IsolationLevel) -> int:
-    one = TopicPartition(topic, partition)
-    answer = admin.list_offsets({one: LATEST}, isolation_level=level)[one].result()
-    return int(answer.offset)
+        log_ends.wait_until_stable(AdminClient({"bootstrap.servers": self.bootstrap}), topic, partition)
 
 
 def _deliver(producer: Producer, topic: str, partition: int, values: tuple[str, ...], timestamp_ms: int) -> None:

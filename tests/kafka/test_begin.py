@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -23,20 +22,15 @@ from spark_jobs.pipeline.settings import load_pipeline
 from tests.conftest import NewTopic
 from tests.kafka.conftest import Writer
 from tests.typed import type_in
-from tests.world import World, make_world, reading
+from tests.world import World, reading, world_without_spark
 
 pytestmark = pytest.mark.group("KO")
 
 
-def no_spark() -> NoReturn:
-    raise AssertionError("Spark was asked for")
-
-
 @pytest.fixture
 def world(tmp_path: Path, kafka: RunningKafka) -> Iterator[World]:
-    world = make_world(tmp_path, kafka.bootstrap, no_spark, 2)
-    yield world
-    world.end()
+    with world_without_spark(tmp_path, kafka.bootstrap, 2) as world:
+        yield world
 
 
 def written(world: World, topic: str, folder: Path) -> WrittenPipeline:

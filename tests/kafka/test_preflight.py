@@ -4,7 +4,6 @@ transaction that no broker allows; and a batch that has stopped a run before.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -25,22 +24,17 @@ from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
 from tests.stored import SIZE, lake_of, plan_batch, ranges, store_records, stored_pipeline
 from tests.submitted import wait_until
-from tests.world import World, make_world, reading
+from tests.world import World, reading, world_without_spark
 
 pytestmark = pytest.mark.group("KO")
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("Spark was asked for")
 
 
 @pytest.fixture
 def world(tmp_path: Path, kafka: RunningKafka) -> Iterator[World]:
     """A pipeline with something to read."""
-    found = make_world(tmp_path, kafka.bootstrap, no_spark, 1)
-    found.send(0, reading("23/12/2006 16:52:00", "239.94"))
-    yield found
-    found.end()
+    with world_without_spark(tmp_path, kafka.bootstrap, 1) as found:
+        found.send(0, reading("23/12/2006 16:52:00", "239.94"))
+        yield found
 
 
 def refused(world: World) -> str:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from confluent_kafka.admin import ConfigResource, ResourceType
@@ -17,22 +16,17 @@ from spark_jobs.local.kafka.server import RunningKafka, create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from tests.kafka.conftest import NewSettings
 from tests.typed import type_in
-from tests.world import World, make_world
+from tests.world import World, world_without_spark
 
 pytestmark = pytest.mark.group("KO")
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("Spark was asked for")
 
 
 @pytest.fixture
 def world(tmp_path: Path, kafka: RunningKafka) -> Iterator[World]:
     """A pipeline whose input topic has three partitions, and whose output topic is not there."""
-    world = make_world(tmp_path, kafka.bootstrap, no_spark, create=False)
-    create_topics(kafka.bootstrap, {world.pipeline.input.topic: 3})
-    yield world
-    world.end()
+    with world_without_spark(tmp_path, kafka.bootstrap, create=False) as world:
+        create_topics(kafka.bootstrap, {world.pipeline.input.topic: 3})
+        yield world
 
 
 @pytest.mark.proves("F207")

@@ -14,10 +14,10 @@ from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
 from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.proof import Answer, Question
 from spark_jobs.outlook.witnesses import confirm, find_remaining, highest_revision
-from spark_jobs.progress.offsets import OffsetRange, Plan
+from spark_jobs.progress.offsets import Plan
 from tests.group import commit_as
 from tests.kafka.conftest import NewSettings
-from tests.parsing_rules import RULES
+from tests.plans import plan_of
 
 NewTopic = Callable[..., str]
 
@@ -76,9 +76,8 @@ def stage(broker: Broker, kafka: RunningKafka, new_settings: NewSettings, new_to
     publisher = Publisher.open(new_settings(kafka.bootstrap), name)
     publisher.fence()
     output = broker.topic(target)
-    ranges = (OffsetRange(0, 5, 9), OffsetRange(1, 3, 3))
     starts = {one.number: one.stable for one in output.partitions}
-    plan = Plan(2, "input", ranges, RULES, output.id, starts, {}, "nonce")
+    plan = plan_of(2, (0, 5, 9), (1, 3, 3), output_topic_id=output.id, output_starts=starts)
     expected = frozenset({(0, b"2006-12-16"), (0, b"2006-12-17"), (1, b"2006-12-16")})
     staged = Stage(broker, kafka.bootstrap, publisher, plan, Question(name, source, target, expected))
     staged.put_group(1)

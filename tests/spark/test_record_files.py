@@ -13,6 +13,7 @@ from spark_jobs.lake.record_files import PartitionRows, batch_rows, read_records
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
+from tests.stored import empty_lake
 
 COLUMNS = (
     "partition int, offset bigint, kafka_timestamp timestamp, key binary, event_time timestamp, date date, "
@@ -23,9 +24,7 @@ INSTANT = datetime(2006, 12, 16, 17, 24, tzinfo=UTC)
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    lake = Lake(str(tmp_path / "a lake with spaces"), "p")
-    lake.create_missing()
-    return lake
+    return empty_lake(tmp_path / "a lake with spaces")
 
 
 def accepted(offset: int, partition: int = 0, batch: int = 1) -> tuple[Any, ...]:

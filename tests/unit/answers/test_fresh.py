@@ -12,7 +12,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import Lake, append_once, merge_totals
-from tests.stored import DAY, lake_of, stored_pipeline
+from tests.stored import DAY, empty_lake, lake_of, stored_pipeline
 
 BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}
 
@@ -20,8 +20,7 @@ BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     """Three batches of partition 0, of which the second came back to a day of the first one."""
-    lake = Lake(str(tmp_path), "p")
-    lake.create_missing()
+    lake = empty_lake(tmp_path)
     for batch, days in BATCHES.items():
         rows = [contribution(batch, day) for day in days]
         table = pa.Table.from_pylist(rows, schema=SCHEMAS[CONTRIBUTIONS])

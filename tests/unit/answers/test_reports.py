@@ -12,10 +12,10 @@ from spark_jobs.answers.status import PartitionStatus, Status
 from spark_jobs.base.errors import OffsetsLost
 from spark_jobs.outlook.watch import UNKNOWN_RETENTION, Expiry, HeldBack, Retention
 from spark_jobs.progress.drift import GroupVerdict
-from spark_jobs.progress.ledger import Done, Planned
+from spark_jobs.progress.ledger import Planned
 from spark_jobs.progress.losses import LossEntry
 from spark_jobs.progress.standing import Standing
-from tests.ledger_rows import stored_row
+from tests.ledger_rows import done_row, stored_row
 from tests.typed import text_of
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -30,7 +30,7 @@ def partition(
 
 def status(*partitions: PartitionStatus, retention: Retention = UNKNOWN_RETENTION) -> Status:
     problem = OffsetsLost("readings", ("partition 2: gone",))
-    done = Done(batch=12, run_id="manual__1", at=NOW - timedelta(hours=3), topic_id="topic id", ranges=(), counts=())
+    done = done_row(12, run_id="manual__1", at=NOW - timedelta(hours=3))
     return Status("daily_voltage", "readings", NOW, 12, done, None, None, retention, partitions, (problem,))
 
 

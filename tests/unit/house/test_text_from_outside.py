@@ -28,9 +28,9 @@ from spark_jobs.maintenance.report import maintenance_table
 from spark_jobs.outlook.planning import PartitionPreview, Preview
 from spark_jobs.outlook.watch import UNKNOWN_RETENTION
 from spark_jobs.progress.drift import GroupVerdict
-from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.losses import DecisionEntry, LossEntry
 from spark_jobs.readings.judging import judge_message
+from tests.ledger_rows import done_row
 from tests.nasty import NASTY, hidden_in
 from tests.typed import text_of, type_in
 
@@ -40,7 +40,7 @@ RULES = rules_for("iso8601", NOW)
 
 def nasty(text: str) -> Status:
     one = PartitionStatus(0, 1, 1, 0, 2, 2, 1, None, None, GroupVerdict("moved", "group", text))
-    done = Done(batch=12, run_id=text, at=NOW - timedelta(hours=3), topic_id="topic id", ranges=(), counts=())
+    done = done_row(12, run_id=text, at=NOW - timedelta(hours=3))
     return Status("p", text, NOW, 12, done, None, f"run {text}", UNKNOWN_RETENTION, (one,), ())
 
 

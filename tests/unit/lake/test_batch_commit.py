@@ -1,11 +1,8 @@
 """A batch's commit beside other writers of the table, on real tables."""
 
-from datetime import date
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -13,26 +10,15 @@ from spark_jobs.base.errors import TryAgain
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
+from spark_jobs.lake.schemas import CONTRIBUTIONS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
+from tests.stored import contributions
 
 pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(str(tmp_path), "p")
-    lake.create_missing()
-    return lake
-
-
-def contribution(batch: int) -> pa.Table:
-    row = {"batch": batch, "partition": 0, "date": date(2006, 12, 16), "value_sum": Decimal(1), "value_count": 1}
-    return pa.Table.from_pylist([{**row, "value_min": Decimal(1), "value_max": Decimal(1)}], schema=SCHEMAS[CONTRIBUTIONS])
-
-
 def append(table: DeltaTable, lake: Lake, batch: int) -> None:
-    append_once(table, contribution(batch), app=lake.app(CONTRIBUTIONS), version=batch)
+    append_once(table, contributions(batch, [0]), app=lake.app(CONTRIBUTIONS), version=batch)
 
 
 def clean_up(lake: Lake) -> None:

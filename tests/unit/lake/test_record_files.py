@@ -15,13 +15,6 @@ from spark_jobs.progress.offsets import OffsetRange
 from tests.stored import drop_newest_statistics
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(str(tmp_path), "p")
-    lake.create_missing()
-    return lake
-
-
 def records(batch: int, partition: int, offsets: range, rejected: int = 0) -> pa.Table:
     return pa.Table.from_pylist(
         [

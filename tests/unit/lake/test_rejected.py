@@ -20,11 +20,11 @@ from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.history import rules_of
-from spark_jobs.progress.ledger import Counts, Done
+from spark_jobs.progress.ledger import Counts
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
 from tests.nasty import NASTY, hidden_in
-from tests.stored import done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, ranges, stored_pipeline
+from tests.stored import done, done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, stored_pipeline
 from tests.typed import text_of, type_in
 
 pytestmark = pytest.mark.proves("F198")
@@ -81,8 +81,7 @@ def test_they_are_counted_by_reason_where_the_batch_says_why(pipeline: Pipeline)
     assert rejections_of(lake) == Rejections(6, 3, 1, done_at(1), 2, {})
     plan_batch(pipeline, 4)
     counts = (Counts(0, 5, 2, 3, 0), Counts(1, 5, 5, 0, 0))
-    done = Done(batch=4, run_id="run", at=done_at(4), topic_id="topic id", ranges=ranges(4), counts=counts)
-    CheckpointLog(lake).append(replace(done, published=0, rejected={"NO_VALUE": 1, "BAD_TIME": 2}))
+    CheckpointLog(lake).append(done(4, counts=counts, published=0, rejected={"NO_VALUE": 1, "BAD_TIME": 2}))
     found = rejections_of(lake)
     assert found == Rejections(9, 4, 1, done_at(1), 3, {"BAD_TIME": 2, "NO_VALUE": 1})
     assert rejected_text(found) == (

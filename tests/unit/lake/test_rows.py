@@ -12,10 +12,8 @@ from tests.stored import drop_newest_statistics
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(lake: Lake) -> Lake:
     """Three batches with two rows each, on two days: of the batch, and of the day after."""
-    lake = Lake(str(tmp_path), "p")
-    lake.create_missing()
     for batch in (1, 2, 3):
         rows = [{"batch": batch, "partition": 0, "date": date(2006, 12, batch + later)} for later in (0, 1)]
         table = pa.Table.from_pylist(rows, schema=SCHEMAS[CONTRIBUTIONS])

@@ -12,27 +12,13 @@ from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, add_files, append_once, merge_totals, require_schema
+from tests.stored import contributions
 
 DAY = date(2006, 12, 16)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(str(tmp_path), "p")
-    lake.create_missing()
-    return lake
-
-
 def table_of(name: str, *rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMAS[name])
-
-
-def contribution(batch: int) -> pa.Table:
-    one = Decimal(1)
-    return table_of(
-        CONTRIBUTIONS,
-        {"batch": batch, "partition": 0, "date": DAY, "value_sum": one, "value_count": 1, "value_min": one, "value_max": one},
-    )
 
 
 def averages(batch: int, total: int) -> pa.Table:
@@ -63,9 +49,9 @@ def test_a_missing_table_is_named_with_its_place(lake: Lake) -> None:
 @pytest.mark.proves("F53", "F54")
 def test_of_two_writers_with_the_same_batch_the_second_gets_an_error(lake: Lake) -> None:
     first, second = lake.open(CONTRIBUTIONS), lake.open(CONTRIBUTIONS)
-    append_once(first, contribution(1), app="p/contributions", version=1)
+    append_once(first, contributions(1, [0]), app="p/contributions", version=1)
     with pytest.raises(LostRace):
-        append_once(second, contribution(1), app="p/contributions", version=1)
+        append_once(second, contributions(1, [0]), app="p/contributions", version=1)
     assert read_rows(lake.open(CONTRIBUTIONS)).num_rows == 1
 
 
@@ -107,13 +93,13 @@ def test_a_later_batch_raises_the_revision_once(lake: Lake) -> None:
 def test_a_writer_that_slept_until_the_log_was_cleaned_up_is_told_and_writes_nothing(lake: Lake) -> None:
     table = lake.open(CONTRIBUTIONS)
     for batch in (1, 2, 3):
-        append_once(lake.open(CONTRIBUTIONS), contribution(batch), app=lake.app(CONTRIBUTIONS), version=batch)
+        append_once(lake.open(CONTRIBUTIONS), contributions(batch, [0]), app=lake.app(CONTRIBUTIONS), version=batch)
     lake.open(CONTRIBUTIONS).create_checkpoint()
     commits = TableLog(lake.location(CONTRIBUTIONS)).commits
     for commit in commits[:-1]:
         (Path(lake.location(CONTRIBUTIONS)) / commit.path).unlink()
     with pytest.raises(LostRace, match="cleaned up"):
-        append_once(table, contribution(1), app=lake.app(CONTRIBUTIONS), version=1)
+        append_once(table, contributions(1, [0]), app=lake.app(CONTRIBUTIONS), version=1)
     assert sorted(read_rows(lake.open(CONTRIBUTIONS))["batch"].to_pylist()) == [1, 2, 3]
     assert [commit.version for commit in TableLog(lake.location(CONTRIBUTIONS)).commits] == [3]
 

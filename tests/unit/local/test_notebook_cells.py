@@ -4,7 +4,6 @@ a pipeline that has stopped keeping its records.
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,13 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.local.notebooks import NOTEBOOKS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.ledger import Counts, Done
-from tests.stored import SIZE, contribution, done_at, lake_of, plan_batch, ranges, record, stored_pipeline
+from spark_jobs.progress.ledger import Counts
+from tests.stored import SIZE, done, done_at, lake_of, plan_batch, ranges, record, stored_pipeline, sum_up
 
 SECONDS = 30
 
@@ -33,14 +30,10 @@ def finish_averages_only(pipeline: Pipeline, batch: int) -> None:
     old = {**record(batch, stored[0], stored[0].start), "kafka_timestamp": done_at(batch) - timedelta(hours=1)}
     rejected = pa.Table.from_pylist([old], schema=SCHEMAS[RECORDS])
     write_deltalake(lake.open(RECORDS), rejected, mode="append", commit_properties=tables.committed_as(lake.app(RECORDS), batch))
-    added = pa.Table.from_pylist([contribution(batch, one.partition) for one in stored], schema=SCHEMAS[CONTRIBUTIONS])
-    tables.append_once(lake.open(CONTRIBUTIONS), added, app=lake.app(CONTRIBUTIONS), version=batch)
-    averages = DAILY_AVERAGE.total(read_rows(lake.open(CONTRIBUTIONS)), batch=batch)
-    tables.merge_totals(lake.open(DAILY_AVERAGES), averages, DAILY_AVERAGE, app=lake.app(DAILY_AVERAGES), version=batch)
+    sum_up(lake, batch)
     counts = (Counts(0, SIZE, SIZE - 1, 1, 0), Counts(1, SIZE - 1, SIZE - 1, 0, 1))
     at = done_at(batch) + timedelta(seconds=SECONDS)
-    done = Done(batch=batch, run_id="run", at=at, topic_id="topic id", ranges=stored, counts=counts)
-    CheckpointLog(lake).append(replace(done, published=2, keeps_records=False))
+    CheckpointLog(lake).append(done(batch, at=at, counts=counts, published=2, keeps_records=False))
 
 
 @pytest.fixture

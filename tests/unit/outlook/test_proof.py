@@ -15,8 +15,7 @@ from spark_jobs.outlook.proof import (
     judge_proof,
     no_proof,
 )
-from spark_jobs.progress.offsets import OffsetRange, Plan
-from tests.parsing_rules import RULES
+from tests.plans import plan_of
 
 EXPECTED: frozenset[Key] = frozenset({(0, b"2006-12-16"), (1, b"2006-12-16")})
 ALL, FIRST = sorted(EXPECTED), sorted(EXPECTED)[:1]
@@ -85,8 +84,7 @@ def test_an_average_that_compaction_may_have_taken_is_no_contradiction() -> None
     assert judge_proof(EXPECTED, group("pp"), covered) == P
 
 
-def plan() -> Plan:
-    return Plan(2, "id", (OffsetRange(0, 5, 9), OffsetRange(1, 0, 0)), RULES, "out", {}, {}, "nonce")
+PLAN = plan_of(2, (0, 5, 9), (1, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -103,13 +101,13 @@ def plan() -> Plan:
 def test_a_group_proves_a_batch_by_offset_and_metadata_of_every_planned_partition(
     committed: dict[int, tuple[int, str]], words: str
 ) -> None:
-    found = group_of(plan(), committed)
+    found = group_of(PLAN, committed)
     assert (found.proving, found.older, found.silent) == (group(words).proving, group(words).older, group(words).silent)
 
 
 def test_a_contradiction_names_both_sides_and_the_ways_on() -> None:
     question = Question("volts", "in", "out", EXPECTED)
-    assert str(contradiction(plan(), question, group("po"), output(FIRST))) == (
+    assert str(contradiction(PLAN, question, group("po"), output(FIRST))) == (
         "batch 2 was published in part, by somebody else or twice: out shows 1 of its 2 averages (partition 0: 1 of 1, "
         "partition 1: 0 of 1), and the group volts proves it on partition 0 but stands before it on partition 1. Nothing was "
         "published now. Run again with --published rest (publishes the 1 that are missing), --published no (publishes all "
@@ -118,6 +116,6 @@ def test_a_contradiction_names_both_sides_and_the_ways_on() -> None:
 
 
 def test_what_nobody_can_tell_names_where_to_look() -> None:
-    told = str(no_proof(plan(), Question("volts", "in", "out", EXPECTED), group("ss"), output([], (0, 1))))
+    told = str(no_proof(PLAN, Question("volts", "in", "out", EXPECTED), group("ss"), output([], (0, 1))))
     assert "the group volts says nothing of it on partition 0, 1, and out has lost records" in told
     assert "--published yes or --published no" in told

@@ -20,25 +20,12 @@ from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.checkpoints import Progress, after
 from spark_jobs.progress.ledger import Counts, Done, LedgerRow, planned
-from spark_jobs.progress.offsets import OffsetRange, Plan
+from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.row_order import FOLLOWS, disorders
 from tests.ledger_rows import stored_row
-from tests.parsing_rules import RULES
+from tests.plans import plan_of
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-def plan(batch: int, *ranges: tuple[int, int, int]) -> Plan:
-    return Plan(
-        batch,
-        "topic-1",
-        tuple(OffsetRange(*one) for one in ranges),
-        RULES,
-        "topic-2",
-        {0: 7},
-        {"records": "id"},
-        "0123456789abcdef",
-    )
 
 
 def row(state: str, batch: int, *ranges: tuple[int, int, int], **details: object) -> LedgerRow:
@@ -65,30 +52,30 @@ def test_a_pipeline_that_never_ran_has_no_progress(lake: Lake) -> None:
 
 
 def test_a_plan_comes_back_exactly_as_it_was_stored(lake: Lake) -> None:
-    stored = plan(1, (0, 0, 5), (1, 2, 2))
+    stored = plan_of(1, (0, 0, 5), (1, 2, 2))
     assert progress_of(lake, planned(stored, "run", NOW)).unfinished == stored
 
 
 def test_a_finished_batch_moves_every_end(lake: Lake) -> None:
     progress = progress_of(
         lake,
-        planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
+        planned(plan_of(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
         row("DONE", 1, (0, 0, 5), (1, 0, 2)),
-        planned(plan(2, (0, 5, 9), (1, 2, 2)), "run", NOW),
+        planned(plan_of(2, (0, 5, 9), (1, 2, 2)), "run", NOW),
         row("DONE", 2, (0, 5, 9), (1, 2, 2)),
     )
     assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (2, None, {0: 9, 1: 2})
 
 
 def test_an_abandoned_batch_keeps_its_number_and_the_next_begins_where_it_began(lake: Lake) -> None:
-    progress = progress_of(lake, planned(plan(1, (0, 3, 5)), "run", NOW), row("ABANDONED", 1, (0, 3, 5)))
+    progress = progress_of(lake, planned(plan_of(1, (0, 3, 5)), "run", NOW), row("ABANDONED", 1, (0, 3, 5)))
     assert (progress.last_batch, progress.unfinished, dict(progress.ends)) == (1, None, {0: 3})
 
 
 def test_an_accepted_loss_moves_only_the_lost_partition(lake: Lake) -> None:
     progress = progress_of(
         lake,
-        planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
+        planned(plan_of(1, (0, 0, 5), (1, 0, 2)), "run", NOW),
         row("DONE", 1, (0, 0, 5), (1, 0, 2)),
         row("LOSS", 1, (1, 2, 8), resume={"1": 8}),
     )
@@ -98,7 +85,7 @@ def test_an_accepted_loss_moves_only_the_lost_partition(lake: Lake) -> None:
 def test_an_adopted_topic_begins_a_new_generation(lake: Lake) -> None:
     adopted = replace(row("ADOPTED", 1, (0, 3, 3)), topic_id="topic-2")
     progress = progress_of(
-        lake, planned(plan(1, (0, 0, 5), (1, 0, 2)), "run", NOW), row("DONE", 1, (0, 0, 5), (1, 0, 2)), adopted
+        lake, planned(plan_of(1, (0, 0, 5), (1, 0, 2)), "run", NOW), row("DONE", 1, (0, 0, 5), (1, 0, 2)), adopted
     )
     assert (progress.topic_id, dict(progress.ends)) == ("topic-2", {0: 3})
 
@@ -108,7 +95,7 @@ def test_an_adopted_topic_begins_a_new_generation(lake: Lake) -> None:
 def test_a_row_that_landed_although_it_was_refused_is_ours_and_the_run_goes_on(lake: Lake) -> None:
     CheckpointLog(lake).create()
     mine, landed = CheckpointLog(lake), CheckpointLog(lake)
-    row_of_mine = planned(plan(1, (0, 0, 5)), "mine", NOW)
+    row_of_mine = planned(plan_of(1, (0, 0, 5)), "mine", NOW)
     landed.append(row_of_mine)
     mine.append(row_of_mine)
     mine.append(row("DONE", 1, (0, 0, 5)))
@@ -128,16 +115,16 @@ def test_a_row_that_was_refused_and_did_not_land_is_tried_again_and_nobody_else_
     for commit in TableLog(lake.location(CHECKPOINTS)).commits[:-1]:
         Path(lake.location(CHECKPOINTS), commit.path).unlink()
     with pytest.raises(TryAgain, match="the row PLANNED of batch 1 could not be committed"):
-        log.append(planned(plan(1, (0, 0, 5)), "mine", NOW))
+        log.append(planned(plan_of(1, (0, 0, 5)), "mine", NOW))
     assert CheckpointLog(lake).rows == []
 
 
 def test_a_run_that_read_an_older_log_cannot_append(lake: Lake) -> None:
     CheckpointLog(lake).create()
     first, second = CheckpointLog(lake), CheckpointLog(lake)
-    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    first.append(planned(plan_of(1, (0, 0, 5)), "first", NOW))
     with pytest.raises(Superseded, match="wrote its checkpoint first"):
-        second.append(planned(plan(1, (0, 0, 6)), "second", NOW))
+        second.append(planned(plan_of(1, (0, 0, 6)), "second", NOW))
     assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
 
 
@@ -147,7 +134,7 @@ def test_before_the_first_plan_a_missing_table_is_made_anew_and_never_after_it(l
     shutil.rmtree(lake.location(RECORDS))
     log.create()
     assert lake.exists(RECORDS)
-    log.append(planned(plan(1, (0, 3, 5)), "run", NOW))
+    log.append(planned(plan_of(1, (0, 3, 5)), "run", NOW))
     shutil.rmtree(lake.location(RECORDS))
     CheckpointLog(lake).create()
     assert not lake.exists(RECORDS)
@@ -155,9 +142,9 @@ def test_before_the_first_plan_a_missing_table_is_made_anew_and_never_after_it(l
 
 def test_of_two_first_runs_that_both_found_no_table_the_second_cannot_append(lake: Lake) -> None:
     first, second = CheckpointLog(lake), CheckpointLog(lake)
-    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    first.append(planned(plan_of(1, (0, 0, 5)), "first", NOW))
     with pytest.raises(Superseded, match="wrote its checkpoint first"):
-        second.append(planned(plan(1, (0, 0, 6)), "second", NOW))
+        second.append(planned(plan_of(1, (0, 0, 6)), "second", NOW))
     assert [one.run_id for one in CheckpointLog(lake).rows] == ["first"]
 
 
@@ -165,7 +152,7 @@ def test_a_log_that_another_run_has_gone_on_in_is_told_apart_from_a_damaged_tabl
     CheckpointLog(lake).create()
     first, second = CheckpointLog(lake), CheckpointLog(lake)
     second.require_newest()
-    first.append(planned(plan(1, (0, 0, 5)), "first", NOW))
+    first.append(planned(plan_of(1, (0, 0, 5)), "first", NOW))
     with pytest.raises(Superseded, match="it goes on, this one stops"):
         second.require_newest()
 
@@ -173,7 +160,7 @@ def test_a_log_that_another_run_has_gone_on_in_is_told_apart_from_a_damaged_tabl
 def test_a_done_row_comes_back_with_its_counts_and_details(lake: Lake) -> None:
     ranges, counts = (OffsetRange(0, 0, 5),), (Counts(0, 4, 3, 1, 1),)
     done = Done(batch=1, run_id="mine", at=NOW, topic_id="topic-1", ranges=ranges, counts=counts, published=1)
-    progress_of(lake, planned(plan(1, (0, 0, 5)), "mine", NOW), done)
+    progress_of(lake, planned(plan_of(1, (0, 0, 5)), "mine", NOW), done)
     assert CheckpointLog(lake).rows[-1] == done
 
 
@@ -187,7 +174,7 @@ def history(events: Iterable[str]) -> list[tuple[int, LedgerRow]]:
             batch += 1
             ranges = tuple((number, start, start + batch + number) for number, start in ends.items())
             ids = {"records": f"id {len(rows)}"}
-            rows.append(planned(replace(plan(batch, *ranges), topic_id=f"topic-{topic}", table_ids=ids), "run", NOW))
+            rows.append(planned(replace(plan_of(batch, *ranges), topic_id=f"topic-{topic}", table_ids=ids), "run", NOW))
             if event == "counted" or batch % 2:
                 rows.append(row("COUNTED", batch, *ranges, rounded=batch, gaps={}))
             if event in ("unfinished", "counted"):
@@ -268,7 +255,7 @@ IMPOSSIBLE: dict[str, tuple[list[LedgerRow], str]] = {
     "done without a plan": ([row("DONE", 7, (0, 0, 5))], "row 1: batch 7 cannot be DONE at the beginning"),
     "one batch after another without plans": (
         [
-            planned(plan(1, (0, 0, 5)), "run", NOW),
+            planned(plan_of(1, (0, 0, 5)), "run", NOW),
             row("DONE", 1, (0, 0, 5)),
             row("DONE", 3, (0, 5, 7)),
             row("ABANDONED", 9, (0, 7, 8)),
@@ -276,22 +263,22 @@ IMPOSSIBLE: dict[str, tuple[list[LedgerRow], str]] = {
         "row 3: batch 3 cannot be DONE after batch 1 was DONE",
     ),
     "a plan on a plan": (
-        [planned(plan(1, (0, 0, 5)), "run", NOW), planned(plan(2, (0, 5, 7)), "run", NOW), row("DONE", 2, (0, 5, 7))],
+        [planned(plan_of(1, (0, 0, 5)), "run", NOW), planned(plan_of(2, (0, 5, 7)), "run", NOW), row("DONE", 2, (0, 5, 7))],
         "row 2: batch 2 cannot be PLANNED after batch 1 was PLANNED",
     ),
     "a number left out": (
-        [planned(plan(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), planned(plan(3, (0, 5, 7)), "run", NOW)],
+        [planned(plan_of(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), planned(plan_of(3, (0, 5, 7)), "run", NOW)],
         "row 3: batch 3 cannot be PLANNED after batch 1 was DONE",
     ),
     "done before it was planned": (
         [
-            *[planned(plan(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), row("DONE", 2, (0, 5, 7))],
-            planned(plan(2, (0, 5, 7)), "run", NOW),
+            *[planned(plan_of(1, (0, 0, 5)), "run", NOW), row("DONE", 1, (0, 0, 5)), row("DONE", 2, (0, 5, 7))],
+            planned(plan_of(2, (0, 5, 7)), "run", NOW),
         ],
         "row 3: batch 2 cannot be DONE after batch 1 was DONE",
     ),
     "a loss inside a batch": (
-        [planned(plan(1, (0, 0, 5)), "run", NOW), row("LOSS", 1, (0, 0, 5), resume={"0": 5})],
+        [planned(plan_of(1, (0, 0, 5)), "run", NOW), row("LOSS", 1, (0, 0, 5), resume={"0": 5})],
         "row 2: batch 1 cannot be LOSS after batch 1 was PLANNED",
     ),
 }
@@ -318,11 +305,11 @@ def test_rows_in_an_order_in_which_no_run_writes_them_are_named_and_nothing_is_p
 def test_the_epochs_that_a_plan_read_under_hold_until_the_topic_or_the_place_is_another(
     lake: Lake, known: dict[int, int]
 ) -> None:
-    first = replace(plan(1, (0, 0, 5), (1, 0, 2)), epochs=known)
+    first = replace(plan_of(1, (0, 0, 5), (1, 0, 2)), epochs=known)
     progress = progress_of(lake, planned(first, "run", NOW))
     assert (progress.unfinished, dict(progress.epochs)) == (first, {})
     assert progress_of(lake, row("DONE", 1, (0, 0, 5), (1, 0, 2))).epochs == known
-    second = replace(plan(2, (0, 5, 9), (1, 2, 2)), epochs={0: 4, 1: 4})
+    second = replace(plan_of(2, (0, 5, 9), (1, 2, 2)), epochs={0: 4, 1: 4})
     assert progress_of(lake, planned(second, "run", NOW), row("ABANDONED", 2, (0, 5, 9), (1, 2, 2))).epochs == known
     lost = progress_of(lake, row("LOSS", 2, (1, 2, 8), resume={"1": 8}))
     assert lost.epochs == {number: epoch for number, epoch in known.items() if number != 1}

@@ -25,25 +25,17 @@ from spark_jobs.progress.redefinition import (
 )
 from spark_jobs.progress.row_codec import columns_of
 from tests.ledger_rows import stored_row
+from tests.plans import plan_of
+from tests.settings_file import MINIMAL
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OUTPUT = Topic("daily", "id-1", (Partition(0, 0, 0, 0),))
-SETTLED = """
-name: p
-kafka: kafka.properties
-lake: lake
-input:
-  topic: a
-  time: {field: datetime, format: "yyyy-MM-dd HH:mm:ss"}
-  value: {field: voltage}
-output: {topic: daily}
-"""
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "p.yaml"
-    path.write_text(SETTLED)
+    path.write_text(MINIMAL.replace("{topic: b}", "{topic: daily}"))
     return path
 
 
@@ -167,15 +159,12 @@ def test_a_plan_of_before_defaults_were_told_apart_is_compared_by_what_it_holds(
 
 def plan(file: Path, batch: int, *overrides: str) -> Plan:
     made = definition(file, *overrides)
-    return Plan(
+    return plan_of(
         batch,
-        "t1",
-        (OffsetRange(0, batch, batch + 1),),
-        made.rules,
-        made.output_topic_id,
-        {},
-        {},
-        "nonce",
+        (0, batch, batch + 1),
+        topic_id="t1",
+        rules=made.rules,
+        output_topic_id=made.output_topic_id,
         silent=made.silent,
         input_topic="a",
         output_topic=made.output_topic,

@@ -1,36 +1,26 @@
 """Which side is wrong where checkpoint, group and topic disagree."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.drift import OK, GroupOffset, GroupVerdict, beside_loss, judge_group
-from spark_jobs.progress.ledger import Done
-from spark_jobs.progress.offsets import Loss, OffsetRange, Partition, Plan, Topic
+from spark_jobs.progress.offsets import Loss, OffsetRange, Partition, Topic
+from tests.ledger_rows import done_row
+from tests.plans import plan_of
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-DONE = Done(batch=3, run_id="run", at=AT, topic_id="id", ranges=(OffsetRange(0, 10, 20),), counts=())
+DONE = done_row(3, topic_id="id", ranges=(OffsetRange(0, 10, 20),))
 PROGRESS = Progress(last_batch=3, topic_id="id", ends={0: 20}, last_done=DONE)
 HEALTHY = Partition(0, 0, 25, 25)
 AS_LEFT = GroupOffset(20, 3)
 
 
-def rules() -> ParsingRules:
-    instant = datetime(2026, 1, 1, tzinfo=UTC)
-    names = dict.fromkeys(("time_field", "time_format", "timezone", "value_field"), "x")
-    return ParsingRules.model_validate(
-        {**names, "earliest": instant, "latest": instant, "precision": 18, "scale": 6, "excess_digits": "round"}
-    )
-
-
 UNFINISHED = replace(
     PROGRESS,
     last_batch=4,
-    unfinished=Plan(4, "id", (OffsetRange(0, 20, 25),), rules(), output_topic_id="out", output_starts={}, table_ids={}, nonce=""),
+    unfinished=plan_of(4, (0, 20, 25), topic_id="id"),
 )
 
 CASES: dict[str, tuple[dict[str, Any], str, str, str]] = {

@@ -1,7 +1,6 @@
 """What a run made of each partition, compared with what others say of it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -9,6 +8,7 @@ from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.ledger import Counts, Done
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
+from tests.ledger_rows import done_row
 
 ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2, kept=15)
 STORED = Counts(3, read=18, accepted=15, rejected=3, gaps=0)
@@ -20,8 +20,7 @@ def said(stored: Counts = STORED, group: GroupOffset | None = AGREES) -> list[st
 
 
 def done(batch: int, start: int, counts: Counts) -> Done:
-    ranges, at = (OffsetRange(3, start, start + 10),), datetime(2026, 1, 1, tzinfo=UTC)
-    return Done(batch=batch, run_id="run", at=at, topic_id="id", ranges=ranges, counts=(counts,))
+    return done_row(batch, ranges=(OffsetRange(3, start, start + 10),), counts=(counts,))
 
 
 def test_the_batches_of_a_run_are_added_up_per_partition() -> None:

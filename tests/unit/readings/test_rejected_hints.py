@@ -8,20 +8,12 @@ import pytest
 
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.readings.rejected_hints import LARGEST_LOOKED_AT, hint
+from tests import parsing_rules
 
 
 def rules(time_format: Any, time_field: str = "ts") -> ParsingRules:
-    return ParsingRules(
-        time_field=time_field,
-        time_format=time_format,
-        timezone="UTC",
-        earliest=datetime(1980, 1, 1, tzinfo=UTC),
-        latest=datetime(2030, 1, 1, tzinfo=UTC),
-        value_field="v",
-        precision=18,
-        scale=6,
-        excess_digits="round",
-    )
+    earliest = datetime(1980, 1, 1, tzinfo=UTC)
+    return parsing_rules.rules(time_format=time_format, time_field=time_field, value_field="v", earliest=earliest)
 
 
 def at(time: Any) -> bytes:
