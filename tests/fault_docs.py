@@ -16,9 +16,10 @@ UNRUN = "only thorough cases, which the recorded run left out"
 
 HEAD = """# Failure modes, and the tests that prove them harmless
 
-This page lists what is known to go wrong in such a pipeline, what Dayfold does about it, and the tests that show it. Do not edit it:
-`make faults-docs` makes it from the last recorded run of `make faults` ([its summary](faults.md)). [design.md](design.md) explains the
-words. A row names the tests that carry its name as a mark. The last column is how many of their cases passed in that run.
+This page lists what is known to go wrong in such a pipeline, what Dayfold does about it, and the tests that show it. Do not edit
+it: `make faults-docs` makes it from the last recorded run of `make faults` ([its summary](faults.md)).
+[design.md](design.md) explains the words. A row names the tests that carry its name as a mark. The last column is how many of
+their cases passed in that run.
 
 ## Invariants
 
