@@ -3,84 +3,33 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AclBinding, AclOperation, ResourceType
+from confluent_kafka.admin import AclOperation, ResourceType
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.beginning.output_topic import create_output_topic
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import OutputRecord, Publisher
-from spark_jobs.broker.rights import NONE, Rights, operation_name
-from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.permissions import acl_lines
 from spark_jobs.pipeline.settings import load_pipeline
-from tests.kafka.secured_cluster import Secured, bindings_of, without
-from tests.submitted import wait_until
-from tests.world import World, make_world, reading
+from tests.kafka.permitted import GROUP, TOPIC, TRANSACTIONS, Job, name_of, permitted_job
+from tests.kafka.secured_cluster import Secured, bindings_of
 
 ANSWER_SECONDS = 15.0
-TOPIC, GROUP, TRANSACTIONS = ResourceType.TOPIC, ResourceType.GROUP, ResourceType.TRANSACTIONAL_ID
 READ, WRITE, DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
 
 pytestmark = [pytest.mark.xdist_group("secured"), pytest.mark.group("SE"), pytest.mark.thorough]
 
 
-@dataclass(frozen=True)
-class Job:
-    """A pipeline of the user `job`, which so far may do exactly what `dayfold acls` prints."""
-
-    world: World
-    secured: Secured
-    granted: list[AclBinding]
-
-    def lose(self, resource: ResourceType, name: str, *operations: AclOperation) -> None:
-        """Take it away, and wait until the broker refuses it to the user, which is a moment after it lists it no more."""
-        self.secured.allow_only("job", without(self.granted, resource, name, *operations))
-        lost, settings = set(map(operation_name, operations)), load_kafka_settings(self.world.pipeline.kafka, os.environ)
-        with connect(settings) as broker:
-            ask: dict[ResourceType, Callable[[], Rights]] = {
-                TOPIC: lambda: broker.topic_rights((name,))[name],
-                GROUP: lambda: broker.group_rights(name, self.world.pipeline.input.topic),
-                # Nobody can ask about a transactional id without taking it from the run that has it.
-                TRANSACTIONS: lambda: NONE,
-            }
-            wait_until(lambda: is_refused(lost, ask[resource]()), f"{lost} on {name} to be refused")
-
-
-def is_refused(operations: set[str], rights: Rights) -> bool:
-    """An answer that is not there says nothing."""
-    return rights is not None and not operations & rights
-
-
-def no_spark() -> NoReturn:
-    raise AssertionError("Spark was asked for")
-
-
 @pytest.fixture
 def job(secured: Secured, tmp_path: Path) -> Iterator[Job]:
-    world = make_world(tmp_path, secured.kafka.bootstrap, no_spark, 2, create=False)
-    name = world.pipeline.name
-    (tmp_path / "kafka.properties").write_text("\n".join(secured.lines(tmp_path, "job")))
-    (tmp_path / "kafka.properties").chmod(0o600)
-    create_topics(secured.kafka.bootstrap, {f"{name}-in": 2, f"{name}-out": 2}, client=secured.client)
-    secured.send(f"{name}-in", reading("23/12/2006 16:52:00", "239.94"))
-    granted = bindings_of(acl_lines(world.pipeline, secured.kafka.bootstrap, "User:job"))
-    secured.allow_only("job", granted)
-    yield Job(world, secured, granted)
-    secured.allow_only("job", [])
-
-
-def name_of(job: Job, resource: ResourceType, which: str) -> str:
-    pipeline = job.world.pipeline
-    topics = {"in": pipeline.input.topic, "out": pipeline.output.topic}
-    return topics[which] if resource == TOPIC else pipeline.name
+    with permitted_job(secured, tmp_path) as job:
+        yield job
 
 
 def refusal(ask: Callable[[], object]) -> str:
