@@ -1,7 +1,7 @@
 """Spark's batch read of Kafka: exactly the planned ranges, nothing left to Spark or to a user's settings to decide."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,20 +40,6 @@ LEAST_RECORDS = 100_000
 """Offsets that are worth a task, and a file, of their own."""
 
 
-def read_messages(spark: "SparkSession", topic: str, ranges: Iterable[OffsetRange], java: Mapping[str, str]) -> "DataFrame":
-    """Kafka source frame of the ranges, one row per visible record; `java` are the client settings without prefix."""
-    read = [one for one in ranges if one.span]
-    tasks = tasks_for([one.span for one in read], spark.sparkContext.defaultParallelism)
-    options = {
-        **{f"kafka.{name}": value for name, value in java.items()},
-        **_CONSUMER,
-        **range_options(topic, read),
-        "maxRecordsPerPartition": str(tasks.most_records),
-    }
-    messages = spark.read.format("kafka").options(**options).load()
-    return messages if tasks.combined is None else messages.coalesce(tasks.combined)
-
-
 @dataclass(frozen=True)
 class Tasks:
     """How a read is divided. Partitions with more than `most_records` are cut into pieces, and pieces are combined into
@@ -64,7 +50,7 @@ class Tasks:
     combined: int | None
 
 
-def tasks_for(spans: Sequence[int], cores: int) -> Tasks:
+def tasks_for(spans: Sequence[int], cores: int, least: int = LEAST_RECORDS) -> Tasks:
     """Tasks for partitions with so many offsets to read, none of which is 0.
 
     Where one partition holds most of it, all cores read it. Where many hold little, a task reads several of them: each would cost
@@ -76,11 +62,31 @@ def tasks_for(spans: Sequence[int], cores: int) -> Tasks:
     Tasks(most_records=100000, combined=4)
     """
     total = sum(spans)
-    wanted = max(2 * cores, -(-total // LEAST_RECORDS))
+    wanted = max(2 * cores, -(-total // least))
     if len(spans) <= wanted:
-        return Tasks(max(LEAST_RECORDS, -(-total // cores)), None)
+        return Tasks(max(least, -(-total // cores)), None)
     # Smaller pieces, for they are combined by number, not by size.
-    return Tasks(max(LEAST_RECORDS, -(-total // wanted)), wanted)
+    return Tasks(max(least, -(-total // wanted)), wanted)
+
+
+def read_messages(
+    spark: "SparkSession",
+    topic: str,
+    ranges: Iterable[OffsetRange],
+    java: Mapping[str, str],
+    divide: Callable[[Sequence[int], int], Tasks] = tasks_for,
+) -> "DataFrame":
+    """Kafka source frame of the ranges, one row per visible record; `java` are the client settings without prefix."""
+    read = [one for one in ranges if one.span]
+    tasks = divide([one.span for one in read], spark.sparkContext.defaultParallelism)
+    options = {
+        **{f"kafka.{name}": value for name, value in java.items()},
+        **_CONSUMER,
+        **range_options(topic, read),
+        "maxRecordsPerPartition": str(tasks.most_records),
+    }
+    messages = spark.read.format("kafka").options(**options).load()
+    return messages if tasks.combined is None else messages.coalesce(tasks.combined)
 
 
 def holes_of(messages: "DataFrame") -> "DataFrame":

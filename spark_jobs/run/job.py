@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,13 +16,16 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.proof import Answer
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Planned
-from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.progress.standing import Standing
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 log = logging.getLogger(__name__)
+
+Reader = Callable[["SparkSession", str, Iterable[OffsetRange], Mapping[str, str]], "DataFrame"]
+"""How Spark reads the visible messages of a topic's ranges: `read_messages`, or in a test a reader that sees other things."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Job:
     lake: Lake
     checkpoints: CheckpointLog
     spark: Callable[[], "SparkSession"]
+    read: Reader
     resumed: Planned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 

@@ -31,7 +31,6 @@ from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.still_there import require_not_replaced
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.readings.messages import read_messages
 from spark_jobs.run.job import Job
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"]
     java = job.kafka.java(secrets)
     job.kafka.write_java_secrets(secrets)
     try:
-        return use(read_messages(spark, job.pipeline.input.topic, ranges, java))
+        return use(job.read(spark, job.pipeline.input.topic, ranges, java))
     except (Py4JJavaError, PySparkException) as error:
         refused = _REFUSED.search(str(error))
         if refused is None:

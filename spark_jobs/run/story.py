@@ -39,8 +39,9 @@ from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.progress.standing import Standing, next_step
+from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
-from spark_jobs.run.job import Job, RunRequest, now, step
+from spark_jobs.run.job import Job, Reader, RunRequest, now, step
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("dayfold")
 
 
-def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"]) -> list[Done]:
+def run_pipeline(
+    pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"], read: Reader = read_messages
+) -> list[Done]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
@@ -60,7 +63,7 @@ def run_pipeline(pipeline: Pipeline, request: RunRequest, spark: Callable[[], "S
         lake = Lake(pipeline.lake, pipeline.name)
         health.require_readable(lake)
         checkpoints = CheckpointLog(lake)
-        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, checkpoints.unfinished_plan)
+        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, read, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
         found = look(broker, pipeline, checkpoints.progress, fenced=True)
         require_nothing_wrong(job, found)

@@ -22,7 +22,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import preview_run
 from spark_jobs.progress.ledger import Counts, Tally, counted_row
 from spark_jobs.readings.messages import read_messages
-from spark_jobs.run import reading as source
+from spark_jobs.run.job import Reader
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
@@ -161,45 +161,35 @@ def test_gaps_are_told_by_what_explains_them(world: World) -> None:
     "lost", [pytest.param(0, marks=thorough), 2, pytest.param(4, marks=thorough)], ids=["first", "middle", "last"]
 )
 @pytest.mark.proves("F49")
-def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_averaged(
-    world: World, lost: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_that_spark_was_not_shown_stops_the_run_before_anything_is_averaged(world: World, lost: int) -> None:
     world.send(0, *some(5))
-    with monkeypatch.context() as patch:
-        hide(patch, f"offset <> {lost}")
-        with pytest.raises(TryAgain, match=f"no record at offset {lost} of partition 0, which other readers see"):
-            world.run()
+    with pytest.raises(TryAgain, match=f"no record at offset {lost} of partition 0, which other readers see"):
+        world.run(read=shown_only(f"offset <> {lost}"))
     assert oracle.rows(f"{world.tables}/contributions") == []
     world.run()
     assert_averaged_only(world)
 
 
-def hide(patch: pytest.MonkeyPatch, where: str) -> None:
-    """Show Spark only some of the messages, as a faulty reader would."""
-    patch.setattr(source, "read_messages", lambda *asked: read_messages(*asked).where(where))
+def shown_only(where: str) -> Reader:
+    """A faulty reader that shows Spark only some of the messages."""
+    return lambda *asked: read_messages(*asked).where(where)
 
 
 @pytest.mark.proves("F79")
-def test_records_that_spark_was_shown_twice_stop_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_spark_was_shown_twice_stop_the_run(world: World) -> None:
     world.send(0, *some(5))
-    with monkeypatch.context() as patch:
-        patch.setattr(source, "read_messages", lambda *asked: read_messages(*asked).union(read_messages(*asked).limit(1)))
-        with pytest.raises(TryAgain, match="6 records at offsets 0 to 4 of partition 0, not all in its range"):
-            world.run()
+    with pytest.raises(TryAgain, match="6 records at offsets 0 to 4 of partition 0, not all in its range"):
+        world.run(read=lambda *asked: read_messages(*asked).union(read_messages(*asked).limit(1)))
     world.run()
     assert_averaged_only(world)
 
 
 @pytest.mark.proves("K28")
-def test_a_topic_that_shows_less_after_the_counts_were_stored_needs_a_decision(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_topic_that_shows_less_after_the_counts_were_stored_needs_a_decision(world: World) -> None:
     world.send(0, *some(5))
     assert world.run_with_fault("after:counted_commit:raise")
-    with monkeypatch.context() as patch:
-        hide(patch, "offset <> 2")
-        with pytest.raises(DecisionNeeded, match=r"shows 4 records of partition 0 .*but 5 .* were counted.*--abandon"):
-            world.run()
+    with pytest.raises(DecisionNeeded, match=r"shows 4 records of partition 0 .*but 5 .* were counted.*--abandon"):
+        world.run(read=shown_only("offset <> 2"))
     (done,) = world.run(abandon=True)
     assert done.batch == 2
     assert_averaged_only(world)

@@ -1,13 +1,13 @@
 """However a read is cut into pieces and combined into tasks: the same records, counted once, their gaps explained."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.readings import messages
-from spark_jobs.readings.messages import Tasks
+from spark_jobs.readings.messages import Tasks, read_messages, tasks_for
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.batches import some
@@ -38,16 +38,14 @@ def cases() -> Iterator[object]:
 
 @pytest.mark.proves("F01", "F05", "F14")
 @pytest.mark.parametrize(("shape", "division", "keeps"), list(cases()))
-def test_a_batch_is_the_same_however_its_reading_is_divided(
-    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch, shape: str, division: str, keeps: bool
-) -> None:
+def test_a_batch_is_the_same_however_its_reading_is_divided(new_world: NewWorld, shape: str, division: str, keeps: bool) -> None:
     world = new_world(records=keeps)
-    monkeypatch.setattr(messages, "tasks_for", lambda *_: DIVISIONS[division])
+    divided = partial(read_messages, divide=lambda *_: DIVISIONS[division])
     with sent(world, shape):
-        world.run()
+        world.run(read=divided)
     for partition in range(3):
         world.wait_until_stable(partition)
-    world.run()
+    world.run(read=divided)
     world.assert_all_counted()
     assert told(audited(world, deep=True)) == ""
 
@@ -69,12 +67,11 @@ def test_partitions_that_hold_little_share_files(new_world: NewWorld) -> None:
     assert told(audited(world)) == ""
 
 
-def test_a_partition_that_holds_much_is_read_in_pieces(new_world: NewWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_that_holds_much_is_read_in_pieces(new_world: NewWorld) -> None:
     world = new_world(partitions=2)
     world.send(0, *some(30))
     world.send(1, *some(1))
-    monkeypatch.setattr(messages, "LEAST_RECORDS", 10)
-    world.run()
+    world.run(read=partial(read_messages, divide=partial(tasks_for, least=10)))
     world.assert_all_counted()
     # Two cores, so sixteen offsets at most to a piece.
     assert count_files(world) == 3

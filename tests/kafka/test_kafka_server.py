@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -18,12 +19,12 @@ from confluent_kafka.admin import AdminClient
 
 from spark_jobs.base.errors import ConfigurationError, TryAgain
 from spark_jobs.local.free_ports import free_ports
-from spark_jobs.local.kafka import server as kafka_server
 from spark_jobs.local.kafka.server import (
     BrokerOptions,
     RunningKafka,
     create_topics,
     find_broker,
+    start_broker,
     start_kafka,
     stop_broker,
 )
@@ -39,15 +40,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     stop_broker(tmp_path / "our bröker 日 😀")
 
 
-def test_two_brokers_that_start_at_once_take_two_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both see the usual port free before either has it."""
-    monkeypatch.setattr(kafka_server, "DEFAULT_PORT", free_ports([None])[0])
+def test_two_brokers_that_start_at_once_take_two_ports(tmp_path: Path) -> None:
+    """Both see the wanted port free before either has it."""
+    (wanted,) = free_ports([None])
     folders = [tmp_path / "one", tmp_path / "other"]
     try:
         with ThreadPoolExecutor() as pool:
-            ports = [running.port for running in pool.map(kafka_server.start_broker, folders)]
+            ports = [running.port for running in pool.map(partial(start_broker, port=wanted), folders)]
         assert len(set(ports)) == 2
-        assert kafka_server.DEFAULT_PORT in ports
+        assert wanted in ports
     finally:
         for one in folders:
             stop_broker(one)

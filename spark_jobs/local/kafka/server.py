@@ -79,16 +79,15 @@ class BrokerOptions:
 PLAIN = BrokerOptions()
 
 
-def start_broker(folder: Path) -> RunningKafka:
+def start_broker(folder: Path, port: int = DEFAULT_PORT) -> RunningKafka:
     """Start a broker that lives on after this process, or find the one that runs in `folder` already.
 
-    At the usual port if that is free, else at another one, which its folder names: clients of `bootstrap.servers=embedded` find
-    it.
+    At this port if it is free, else at another one, which its folder names: clients of `bootstrap.servers=embedded` find it.
     """
     try:
-        running = start_kafka(folder, port=DEFAULT_PORT if _is_free(DEFAULT_PORT) else None)
+        running = start_kafka(folder, port=port if _is_free(port) else None)
     except (TryAgain, ConfigurationError):
-        if _is_free(DEFAULT_PORT):
+        if _is_free(port):
             raise
         # Somebody took the port after it was seen to be free, for example the broker of another folder.
         running = start_kafka(folder)

@@ -21,7 +21,7 @@ def job_of(pipeline: Any) -> Job:
     """What abandoning needs: the tables alone."""
     lake = lake_of(pipeline)
     nobody = cast("Any", None)
-    return Job(pipeline, RunRequest("test", abandon=True), nobody, nobody, lake, CheckpointLog(lake), nobody)
+    return Job(pipeline, RunRequest("test", abandon=True), nobody, nobody, lake, CheckpointLog(lake), nobody, nobody)
 
 
 @pytest.mark.proves("F172")
