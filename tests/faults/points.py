@@ -1,8 +1,9 @@
 """Where a test can end the program: every fault point of the source, by the story that passes it, with the kill points that it
 is.
 
-A point that is new in the source has to be entered here, or `tests/unit/house/test_fault_points.py` fails; entered, it is a case
-of the tests that kill a run at every point.
+The stories of maintenance, of abandoning, of another definition and of publishing again are read from the source. By hand are
+those of which tests need the order in which several files are passed, or the rows of failure modes. A point that is new there has
+to be entered here, or `tests/unit/house/test_fault_points.py` fails; entered, it is a case of the tests that kill at every point.
 """
 
 import ast
@@ -48,9 +49,6 @@ AFTER_THE_PLAN = list(RUN)[list(RUN).index("after:plan_commit") :]
 AVERAGES_ONLY = {"before:counted_commit": ["K27"], "after:counted_commit": ["K28"]}
 """What only a batch passes that keeps no records, between `after:records_commit` and `before:contributions_commit`."""
 
-REPUBLISH = ("before:republish_lock", "after:republish_fence", "after:republish_row")
-"""Before the points of the transaction, which it shares with a run."""
-
 FORGET = (
     "after:forget_fence",
     *(f"{point}_{table}" for table in TABLES for point in ("after:forget_move", "after:forget")),
@@ -58,42 +56,34 @@ FORGET = (
 )
 """In the order in which they are passed."""
 
-REDEFINE = ("after:redefined",)
 
-ABANDON = ("before:abandon_delete", "after:abandon_delete")
-
-MAINTENANCE = (
-    "before:prune",
-    "after:prune",
-    *(
-        f"{point}_{table}"
-        for table in SCHEMAS
-        for point in (
-            "before:compact",
-            "after:compact",
-            "before:vacuum",
-            "after:vacuum",
-            "before:log_checkpoint",
-            "before:log_cleanup",
-            "after:log_cleanup",
-        )
-    ),
-)
-
-ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE)
-
-
-def in_source(folder: Path = SOURCE) -> set[str]:
-    """The points that the source names; one that is made of a table's name stands for all tables."""
-    return {point for file in sorted(folder.rglob("*.py")) for point in _points(ast.parse(file.read_text()))}
+def in_source(place: Path = SOURCE) -> list[str]:
+    """The points that a file or a folder of the source names, in the order of their lines; one that is made of a table's name
+    stands for all tables.
+    """
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    return [point for file in files for point in _points(ast.parse(file.read_text()))]
 
 
 def _points(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
-        match node:
-            case ast.Call(func=ast.Name(id="fault"), args=[ast.Constant(value=str(point))]):
+    calls = [node for node in ast.walk(module) if isinstance(node, ast.Call) and ast.unparse(node.func) == "fault"]
+    for call in sorted(calls, key=lambda one: one.lineno):
+        match call.args:
+            case [ast.Constant(value=str(point))]:
                 yield point
-            case ast.Call(func=ast.Name(id="fault"), args=[ast.JoinedStr(values=[ast.Constant(value=str(start)), _])]):
+            case [ast.JoinedStr(values=[ast.Constant(value=str(start)), _])]:
                 yield from (f"{start}{table}" for table in SCHEMAS)
-            case ast.Call(func=ast.Name(id="fault")):
-                raise ValueError(f"line {node.lineno}: a fault point is a text, or a text and a table's name at its end")
+            case _:
+                raise ValueError(f"line {call.lineno}: a fault point is a text, or a text and a table's name at its end")
+
+
+REPUBLISH = tuple(in_source(SOURCE / "run" / "republish.py"))
+"""Before the points of the transaction, which it shares with a run."""
+
+_DECISIONS = in_source(SOURCE / "run" / "decisions.py")
+ABANDON = tuple(point for point in _DECISIONS if "abandon" in point)
+REDEFINE = tuple(point for point in _DECISIONS if "redefine" in point)
+
+MAINTENANCE = tuple(in_source(SOURCE / "maintenance"))
+
+ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE)
