@@ -18,7 +18,6 @@ from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, Superseded, Tabl
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
-from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import preview_run
 from spark_jobs.progress.ledger import Counts, Tally, counted_row
 from spark_jobs.readings.messages import read_messages
@@ -31,6 +30,7 @@ from tests.faults.maintained import maintain_in_a_year
 from tests.faults.points import AFTER_THE_PLAN, AVERAGES_ONLY, ONLY_WITH_READINGS, RUN
 from tests.faults.tampering import tampered, update
 from tests.faults.two_machines import ending, on_machine
+from tests.stored import lake_of
 from tests.submitted import KILLED
 from tests.world import World
 
@@ -222,7 +222,7 @@ def test_once_it_is_averaged_a_batch_needs_kafka_no_more(world: World) -> None:
 
 def problems(world: World) -> tuple[DecisionNeeded, ...]:
     """What `dayfold plan` and `dayfold status` would tell."""
-    progress = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).progress
+    progress = CheckpointLog(lake_of(world.pipeline)).progress
     with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
         return preview_run(broker, world.pipeline, progress).problems
 
@@ -360,7 +360,7 @@ def test_a_run_that_counts_otherwise_than_another_one_stops(world: World) -> Non
 
 def count_first(world: World, counts: tuple[Counts, ...]) -> None:
     """What a run of another machine does that froze in front of this and has been fenced since."""
-    log = CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name))
+    log = CheckpointLog(lake_of(world.pipeline))
     plan = log.progress.unfinished
     assert plan is not None
     log.append(counted_row(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))

@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 from spark_jobs.base.errors import DayfoldError, OffsetsLost
 from spark_jobs.base.signature import OPERATOR
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import RunningKafka, start_kafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.ledger import LedgerRow, Lost
@@ -21,6 +20,7 @@ from tests import oracle
 from tests.conftest import IMPATIENT, NewWorld
 from tests.faults.batches import some
 from tests.faults.shown import causes
+from tests.stored import lake_of
 from tests.world import World, make_world
 
 pytestmark = pytest.mark.group("KO")
@@ -30,7 +30,7 @@ BATCH_HEADER = struct.Struct(">qi")
 
 
 def rows(world: World) -> list[LedgerRow]:
-    return CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows
+    return CheckpointLog(lake_of(world.pipeline)).rows
 
 
 def entries(world: World) -> list[tuple[int, int | None, int | None, int | None]]:

@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.lake.tables import Lake
 from spark_jobs.readings.messages import Tasks, read_messages, tasks_for
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told
 from tests.faults.batches import some
 from tests.faults.input_shapes import SHAPES, sent
+from tests.stored import lake_of
 from tests.world import World
 
 pytestmark = pytest.mark.group("KO")
@@ -51,7 +51,7 @@ def test_a_batch_is_the_same_however_its_reading_is_divided(new_world: NewWorld,
 
 
 def count_files(world: World) -> int:
-    return len(Lake(world.pipeline.lake, world.pipeline.name).open(RECORDS).file_uris())
+    return len(lake_of(world.pipeline).open(RECORDS).file_uris())
 
 
 @pytest.mark.proves("F61")

@@ -12,7 +12,6 @@ from confluent_kafka import Producer
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, DefinitionChanged
 from spark_jobs.commands import looking
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.orchestration.params import require_decided
 from spark_jobs.outlook.lookahead import look_ahead
@@ -24,6 +23,7 @@ from tests.faults import points
 from tests.faults.audited import audited, told
 from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
+from tests.stored import lake_of
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
@@ -92,7 +92,7 @@ def test_another_field_stops_plan_and_run_alike_until_it_is_decided_and_the_audi
         1: "690.000000",
         2: "5.000000",
     }
-    (decision,) = decisions_in(CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows)
+    (decision,) = decisions_in(CheckpointLog(lake_of(world.pipeline)).rows)
     assert (decision.run_id, decision.batch, decision.what) == ("decided", 1, "input.value.field: voltage so far, watts now")
     found = audited(world)
     assert told(found) == ""

@@ -13,7 +13,6 @@ from spark_jobs.base.lock import hold_lock
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands import deciding
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.tables import Lake
 from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import load_pipeline
 from spark_jobs.progress.ledger import Done, Republished
@@ -26,6 +25,7 @@ from tests.faults.checkpoint_rows import states
 from tests.faults.output_records import publish, visible
 from tests.invariants import check_progress
 from tests.oracle import decided, found_averages, group_offsets, stored_batches
+from tests.stored import lake_of
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.thorough]
@@ -72,7 +72,7 @@ def newest(messages: list[Message]) -> set[tuple[Any, ...]]:
 
 
 def rows(world: World) -> list[Republished]:
-    return [row for row in CheckpointLog(Lake(world.pipeline.lake, world.pipeline.name)).rows if isinstance(row, Republished)]
+    return [row for row in CheckpointLog(lake_of(world.pipeline)).rows if isinstance(row, Republished)]
 
 
 def assert_nothing_moved(world: World) -> None:

@@ -13,11 +13,11 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.standing import stand
-from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.standing import Contradiction, Standing, Step, next_step
 from tests.conftest import NewWorld
 from tests.faults.batches import some
+from tests.stored import lake_of
 from tests.world import World
 
 pytestmark = [pytest.mark.group("KO"), pytest.mark.proves("F216")]
@@ -34,14 +34,10 @@ KILLED = [
 ]
 
 
-def lake_of(world: World) -> Lake:
-    return Lake(world.pipeline.lake, world.pipeline.name)
-
-
 def standing(world: World) -> Standing:
-    progress = CheckpointLog(lake_of(world)).progress
+    progress = CheckpointLog(lake_of(world.pipeline)).progress
     assert progress.unfinished is not None
-    return stand(lake_of(world), progress.unfinished, progress.counted)
+    return stand(lake_of(world.pipeline), progress.unfinished, progress.counted)
 
 
 def killed(new_world: NewWorld, records: str, point: str, *values: bytes | None, **settings: Any) -> World:
@@ -80,7 +76,7 @@ def test_a_batch_of_rejected_records_alone_is_to_be_published(new_world: NewWorl
 
 def close(world: World, rows: pa.Table | None = None) -> None:
     """As an abandonment that died begins, or, with rows, as somebody's append does."""
-    lake = lake_of(world)
+    lake = lake_of(world.pipeline)
     table, app = lake.open(CONTRIBUTIONS), lake.app(CONTRIBUTIONS)
     if rows is None:
         tables.add_files(table, [], app=app, version=2)
@@ -103,7 +99,7 @@ def test_a_log_that_knows_a_batch_without_a_row_of_it_is_said_by_plan_and_run_an
 
 def test_rows_of_a_batch_without_a_reading_are_said_by_plan_and_run(new_world: NewWorld) -> None:
     world = killed(new_world, "on", "after:records_commit", b"no JSON", limits={"max_rejected_fraction": 1.0})
-    rows = read_rows(lake_of(world).open(CONTRIBUTIONS), where=[("batch", "=", 1)])
+    rows = read_rows(lake_of(world.pipeline).open(CONTRIBUTIONS), where=[("batch", "=", 1)])
     place = rows.column_names.index("batch")
     forged = rows.set_column(place, SCHEMAS[CONTRIBUTIONS].field("batch"), pa.array([2] * len(rows), rows["batch"].type))
     assert DAILY_AVERAGE.count.column in forged.column_names

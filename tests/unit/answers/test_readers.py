@@ -29,7 +29,7 @@ def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
 
 
 def set_average(pipeline: Pipeline, batch: int, *days: int) -> None:
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = lake_of(pipeline)
     rows = [
         {
             "partition": 0,
@@ -47,7 +47,7 @@ def set_average(pipeline: Pipeline, batch: int, *days: int) -> None:
 
 def days_at(pipeline: Pipeline, batch: int) -> dict[int, int]:
     """The days of the version that ends with the batch, with the batch that set each."""
-    table = Lake(pipeline.lake, pipeline.name).open(DAILY_AVERAGES)
+    table = lake_of(pipeline).open(DAILY_AVERAGES)
     table.load_as_version(version_of_batch(pipeline, DAILY_AVERAGES, batch))
     return {row["date"].day: row["batch"] for row in read_rows(table).to_pylist()}
 
@@ -114,7 +114,7 @@ def test_a_log_that_does_not_go_back_so_far_is_told(pipeline: Pipeline) -> None:
     for batch in (1, 2, 3):
         set_average(pipeline, batch, 16)
     log = Path(pipeline.lake, pipeline.name, DAILY_AVERAGES, "_delta_log")
-    Lake(pipeline.lake, pipeline.name).open(DAILY_AVERAGES).create_checkpoint()
+    lake_of(pipeline).open(DAILY_AVERAGES).create_checkpoint()
     for version in (0, 1, 2):
         (log / f"{version:020}.json").unlink()
     assert version_of_batch(pipeline, DAILY_AVERAGES, 3) == 3
