@@ -169,7 +169,7 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
 
 
 def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
-    """Where tables and checkpoints contradict each other: a table gone, created anew, restored, or ahead of its plan."""
+    """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
     yield from _restored_checkpoints(lake, checkpoints)
     progress = checkpoints.progress
     for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES):
@@ -187,7 +187,7 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamage
 
 def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
     if checkpoints.exists:
-        # Opened anew, both at once: a run on another machine may have appended since the checkpoints were read.
+        # Opened again, both at once: a run on another machine may have appended since the checkpoints were read.
         table = lake.open(CHECKPOINTS)
         require_files(lake, CHECKPOINTS, table, 0)
         known, rows = lake.known_batch(table), count_rows(table)
@@ -265,7 +265,7 @@ def anew_or_back(lake: Lake, name: str, standing: Standing) -> str:
     """What to do about missing rows of an unfinished batch: read it again, or bring the rows back where it counts already."""
     if standing.counts_already:
         return way_back(lake, name)
-    return "Nothing of it was averaged; run again with --abandon to read it anew."
+    return "Nothing of it was averaged; run again with --abandon to read it again."
 
 
 def _forget(lake: Lake, name: str, last_batch: int) -> str:
@@ -278,7 +278,7 @@ def _forget(lake: Lake, name: str, last_batch: int) -> str:
         return COPY
     return (
         "Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version "
-        f"{first} and later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER} and run again: it is planned and read anew."
+        f"{first} and later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER}; the next run plans it and reads it again."
     )
 
 

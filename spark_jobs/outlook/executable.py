@@ -34,7 +34,7 @@ def require_executable(plan: Plan, standing: Standing) -> None:
             "Java that planned it, or bring back the newest copy of the table checkpoints."
         )
     raise DecisionNeeded(
-        f"{begins} Nothing of it was averaged. {go_on('abandon')} to plan it anew by today's settings, or finish it with the "
+        f"{begins} Nothing of it was averaged. {go_on('abandon')} to plan it again by today's settings, or finish it with the "
         "version of Dayfold and the Java that planned it.",
         ("abandon",),
     )

@@ -37,7 +37,7 @@ def require_tables_not_behind(pipeline: Pipeline, found: Evidence) -> None:
         raise DecisionNeeded(
             f"the consumer group {pipeline.name} proves that batch {proven} was published, but the checkpoints below "
             f"{pipeline.lake} end at batch {last}: the tables were deleted or an older copy was restored. "
-            "Bring back the newest copy; or, to begin anew, remove what is left of the pipeline with `dayfold forget`, or "
+            "Bring back the newest copy; or, to begin again, remove what is left of the pipeline with `dayfold forget`, or "
             "give it another name and another output topic."
         )
 

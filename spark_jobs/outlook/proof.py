@@ -159,7 +159,7 @@ def no_proof(plan: Plan, question: Question, group: GroupEvidence, output: Outpu
     """Neither side tells: the group has no proof and rows may have been on the topic and gone again."""
     aged = ", ".join(map(str, sorted({number for number, _ in output.missing(question.expected)})))
     return DecisionNeeded(
-        f"whether batch {plan.batch} was published cannot be told any more: the group {question.pipeline} {_told(group)}, and "
+        f"whether batch {plan.batch} was published cannot be known any more: the group {question.pipeline} {_told(group)}, and "
         f"{question.output_topic} has lost records written since the batch was planned (partitions {aged}). "
         f"Look for the header batch={plan.batch} in a copy of it; then run again with --published yes or --published no."
     )
@@ -169,6 +169,6 @@ def tables_behind(pipeline: str, output_topic: str, shown: int, last: int) -> De
     """The output topic shows a batch that the checkpoints do not know."""
     return DecisionNeeded(
         f"{output_topic} shows averages of batch {shown} of {pipeline}, but the checkpoints end at batch {last}: the "
-        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin anew, remove what is "
+        "tables were deleted or an older copy was restored. Bring back the newest copy; or, to begin again, remove what is "
         "left of the pipeline with `dayfold forget`, or give it another name and another output topic."
     )

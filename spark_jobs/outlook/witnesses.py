@@ -116,7 +116,7 @@ def find_output(broker: Broker, plan: Plan, question: Question) -> OutputEvidenc
     """What readers see of the batch on the output topic; nothing is read where it has not moved since the plan."""
     topic = broker.topic(question.output_topic)
     anew = topic.id != plan.output_topic_id
-    # Of a topic created anew since then, everything was written since then.
+    # Of a topic created again since then, everything was written since then.
     known: Mapping[int, int] = {} if anew else plan.output_starts
     starts = {one.number: max(one.low, known.get(one.number, 0)) for one in topic.partitions}
     aged = frozenset(one.number for one in topic.partitions if one.low > known.get(one.number, 0))
@@ -157,7 +157,7 @@ def _require_nothing_hidden(broker: Broker, plan: Plan, question: Question, topi
     for message in broker.scan(topic.name, first, last, level="read_uncommitted"):
         if batch_of(message, question.pipeline) >= plan.batch:
             raise TransactionOpen(
-                f"whether batch {plan.batch} was published cannot be told yet: an open transaction of somebody else holds back "
+                f"whether batch {plan.batch} was published cannot be known yet: an open transaction of somebody else holds back "
                 f"partition {message.partition()} of {topic.name}; run again when it has ended (kafka-transactions.sh "
                 "find-hanging names it)"
             )

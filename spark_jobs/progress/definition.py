@@ -40,7 +40,7 @@ PLANNING_SECONDS = 3600
 class Definition:
     """The rules that messages are read by, and where averages go. `silent` are the bounds that the settings leave to the program.
 
-    A topic that was created anew is another one, so its id counts. `output_topic` is None in rows of before its name was stored.
+    A topic that was created again is another one, so its id counts. `output_topic` is None in rows of before its name was stored.
     """
 
     rules: ParsingRules
@@ -109,7 +109,7 @@ def _shown(definition: Definition, name: str) -> str:
 
 def _changed_output(before: Definition, now: Definition) -> Iterator[Change]:
     if before.output_topic_id != now.output_topic_id:
-        anew = " and created anew" if before.output_topic == now.output_topic else ""
+        anew = " and created again" if before.output_topic == now.output_topic else ""
         yield Change(OUTPUT, _topic(before), _topic(now) + anew)
 
 

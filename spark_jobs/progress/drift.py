@@ -137,7 +137,7 @@ def _gone(stored: int) -> GroupVerdict:
         "expired",
         "group",
         f"the group has no offset: it expired or was deleted; the checkpoint's {stored} is right, the next batch writes the "
-        "group anew",
+        "group again",
     )
 
 

@@ -90,4 +90,4 @@ def _entry(row: Lost | Adopted, partition: int, lost: tuple[int | None, int | No
 
 
 def _cause(row: Adopted) -> str:
-    return f"first run began at {row.start}" if row.start else f"topic created anew, was {row.before or '-'}"
+    return f"first run began at {row.start}" if row.start else f"topic created again, was {row.before or '-'}"

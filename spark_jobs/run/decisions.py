@@ -1,4 +1,4 @@
-"""What an operator decides before a batch is planned: abandon an unfinished one, accept a loss, adopt a topic created anew.
+"""What an operator decides before a batch is planned: abandon an unfinished one, accept a loss, adopt a topic created again.
 
 Nothing is ever reset silently: each difference between the stored offsets and the topic stops the run with the command that
 goes on, and each decision is a row of the checkpoints.

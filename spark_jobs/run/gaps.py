@@ -1,4 +1,4 @@
-"""Gaps: offsets of a batch's range that hold no visible record, told apart from records that are missing.
+"""Gaps: offsets of a batch's range that hold no visible record, distinguished from records that are missing.
 
 Transaction markers, aborted records and compaction leave offsets without a record; nothing else may. So each hole in what Spark
 stored is looked at once more through another client: a hole in which a read_committed reader does see a record is no gap but a

@@ -84,7 +84,7 @@ def reading(job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"]
 
 
 def reading_planned(job: Job, plan: Plan, use: Callable[["DataFrame"], T]) -> T:
-    """The same of a batch's ranges; raises if the topic was created anew or lost its end meanwhile,
+    """The same of a batch's ranges; raises if the topic was created again or lost its end meanwhile,
     so that others may have been read.
     """
     found = reading(job, plan.ranges, use)

@@ -49,7 +49,7 @@ class Sums:
 def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     """S3: add up the batch's records, store the rejected ones and the counts of all.
 
-    Killed before the counts are stored: counted anew, and what was rejected must be what `records` has of it. Killed after it:
+    Killed before the counts are stored: counted again, and what was rejected must be what `records` has of it. Killed after it:
     whatever is still to be added up must be as many.
     """
     table = open_records(job, plan)
@@ -100,7 +100,7 @@ def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
                 f"batch {plan.batch}: {topic.name} shows {counted(after.read, 'record')} of partition "
                 f"{after.partition} ({after.accepted} accepted), but {before.read} ({before.accepted} accepted) were counted "
                 f"when it was read first; was it compacted meanwhile? Nothing of the batch was averaged. {go_on('abandon')} "
-                "to read it anew.",
+                "to read it again.",
                 ("abandon",),
             )
     return sums.contributions

@@ -203,7 +203,7 @@ DEFECTS = (
         ("tests/faults/test_input_gaps.py", "-k", "markers"),
     ),
     Defect(
-        "a topic created anew is taken for the old one",
+        "a topic created again is taken for the old one",
         "spark_jobs/outlook/still_there.py",
         (
             (

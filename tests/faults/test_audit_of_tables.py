@@ -164,7 +164,7 @@ TAMPERED: dict[str, tuple[Tamper, str, str]] = {
         for table in ("checkpoints", "contributions", "daily_averages")
     },
     **{
-        f"{table}: created anew": (create_anew(table), f"table {table}", "dropped and created again")
+        f"{table}: created again": (create_anew(table), f"table {table}", "dropped and created again")
         for table in ("records", "contributions", "daily_averages")
     },
 }

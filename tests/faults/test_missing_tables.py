@@ -1,4 +1,4 @@
-"""Tables that were deleted, created anew or restored are noticed instead of counting anything again."""
+"""Tables that were deleted, created again or restored are noticed instead of counting anything again."""
 
 import shutil
 

@@ -70,6 +70,6 @@ def test_an_output_topic_created_anew_gets_the_batch_that_was_not_published(worl
     world.send(0, *some(2, 17))
     assert world.run_with_fault(f"{kill}:raise")
     world.recreate(world.pipeline.output.topic, 3)
-    with pytest.raises(DefinitionChanged, match="created anew"):
+    with pytest.raises(DefinitionChanged, match="created again"):
         world.run()
     assert [record[2] for record in world.output()[0]] == [2]

@@ -55,7 +55,7 @@ def test_headers_on_an_output_topic_created_anew_are_looked_for_from_its_beginni
     world.recreate(world.pipeline.output.topic, 3)
     assert world.run_with_fault(f"{point}:raise")
     world.delete_group()
-    with pytest.raises(DefinitionChanged, match="created anew"):
+    with pytest.raises(DefinitionChanged, match="created again"):
         world.run()
     assert [(record[0], record[2]) for record in world.output()[0]] == [("2006-12-16", 2)]
 

@@ -1,4 +1,4 @@
-"""Topics that are created anew or get more partitions: noticed by id and number, whatever their length,
+"""Topics that are created again or get more partitions: noticed by id and number, whatever their length,
 at any moment of a batch.
 """
 

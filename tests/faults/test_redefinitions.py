@@ -142,7 +142,7 @@ def test_an_output_topic_created_anew_is_asked_about_like_another_one(world: Wor
     world.run()
     world.recreate(world.pipeline.output.topic, 3)
     assert problems(world) == [stop(world)]
-    assert "and created anew now" in stop(world)
+    assert "and created again now" in stop(world)
     assert world.run(adopt_definition=True) == []
     assert states(world)[-1] == "REDEFINED"
     assert told(audited(world)) == ""

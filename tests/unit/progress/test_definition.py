@@ -116,7 +116,7 @@ def test_another_output_topic_is_another_definition_and_so_is_one_created_anew(f
     (other,) = changes(definition(file), definition(file, output=replace(OUTPUT, name="averages", id="id-2")))
     assert str(other) == "output.topic: daily with the topic id id-1 so far, averages with the topic id id-2 now"
     (anew,) = changes(definition(file), definition(file, output=replace(OUTPUT, id="id-2")))
-    assert str(anew).endswith("daily with the topic id id-2 and created anew now")
+    assert str(anew).endswith("daily with the topic id id-2 and created again now")
     assert changes_output([other])
     assert not changes_output(changes(definition(file), definition(file, "input.value.field=watts")))
 

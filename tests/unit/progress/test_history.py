@@ -78,7 +78,7 @@ def test_each_batch_is_one_entry_with_what_was_decided_before_it_and_about_it() 
 def test_a_decision_after_the_last_batch_is_told_as_that_of_the_next() -> None:
     found = history_in([*ROWS[:2], row(1, "ADOPTED", 3, "by hand", {"before": "old", **ANNA})])
     assert [(one.batch, one.state) for one in found] == [(1, "done"), (NEXT, "planned")]
-    assert decisions(found)[NEXT] == [("ADOPTED partition 0: - (topic created anew, was old)", "anna@edge1")]
+    assert decisions(found)[NEXT] == [("ADOPTED partition 0: - (topic created again, was old)", "anna@edge1")]
 
 
 def test_rows_of_before_they_were_signed_name_nobody() -> None:

@@ -43,7 +43,7 @@ def test_an_adopted_topic_says_what_of_the_old_one_was_left_unread_as_far_as_kno
         (1, 8, None, None),
         (2, None, None, None),
     ]
-    assert {one.cause for one in found} == {"topic created anew, was old"}
+    assert {one.cause for one in found} == {"topic created again, was old"}
 
 
 def test_a_place_remembered_by_a_first_run_is_listed_as_such() -> None:
