@@ -46,7 +46,10 @@ def test_too_many_rejected_stop_the_run_before_anything_is_averaged(world: World
     world.assert_all_counted()
     why = "NOT_JSON 2, BAD_TIME 1, TOMBSTONE 1"
     assert done.rejected == {"NOT_JSON": 2, "BAD_TIME": 1, "TOMBSTONE": 1}
-    assert re.search(r"resume   batch 1 \(7 offsets\), planned 20\d\d-.* UTC by run run \d+ of \S+@\S+\n", caplog.text)
+    assert re.search(
+        r"resume   batch 1 \(7 offsets\), planned 20\d\d-.* UTC by run run \d+ of \S+@\S+; this run adds up its records",
+        caplog.text,
+    )
     assert f"finished 1 batch, up to batch 1: 7 records read, 4 rejected ({why}), 0 gaps" in caplog.text
     assert "; resumed batch 1 (7 offsets), planned 20" in caplog.text
     (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING" and "rejected" in one.getMessage()]
