@@ -15,10 +15,9 @@ from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook.early_warnings import warn_of_topic
+from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import look, read_group
 from spark_jobs.outlook.executable import require_plannable
-from spark_jobs.outlook.group_drift import warn_of_group
 from spark_jobs.outlook.planning import Preview, preview_run
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import find_starts

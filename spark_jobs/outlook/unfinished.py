@@ -2,7 +2,6 @@
 which is what the next run does first. Asks no broker.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from spark_jobs.base.errors import TableDamaged
@@ -17,12 +16,6 @@ from spark_jobs.progress.definition import defined_by
 from spark_jobs.progress.offsets import Plan, ends_of
 from spark_jobs.progress.standing import Contradiction, Standing, next_step
 
-ASKED = "was the table restored, or was the batch about to be abandoned?"
-CONTRADICTIONS: Mapping[Contradiction, str] = {
-    Contradiction.ROWS_GONE: "its log says that batch {batch} was averaged, but no row of it is there (" + ASKED + ")",
-    Contradiction.ROWS_OF_NOTHING: "it holds rows of batch {batch}, of which no record was accepted (" + ASKED + ")",
-}
-
 
 def standing_of(pipeline: Pipeline, progress: Progress) -> Standing | None:
     """Where the unfinished batch stands, None if there is none."""
@@ -33,10 +26,15 @@ def standing_of(pipeline: Pipeline, progress: Progress) -> Standing | None:
 def require_usable(lake: Lake, plan: Plan, standing: Standing) -> None:
     """Raise if the stored plan of an unfinished batch cannot be executed here, or its tables contradict each other."""
     require_executable(plan, standing)
-    match next_step(standing):
-        case Contradiction() as found:
-            told = CONTRADICTIONS[found].format(batch=plan.batch)
-            raise TableDamaged(CONTRIBUTIONS, told, anew_or_back(lake, CONTRIBUTIONS, standing))
+    found = next_step(standing)
+    if isinstance(found, Contradiction):
+        raise contradicted(found, lake, plan, standing)
+
+
+def contradicted(found: Contradiction, lake: Lake, plan: Plan, standing: Standing) -> TableDamaged:
+    """What contributions hold of the batch against all other tables, and the way on."""
+    what = f"{found.value.format(batch=plan.batch)} (was the table restored, or was the batch about to be abandoned?)"
+    return TableDamaged(CONTRIBUTIONS, what, anew_or_back(lake, CONTRIBUTIONS, standing))
 
 
 def after_unfinished(progress: Progress) -> Progress:

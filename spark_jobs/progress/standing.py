@@ -18,10 +18,10 @@ class Step(Enum):
 
 
 class Contradiction(Enum):
-    """Tables that do not belong together: nothing can come next before somebody decides."""
+    """What contributions hold and should not: nothing can come next before somebody decides."""
 
-    ROWS_GONE = "the log of contributions knows the batch, and no row of it is there"
-    ROWS_OF_NOTHING = "contributions hold rows of the batch, and none of its records was accepted"
+    ROWS_GONE = "its log says that batch {batch} was averaged, but no row of it is there"
+    ROWS_OF_NOTHING = "it holds rows of batch {batch}, of which no record was accepted"
 
 
 @dataclass(frozen=True)

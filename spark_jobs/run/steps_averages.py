@@ -17,11 +17,13 @@ from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
-from spark_jobs.lake.health import anew_or_back, way_back
+from spark_jobs.lake.health import way_back
 from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import LostRace
+from spark_jobs.outlook.unfinished import contradicted
 from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.standing import Contradiction
 from spark_jobs.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -41,12 +43,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: Callable[[],
         found = _contributions(job.lake.open(CONTRIBUTIONS), plan)
     counted = pc.sum(found[DAILY_AVERAGE.count.column]).as_py() or 0
     if accepted and not counted:
-        raise TableDamaged(
-            CONTRIBUTIONS,
-            f"its log says that batch {plan.batch} was averaged, but no row of it is there "
-            "(was the table restored, or was the batch about to be abandoned?)",
-            anew_or_back(job.lake, CONTRIBUTIONS, job.standing(plan)),
-        )
+        raise contradicted(Contradiction.ROWS_GONE, job.lake, plan, job.standing(plan))
     if counted != accepted:
         raise TableDamaged(
             CONTRIBUTIONS,

@@ -22,10 +22,9 @@ from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook.early_warnings import warn_of_topic
+from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import Evidence, look
 from spark_jobs.outlook.executable import require_plannable
-from spark_jobs.outlook.group_drift import warn_of_group
 from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
 from spark_jobs.outlook.planning import make_plan

@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 
-from spark_jobs.outlook.unfinished import CONTRADICTIONS
 from spark_jobs.progress.standing import Contradiction, Standing, Step, next_step
 
 ANY = None
@@ -44,7 +43,5 @@ def test_what_is_said_of_a_batch_agrees_with_its_step(facts: tuple[bool, str, bo
     assert found.counts_already == (found.contributed or found.averaged), "else it may be abandoned"
 
 
-def test_each_step_and_each_contradiction_is_reached_and_said() -> None:
-    reached = {step for _, step in TABLE}
-    assert reached == {*Step, *Contradiction}
-    assert CONTRADICTIONS.keys() == set(Contradiction)
+def test_each_step_and_each_contradiction_is_reached() -> None:
+    assert {step for _, step in TABLE} == {*Step, *Contradiction}
