@@ -108,21 +108,22 @@ def test_a_permission_that_is_missing_is_named_by_commands_and_dag(job: Job, air
     assert_refused(case, job, airflow, told, by_plan=resource != ResourceType.TRANSACTIONAL_ID)
 
 
-def rewritten(job: Job, old: str, new: str) -> None:
+def rewrite(job: Job, old: str | tuple[str, ...], new: str) -> None:
+    """Put a line in place of all that begin so."""
     path = job.world.config.parent / "kafka.properties"
     lines = [line for line in path.read_text().splitlines() if not line.startswith(old)]
     path.write_text("\n".join([*lines, new]) + "\n")
 
 
-LOGINS = {
+LOGINS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
     "wrong password": ("sasl.password=", "sasl.password=wrong", "User:job"),
     "mechanism": ("sasl.mechanism=", "sasl.mechanism=SCRAM-SHA-256", "SCRAM-SHA-256"),
     "SASL_PLAINTEXT on a TLS port": (
-        "security.protocol=",
+        ("security.", "ssl."),
         "security.protocol=SASL_PLAINTEXT",
         "speaks SSL or SASL_SSL on this port",
     ),
-    "SSL on a SASL_SSL port": ("security.protocol=", "security.protocol=SSL", "speaks SASL_SSL on this port"),
+    "SSL on a SASL_SSL port": (("security.", "sasl."), "security.protocol=SSL", "speaks SASL_SSL on this port"),
     "key password": ("ssl.key.password=", "ssl.key.password=wrong", "ssl.key.password does not open"),
 }
 
@@ -130,5 +131,5 @@ LOGINS = {
 @pytest.mark.parametrize("case", LOGINS)
 def test_a_wrong_login_is_named_by_commands_and_dag(job: Job, airflow: dict[str, str], case: str) -> None:
     old, new, told = LOGINS[case]
-    rewritten(job, old, new)
+    rewrite(job, old, new)
     assert_refused(case, job, airflow, told)
