@@ -91,6 +91,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     require_names(pipeline.lake)
     import_pyarrow()
     from spark_jobs.run.job import RunRequest
+    from spark_jobs.run.spark_engine import SparkEngine
     from spark_jobs.run.story import run_pipeline
 
     request = RunRequest(
@@ -101,7 +102,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
         abandon=arguments.abandon,
         published=arguments.published,
     )
-    run_pipeline(pipeline, request, partial(build_session, pipeline.name))
+    run_pipeline(pipeline, request, SparkEngine(partial(build_session, pipeline.name)))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -27,7 +27,7 @@ def produce(bootstrap: str, topic: str, value: bytes, headers: Sequence[tuple[by
 
 
 def _library() -> Any:
-    (place,) = (one.locate() for one in files("confluent_kafka") or [] if one.name.startswith("librdkafka"))
+    (place,) = (one.locate() for one in files("confluent_kafka") or [] if one.name.startswith("librdkafka") and ".so" in one.name)
     library = ctypes.CDLL(str(place))
     library.rd_kafka_conf_new.restype = library.rd_kafka_new.restype = ctypes.c_void_p
     return library

@@ -22,7 +22,8 @@ from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.ledger import Done
 from spark_jobs.readings.messages import read_messages
-from spark_jobs.run.job import Reader, RunRequest
+from spark_jobs.run.job import RunRequest
+from spark_jobs.run.spark_engine import Reader, SparkEngine
 from spark_jobs.run.story import run_pipeline
 from tests import invariants, log_ends, oracle
 from tests.submitted import SubmittedRun, start_run, wait_until
@@ -164,7 +165,7 @@ class World:
         """One run of the job in this process; Spark reads messages as `read` does."""
         pipeline = load_pipeline(self.config, overrides=overrides)
         request = RunRequest(run_id=asked.pop("run_id", f"run {next(RUN_NUMBERS)}"), **asked)
-        return run_pipeline(pipeline, request, self.spark, read)
+        return run_pipeline(pipeline, request, SparkEngine(self.spark, read))
 
     def run_with_fault(self, fault: str, **asked: Any) -> bool:
         """One run that dies at the fault point; whether the point was passed at all."""

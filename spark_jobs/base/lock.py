@@ -9,9 +9,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
+from spark_jobs.base import machine
 from spark_jobs.base.errors import ConfigurationError, PipelineBusy
 from spark_jobs.base.wording import printable
 
@@ -61,7 +61,7 @@ def _take(descriptor: int, path: Path, pipeline: str) -> None:
 
 
 def _owner(run_id: str) -> str:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
+    started = machine.now().isoformat(timespec="seconds")
     return f"run {printable(run_id)} (process {os.getpid()} on {socket.gethostname()}, since {started})"
 
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from spark_jobs.base import machine
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, UsageError
 from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.base.project import PROJECT
@@ -57,7 +57,7 @@ def write_pipeline(wanted: WantedPipeline, environment: Mapping[str, str]) -> Wr
     path = wanted.to or pipelines_folder(environment) / f"{name}.yaml"
     _require_new(path)
     properties = (wanted.kafka or _usual_properties(path)).resolve()
-    now = datetime.now(UTC)
+    now = machine.now()
     with connect_by(properties, environment) as broker:
         messages = oldest_and_newest(broker, broker.topic(wanted.topic), LOOKED_AT)
     look = look_at(messages, now)

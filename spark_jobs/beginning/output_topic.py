@@ -3,11 +3,11 @@
 `dayfold topic create` makes it; no run does, for a topic made by the way would be one of a misspelt name. Knows no tables.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from spark_jobs.base import machine
 from spark_jobs.base.errors import TopicMissing, TryAgain
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
@@ -68,11 +68,11 @@ def _exists(broker: Broker, name: str) -> bool:
 
 def _ready(broker: Broker, name: str) -> Topic:
     """The topic, once all brokers know it and every partition has a leader."""
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = machine.monotonic() + READY_SECONDS
     while True:
         try:
             return broker.topic(name)
         except (TopicMissing, TryAgain):
-            if time.monotonic() > deadline:
+            if machine.monotonic() > deadline:
                 raise
-            time.sleep(PAUSE_SECONDS)
+            machine.sleep(PAUSE_SECONDS)

@@ -6,11 +6,11 @@ Reads a few messages and judges them by the rules they would be read by. Stores 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group
 
+from spark_jobs.base import machine
 from spark_jobs.base.frequencies import most_frequent_first
 from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_table, texts, times
 from spark_jobs.base.wording import counted, excerpt
@@ -65,7 +65,7 @@ class Sample:
 def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Preview, most: int) -> Sample:
     """Judge the first messages that the next run reads: those of an unfinished batch by its own rules, others by the settings."""
     plan = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress.unfinished
-    rules = plan.rules if plan else pipeline.parsing_rules(datetime.now(UTC))
+    rules = plan.rules if plan else pipeline.parsing_rules(machine.now())
     asked = {one.partition: (one.start, one.end) for one in (plan.ranges if plan else found.partitions)}
     with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)

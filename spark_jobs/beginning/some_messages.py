@@ -3,13 +3,13 @@
 Bounded in number and in time, whatever the topic holds. Knows no pipeline, and nothing of what is in a message.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import confluent_kafka
 
+from spark_jobs.base import machine
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.progress.offsets import Topic
 
@@ -57,10 +57,10 @@ def spread(spans: Spans, most: int) -> dict[int, int]:
 
 def first_messages(broker: Broker, topic: str, spans: Spans, most: int, seconds: float = SECONDS) -> list[Message]:
     """The first visible messages of the ranges, at most so many in all, as far as they were found in time."""
-    wanted, deadline = spread(spans, most), time.monotonic() + seconds
+    wanted, deadline = spread(spans, most), machine.monotonic() + seconds
     found: dict[int, list[Message]] = {number: [] for number in wanted}
     at, width = {number: spans[number][0] for number in wanted}, max(wanted.values(), default=0)
-    while time.monotonic() < deadline:
+    while machine.monotonic() < deadline:
         lacking = [one for one in wanted if len(found[one]) < wanted[one] and at[one] < spans[one][1]]
         if not lacking:
             break
@@ -89,7 +89,7 @@ def oldest_and_newest(broker: Broker, topic: Topic, most: int) -> list[Message]:
 def _until(messages: Iterator[confluent_kafka.Message], deadline: float) -> Iterator[Message]:
     for one in messages:
         yield Message(int(one.partition() or 0), int(one.offset() or 0), _value(one), _sent(one))
-        if time.monotonic() > deadline:
+        if machine.monotonic() > deadline:
             return
 
 

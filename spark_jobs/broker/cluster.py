@@ -72,6 +72,12 @@ class Broker:
         while self._readers:
             self._readers.popitem()[1].close()
 
+    def reconnect(self) -> None:
+        """Go on with new clients: what a network has swallowed is never answered, nor what is asked behind it for a minute."""
+        self.__exit__()
+        self._connection = AdminConnection.open(self.settings)
+        self._admin = self._connection.admin
+
     def cluster_id(self) -> str:
         return self._cluster_id
 
@@ -142,7 +148,10 @@ class Broker:
 
     def broker_config(self, keys: Iterable[str]) -> dict[str, str | None]:
         """The same of a broker's own settings, of the one that answers."""
-        number = self._admin.list_topics(ANY_TOPIC, timeout=self._timeout_seconds).orig_broker_id
+        try:
+            number = self._admin.list_topics(ANY_TOPIC, timeout=self._timeout_seconds).orig_broker_id
+        except KafkaException as error:
+            raise as_dayfold_error(error, self.settings) from error
         resource = ConfigResource(ResourceType.BROKER, str(number))
         return self._config(resource, KafkaRequest("DescribeConfigs", "cluster", "kafka-cluster"), keys)
 

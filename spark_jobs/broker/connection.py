@@ -3,7 +3,6 @@
 librdkafka reports connection errors apart from any call; which of them waiting cannot mend is known here. Knows no question.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, Self
@@ -12,11 +11,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import BrokerUnreachable, DayfoldError
 from spark_jobs.broker.client_errors import (
     PASSES,
     KafkaRequest,
-    LibrdkafkaLog,
     as_dayfold_error,
     connection_error,
     kafka_error,
@@ -25,6 +24,7 @@ from spark_jobs.broker.client_errors import (
     server_of,
     tls_alert,
 )
+from spark_jobs.broker.clients import new_admin
 
 SILENT_SECONDS = 3.0
 """After so long without any answer it is asked whether the port speaks another protocol."""
@@ -51,7 +51,7 @@ class AdminConnection:
         failures: list[KafkaError] = []
         config: dict[str, Any] = {**settings.librdkafka(), "error_cb": failures.append, "allow.auto.create.topics": "false"}
         try:
-            admin = AdminClient(config, logger=LibrdkafkaLog())
+            admin = new_admin(config)
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
         return cls(settings, admin, failures)
@@ -61,16 +61,16 @@ class AdminConnection:
 
         Asked in short synchronous calls: a login or certificate that can never work is seen between them and ends the wait.
         """
-        started = time.monotonic()
+        started = machine.monotonic()
         deadline, asks_port = started + timeout_seconds, started + min(SILENT_SECONDS, timeout_seconds)
-        while time.monotonic() < deadline:
+        while machine.monotonic() < deadline:
             try:
                 return str(self.admin.list_topics(ANY_TOPIC, timeout=TRY_SECONDS).cluster_id)
             except KafkaException:
                 self.admin.poll(POLL_SECONDS)
                 if failure := self.hopeless():
                     raise connection_error(failure, self.settings) from None
-                if time.monotonic() > asks_port:
+                if machine.monotonic() > asks_port:
                     asks_port = deadline
                     require_protocol(self.settings)
         raise self.unreachable(timeout_seconds)
@@ -79,14 +79,14 @@ class AdminConnection:
         self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: KafkaRequest, timeout_seconds: float
     ) -> list[Any]:
         """The answers in order, asked for again while Kafka says that the obstacle passes by itself (a leader is moving)."""
-        deadline = time.monotonic() + timeout_seconds
+        deadline = machine.monotonic() + timeout_seconds
         while True:
             futures = list(question().values())
             try:
                 return [future.result() for future in futures]
             except KafkaException as error:
                 found = kafka_error(error)
-                if found is None or found.code() not in PASSES or time.monotonic() > deadline:
+                if found is None or found.code() not in PASSES or machine.monotonic() > deadline:
                     raise self._explained(error, request, timeout_seconds) from error
                 self.admin.poll(POLL_SECONDS)
             finally:

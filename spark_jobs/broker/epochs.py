@@ -7,12 +7,12 @@ Commits nothing and belongs to no group.
 """
 
 import re
-import time
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
 from spark_jobs.broker.scan import GLANCE, POLL_SECONDS, new_consumer
@@ -49,9 +49,9 @@ def find_cut(settings: KafkaSettings, topic: str, positions: Mapping[int, Positi
 def _cut(
     consumer: Consumer, waiting: set[int], settings: KafkaSettings, request: KafkaRequest, seconds: float
 ) -> Iterator[tuple[int, int]]:
-    deadline = time.monotonic() + seconds
+    deadline = machine.monotonic() + seconds
     while waiting:
-        if time.monotonic() > deadline:
+        if machine.monotonic() > deadline:
             raise TryAgain(
                 f"{request.name}: partition {', '.join(map(str, sorted(waiting)))} did not answer within {seconds:.0f} s"
             )

@@ -5,13 +5,13 @@ when the group's coordinator is just moving or being created, see https://github
 Knows no planning and no publication: what the offsets and their metadata mean is decided elsewhere.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker import scan
 from spark_jobs.broker.client_errors import PASSES, KafkaRequest, as_dayfold_error, kafka_error, open_transaction
@@ -48,8 +48,8 @@ class GroupReader:
         wanted = [TopicPartition(request.topic, number) for number in partitions]
         if not wanted:
             return {}
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
+        deadline = machine.monotonic() + timeout_seconds
+        while machine.monotonic() < deadline:
             found = _try(self._consumer, wanted, self._settings, request)
             if found is not None:
                 return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}

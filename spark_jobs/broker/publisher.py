@@ -10,7 +10,6 @@ Killed after it: the proof says so and nothing is published again.
 
 import logging
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,10 +17,12 @@ from typing import Any, Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error, kafka_error
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error, kafka_error
+from spark_jobs.broker.clients import new_consumer, new_producer
 from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -93,9 +94,9 @@ class Publisher:
         """With clients that begin to connect; `ConfigurationError` where the settings make none."""
         client = settings.librdkafka()
         try:
-            producer = Producer(producer_settings(client, pipeline), logger=LibrdkafkaLog())
+            producer = new_producer(producer_settings(client, pipeline))
             # Never subscribed: it only lends the group's name to the transaction.
-            group = Consumer({**client, "group.id": pipeline, "enable.auto.commit": False}, logger=LibrdkafkaLog())
+            group = new_consumer({**client, "group.id": pipeline, "enable.auto.commit": False})
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
         return cls(settings, pipeline, producer, group)
@@ -175,13 +176,13 @@ class Publisher:
 
     def _retry(self, call: Any, seconds: float) -> None:
         """Repeat a transactional call while the library says that it may be repeated and time is left."""
-        deadline = time.monotonic() + seconds
+        deadline = machine.monotonic() + seconds
         while True:
             try:
-                call(max(1.0, deadline - time.monotonic()))
+                call(max(1.0, deadline - machine.monotonic()))
                 return
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                if not error.args[0].retriable() or machine.monotonic() > deadline:
                     raise
 
     def _abort(self, ending: DayfoldError, topic: str) -> DayfoldError:

@@ -5,13 +5,13 @@ nothing else here does. Commits nothing and belongs to no group.
 """
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
 from spark_jobs.broker.scan import GLANCE, POLL_SECONDS, new_consumer
 
@@ -73,9 +73,9 @@ def _instant(message: Message) -> datetime | None:
 
 def _firsts(consumer: Consumer, wanted: int, settings: KafkaSettings, seconds: float) -> Iterator[Message]:
     """The first record of each assigned partition; one whose end comes first, or whose offset is gone, has none."""
-    deadline = time.monotonic() + seconds
+    deadline = machine.monotonic() + seconds
     answered: set[int] = set()
-    while len(answered) < wanted and time.monotonic() < deadline:
+    while len(answered) < wanted and machine.monotonic() < deadline:
         message = consumer.poll(POLL_SECONDS)
         if message is None or not _is_answer(message, settings):
             continue

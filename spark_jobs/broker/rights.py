@@ -6,7 +6,6 @@ for its offsets, and then to take one of a partition that no topic can have: Kaf
 partition next, and stores nothing. Knows operations by their names in ACLs; must not know which of them anybody needs.
 """
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from enum import Enum
@@ -16,7 +15,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollectio
 from confluent_kafka.admin import AdminClient, TopicDescription
 
 from spark_jobs.access.properties import KafkaSettings
-from spark_jobs.broker.client_errors import PASSES, LibrdkafkaLog, kafka_error
+from spark_jobs.base import machine
+from spark_jobs.broker.client_errors import PASSES, kafka_error
+from spark_jobs.broker.clients import new_consumer
 
 Rights = frozenset[str] | None
 """Operations that are allowed, in the words of ACLs; None if the broker does not say."""
@@ -61,7 +62,7 @@ def group_rights(settings: KafkaSettings, group: str, topic: str, *, seconds: fl
     """
     answers: list[KafkaError | None] = []
     consumer = _consumer(settings, group, answers)
-    deadline = time.monotonic() + seconds
+    deadline = machine.monotonic() + seconds
     try:
         described = _may_describe(consumer, topic, deadline)
         return _with_read(consumer, topic, answers, deadline) if described else (None if described is None else NONE)
@@ -80,12 +81,12 @@ def _consumer(settings: KafkaSettings, group: str, answers: list[KafkaError | No
         "retry.backoff.max.ms": 1,
         "on_commit": lambda error, _: answers.append(error),
     }
-    return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
+    return new_consumer({**settings.librdkafka(), **own})
 
 
 def _may_describe(consumer: Consumer, topic: str, deadline: float) -> bool | None:
     """Whether the group's offsets may be seen. From then on its coordinator is known, or a commit would wait for it for 45 s."""
-    while time.monotonic() < deadline:
+    while machine.monotonic() < deadline:
         try:
             (found,) = consumer.committed([TopicPartition(topic, 0)], timeout=TRY_SECONDS)
             failure = found.error
@@ -101,7 +102,7 @@ def _may_describe(consumer: Consumer, topic: str, deadline: float) -> bool | Non
 
 def _with_read(consumer: Consumer, topic: str, answers: list[KafkaError | None], deadline: float) -> Rights:
     consumer.commit(offsets=[TopicPartition(topic, NO_PARTITION, 0)], asynchronous=True)
-    while not answers and time.monotonic() < deadline:
+    while not answers and machine.monotonic() < deadline:
         consumer.poll(POLL_SECONDS)
     allowed = _is_allowed(answers[0]) if answers else None
     return None if allowed is None else frozenset({"Describe", "Read"} if allowed else {"Describe"})

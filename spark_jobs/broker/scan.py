@@ -5,15 +5,17 @@ those are Spark's. The end of a range is known by offset, because its last offse
 compacted away, and no record ever arrives for them. Commits nothing and belongs to no group.
 """
 
-import time
 from collections.abc import Iterator, Mapping
+from operator import methodcaller
 from typing import Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import TryAgain
-from spark_jobs.broker.client_errors import KafkaRequest, LibrdkafkaLog, as_dayfold_error
+from spark_jobs.broker import clients
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error
 
 Level = Literal["read_committed", "read_uncommitted"]
 
@@ -36,6 +38,9 @@ GLANCE = {
     "queued.max.messages.kbytes": "4096",
 }
 """For looking at one record of each partition, whether or not a reader of batches sees it yet."""
+
+_ask_headers = methodcaller("headers")
+"""A call from C, which always looks for an error beside the result."""
 
 _PASSING = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
 
@@ -82,10 +87,11 @@ def next_offset(message: Message) -> int:
 def headers_of(message: Message) -> list[tuple[str, str | bytes | None]]:
     """The record's headers; none where a name among them is not UTF-8, which ours always are.
 
-    To such a name the client answers once with a `SystemError`, and then with something that is no text (confluent-kafka 2.16).
+    To such a name the client answers once with an error, and then with something that is no text (confluent-kafka 2.16). That
+    error comes beside a result: a call that Python has made faster passes it over, and it is raised anywhere later.
     """
     try:
-        return list(message.headers() or [])  # type: ignore[arg-type]
+        return list(_ask_headers(message) or [])
     except SystemError:
         return []
 
@@ -93,7 +99,7 @@ def headers_of(message: Message) -> list[tuple[str, str | bytes | None]]:
 def new_consumer(settings: KafkaSettings, request: KafkaRequest, own: Mapping[str, str]) -> Consumer:
     """A client with these settings over those of the file; an error of our tree if it does not take them."""
     try:
-        return Consumer({**settings.librdkafka(), **own}, logger=LibrdkafkaLog())
+        return clients.new_consumer({**settings.librdkafka(), **own})
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
 
@@ -111,7 +117,7 @@ def _check_topic(consumer: Consumer, settings: KafkaSettings, request: KafkaRequ
 def _visible(
     consumer: Consumer, left: dict[int, int], settings: KafkaSettings, request: KafkaRequest, idle_seconds: float
 ) -> Iterator[Message]:
-    deadline = time.monotonic() + idle_seconds
+    deadline = machine.monotonic() + idle_seconds
     while left:
         message = consumer.poll(POLL_SECONDS)
         if message is None:
@@ -123,7 +129,7 @@ def _visible(
                 raise as_dayfold_error(error, settings, request)
             _check(deadline, left, request, idle_seconds)
             continue
-        deadline = time.monotonic() + idle_seconds
+        deadline = machine.monotonic() + idle_seconds
         if error is None and _within(message, left):
             yield message
         _mark_reached(consumer, message, left)
@@ -149,7 +155,7 @@ def _partition(message: Message) -> int:
 
 
 def _check(deadline: float, left: Mapping[int, int], request: KafkaRequest, idle_seconds: float) -> None:
-    if time.monotonic() > deadline:
+    if machine.monotonic() > deadline:
         ends = ", ".join(f"{number} up to offset {end}" for number, end in sorted(left.items()))
         raise TryAgain(
             f"{request.name} could not be read to the end within {idle_seconds:.0f} s (partition {ends}): "

@@ -7,13 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.plain_tables import plain_console
 from spark_jobs.base.wording import printable_lines
@@ -28,7 +28,7 @@ PIPE_WIDTH = 200
 
 def by_hand() -> str:
     """The label of what somebody types without naming one."""
-    return f"by hand {datetime.now(UTC).isoformat(timespec='seconds')}"
+    return f"by hand {machine.now().isoformat(timespec='seconds')}"
 
 
 def load_with_environment(config: Path, overrides: list[str]) -> Pipeline:

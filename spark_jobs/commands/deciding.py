@@ -2,11 +2,11 @@
 
 import json
 import os
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from spark_jobs.base import machine
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import REPUBLISHED
 from spark_jobs.commands.command_line import AsJson, Config, Overrides, by_hand, load_with_environment, say, show
@@ -44,7 +44,7 @@ def maintain_command(
 ) -> None:
     """Compact and vacuum the tables, prune old records if the settings say so; nothing that counts changes. No Spark, no broker."""  # noqa: E501 - one line of the help
     pipeline = load_with_environment(config, overrides)
-    found = (preview_maintenance if dry_run else maintain)(pipeline, now=datetime.now(UTC))
+    found = (preview_maintenance if dry_run else maintain)(pipeline, now=machine.now())
     show(maintenance_report(found), maintenance_table(found), as_json)
 
 

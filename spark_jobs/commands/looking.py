@@ -4,7 +4,6 @@ How it is found out is known elsewhere.
 
 import os
 import sys
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from spark_jobs.answers.past import read_decided, read_history, read_rejected
 from spark_jobs.answers.status import read_status
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.audit.report import audit_report, audit_sentences, audit_table
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.beginning.sample import LARGEST_SAMPLE, sample_next, sample_notes, sample_report, sample_table
 from spark_jobs.broker.cluster import connect_by
@@ -66,7 +66,7 @@ def status_command(
     """Show checkpoint, consumer group and topic side by side: the lag, what expires when, which of them is wrong. No Spark."""
     pipeline = load_with_environment(config, overrides)
     warn_of_settings(pipeline)
-    now = datetime.now(UTC)
+    now = machine.now()
     with connect_by(pipeline.kafka, os.environ) as broker:
         status = read_status(broker, pipeline, now=now)
     expiring = expiring_certificates(pipeline, os.environ, now)

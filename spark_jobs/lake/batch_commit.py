@@ -27,6 +27,7 @@ def commit_batch(lake: Lake, table: DeltaTable, batch: int, commit: Callable[[De
             table = lake.open(name)
             if lake.known_batch(table) >= batch:
                 log.warning("another run wrote the %s of batch %d first; they are verified and used", name, batch)
+                lake.keep(name)
                 return
             log.warning("another writer changed %s meanwhile (%s)", name, error)
     raise TryAgain(f"the {name} of batch {batch} could not be committed: another writer changed the table meanwhile; run again")

@@ -70,7 +70,7 @@ class CheckpointLog:
         plan = self.progress.unfinished
         if plan is None:
             return None
-        return next(row for row in reversed(self.rows) if isinstance(row, Planned) and row.batch == plan.batch)
+        return next(row for _, row in reversed(self._newest) if isinstance(row, Planned) and row.batch == plan.batch)
 
     @property
     def exists(self) -> bool:
@@ -123,6 +123,7 @@ class CheckpointLog:
             if len(later) > 1 or not is_ours(later[0][1]):
                 raise self._superseded() from error
             row = later[0][1]
+            self._lake.keep(CHECKPOINTS)
         self._take(sequence, row)
 
     def _take(self, sequence: int, row: LedgerRow) -> None:

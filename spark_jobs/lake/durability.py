@@ -6,10 +6,11 @@ step begins. Object stores keep what they have answered for, and other network f
 """
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from spark_jobs.base import machine
 
 LAKE_DEPTH = 2
 """Folders above a table that the first batch may have made: the pipeline's and the lake's."""
@@ -46,11 +47,7 @@ def _committed_files(folder: Path, since: int) -> Iterator[Path]:
 def sync(path: Path) -> None:
     """Have the disk hold a file, or the names in a folder."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        machine.keep(path)
     except FileNotFoundError:
         # Somebody's compaction and VACUUM were faster; what is gone need not be kept.
         return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

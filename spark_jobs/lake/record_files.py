@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,20 +23,15 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.faults import fault
-from spark_jobs.base.location import for_spark
 from spark_jobs.lake.rows import read_batches
 from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.lake.tables import WITH_STATISTICS, Lake, committed_as, committing, require_schema
 from spark_jobs.progress.offsets import OffsetRange
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
 _COUNTED = (
     *("num_records", "null_count.rejected_because", "null_count.rounded_from"),
     *(f"{bound}.{column}" for column in ("batch", "partition", "offset") for bound in ("min", "max")),
 )
-_FOR_AVERAGES = "batch bigint, partition int, date date, value decimal(18,6), rejected_because string"
 
 
 @dataclass(frozen=True)
@@ -51,14 +46,16 @@ class PartitionRows:
     last: int
 
 
-def write_files(frame: "DataFrame", lake: Lake, batch: int) -> list[AddAction]:
-    """Write a batch's records below the table's folder; the files, each with its statistics, not yet part of the table.
+def new_folder(batch: int) -> str:
+    """A folder below the table's for the files of one attempt to write a batch's records."""
+    return f"batch-{batch:08d}-{uuid.uuid4().hex}"
+
+
+def written_files(lake: Lake, folder: str) -> list[AddAction]:
+    """The files of an attempt that is over, each with its statistics, not yet part of the table.
 
     Raises `TypeError` if a file has not the table's columns, which a commit of finished files would not notice.
     """
-    folder = f"batch-{batch:08d}-{uuid.uuid4().hex}"
-    writer = frame.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
-    writer.parquet(f"{for_spark(lake.location(RECORDS))}/{folder}")
     fault("before:records_footers")
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
     found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
@@ -98,10 +95,9 @@ def _json_value(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else value.isoformat()
 
 
-def read_records(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
-    """What averaging needs of the records of a batch, for Spark; there must be some."""
-    paths = [f"{for_spark(lake.location(RECORDS))}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
-    return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
+def files_of_batch(lake: Lake, batch: int) -> list[str]:
+    """Where the files are that may hold records of a batch, and those of others with them."""
+    return [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
 
 
 def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:

@@ -35,6 +35,10 @@ a commit must still be told from what somebody else did to the table.
 """
 
 
+KEPT_COMMITS = 20
+"""More than a run and a maintenance make of one table."""
+
+
 class LostRace(Exception):
     """Another run committed the same step first; what it wrote decides."""
 
@@ -65,10 +69,18 @@ class Lake:
             ) from error
 
     def create_missing(self) -> None:
-        """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others."""
+        """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others, not even after
+        a power cut.
+        """
         for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES, CHECKPOINTS):
             properties = dict(_PROPERTIES.get(name, {}))
-            DeltaTable.create(self.location(name), SCHEMAS[name], mode="ignore", name=name, configuration=properties)
+            table = DeltaTable.create(self.location(name), SCHEMAS[name], mode="ignore", name=name, configuration=properties)
+            sync_commits(table.table_uri, 0)
+
+    def keep(self, name: str) -> None:
+        """Have the disk hold what another run has committed to a table: it may have died before it saw to that."""
+        table = self.open(name)
+        sync_commits(table.table_uri, max(0, table.version() - KEPT_COMMITS))
 
     def ids(self) -> dict[str, str]:
         """Delta's own id of each table, which changes when a table is dropped and created again."""

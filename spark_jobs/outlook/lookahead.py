@@ -6,10 +6,11 @@ Opens the broker and the checkpoints for one question each and closes them again
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from spark_jobs.access import tls_files
 from spark_jobs.access.properties import load_kafka_settings
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health
@@ -42,7 +43,7 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
         found = preview_run(broker, pipeline, checkpoints.progress)
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
-        require_plannable(pipeline.parsing_rules(datetime.now(UTC)))
+        require_plannable(pipeline.parsing_rules(machine.now()))
     return replace(found, notes=notes)
 
 
@@ -79,9 +80,9 @@ def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
         progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
         kafka = load_kafka_settings(pipeline.kafka, environment)
         with connect(kafka) as broker:
-            tls_files.warn_of_expiry(kafka, datetime.now(UTC))
+            tls_files.warn_of_expiry(kafka, machine.now())
             found = look(broker, pipeline, progress)
-            warn_of_topic(broker, pipeline, found, datetime.now(UTC))
+            warn_of_topic(broker, pipeline, found, machine.now())
             warn_of_group(found)
     except DayfoldError as error:
         log.warning("whether unread records expire soon, or the consumer group was moved, is not known: %s", error)

@@ -5,10 +5,10 @@ Shared by the run, `dayfold plan` and `dayfold status`; needs no Spark.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from spark_jobs.aggregates.aggregate import BATCH
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE, place_of
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TransactionOpen
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.rows import read_rows
@@ -61,7 +61,7 @@ def _problems(broker: Broker, pipeline: Pipeline, found: Evidence) -> Iterator[D
     following = after_unfinished(found.progress)
     recreated = list(_raised(lambda: require_same_topic(following, topic)))
     yield from recreated or _raised(lambda: require_no_losses(topic, losses_of(broker, following, topic)))
-    now = current_definition(pipeline, found.topics.output, datetime.now(UTC))
+    now = current_definition(pipeline, found.topics.output, machine.now())
     unfinished = plan.batch if plan else None
     yield from _raised(lambda: require_same_definition(pipeline, following, now, unfinished=unfinished))
 

@@ -5,13 +5,14 @@ Before: is anything of the batch there? After: Kafka has confirmed the commit, b
 """
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from confluent_kafka import Message
 
+from spark_jobs.base import machine
 from spark_jobs.base.errors import NotPermitted, Superseded, TransactionOpen, TryAgain
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
@@ -194,10 +195,11 @@ def confirm(
     All records of a transaction in a partition share one marker: where the last one is visible, all that were delivered are.
     Markers are written after the answer, so this waits; what has not settled after so long is judged as the next run would.
     """
-    for _ in _until(time.monotonic() + seconds):
-        ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])
-        if _is_settled(broker, plan, question, last, ends):
-            return ends
+    for _ in _until(machine.monotonic() + seconds):
+        with _unless_silent(broker):
+            ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])
+            if _is_settled(broker, plan, question, last, ends):
+                return ends
     verdict, group, output = examine(broker, plan, question, seconds=OPEN_SECONDS)
     if verdict == "published" and not group.older:
         return output.ends
@@ -207,10 +209,19 @@ def confirm(
     raise TryAgain(f"Kafka confirmed the publication of batch {plan.batch}, but {what}; run again, it looks first")
 
 
+@contextmanager
+def _unless_silent(broker: Broker) -> Iterator[None]:
+    """A network that fails for a moment is no answer: what was committed stands, and is asked for again."""
+    try:
+        yield
+    except TryAgain:
+        broker.reconnect()
+
+
 def _until(deadline: float) -> Iterator[None]:
     yield
-    while time.monotonic() < deadline:
-        time.sleep(PAUSE_SECONDS)
+    while machine.monotonic() < deadline:
+        machine.sleep(PAUSE_SECONDS)
         yield
 
 
@@ -227,10 +238,11 @@ def await_visible(broker: Broker, pipeline: str, topic: str, last: Mapping[int, 
 
     For averages that are no batch's, so that no group proves them.
     """
-    for _ in _until(time.monotonic() + seconds):
-        ends = broker.stable_ends(topic, last)
-        if all(ends[number] > offset for number, offset in last.items()) and _are_visible(broker, pipeline, topic, last):
-            return True
+    for _ in _until(machine.monotonic() + seconds):
+        with _unless_silent(broker):
+            ends = broker.stable_ends(topic, last)
+            if all(ends[number] > offset for number, offset in last.items()) and _are_visible(broker, pipeline, topic, last):
+                return True
     return False
 
 

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
+from spark_jobs.base.machine import now
 from spark_jobs.base.signature import signature
 from spark_jobs.lake import tables
 from spark_jobs.lake.record_files import delete_batch
@@ -22,7 +23,7 @@ from spark_jobs.outlook.topics import first_starts
 from spark_jobs.progress.ledger import Abandoned, Adopted, Lost, Redefined, Shared
 from spark_jobs.progress.offsets import Loss, Topic, ends_of
 from spark_jobs.progress.redefinition import changes_since, current_definition, redefinitions, require_same_definition
-from spark_jobs.run.job import Job, now
+from spark_jobs.run.job import Job
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,15 @@
 """What the steps of one run share: settings, clients, tables, what was asked for, and the clock."""
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
+
+import pyarrow as pa
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.base import machine
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.standing import stand
@@ -19,13 +20,7 @@ from spark_jobs.progress.ledger import Planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.progress.standing import Standing
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
 log = logging.getLogger(__name__)
-
-Reader = Callable[["SparkSession", str, Iterable[OffsetRange], Mapping[str, str]], "DataFrame"]
-"""How Spark reads the visible messages of a topic's ranges: `read_messages`, or in a test a reader that sees other things."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,22 @@ class RunRequest:
     adopt_definition: bool = False
     abandon: bool = False
     published: Answer | None = None
+
+
+class Engine(Protocol):
+    """What a run leaves to Spark: all that grows with the number of messages. It commits nothing."""
+
+    def write_records(self, job: "Job", plan: Plan, *, only_rejected: bool) -> str:
+        """Read the batch from Kafka and write its records as Parquet files; their folder below that of the table."""
+
+    def add_up_stored(self, job: "Job", plan: Plan) -> pa.Table:
+        """What the accepted ones of the batch's stored records add up to; the columns of `contributions`."""
+
+    def add_up(self, job: "Job", plan: Plan) -> pa.Table:
+        """Read the batch from Kafka and add it up; the columns of `readings.averages.sums_of`."""
+
+    def find_holes(self, job: "Job", ranges: Iterable[OffsetRange]) -> pa.Table:
+        """Read ranges from Kafka for their offsets alone; the columns of `readings.messages.holes_of`."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,7 @@ class Job:
     broker: Broker
     lake: Lake
     checkpoints: CheckpointLog
-    spark: Callable[[], "SparkSession"]
-    read: Reader
+    engine: Engine
     resumed: Planned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -66,12 +76,7 @@ class Job:
 @contextmanager
 def step(job: Job, plan: Plan, name: str) -> Iterator[None]:
     """Time a step of a batch, for the log and for the checkpoint's details."""
-    begun = time.monotonic()
+    begun = machine.monotonic()
     yield
-    job.seconds[name] = round(time.monotonic() - begun, 3)
+    job.seconds[name] = round(machine.monotonic() - begun, 3)
     log.info("%-8s batch %d: %.1f s", name, plan.batch, job.seconds[name])
-
-
-def now() -> datetime:
-    """The clock of the run, for what is written down; never for what is decided."""
-    return datetime.now(UTC)

@@ -14,11 +14,12 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
@@ -95,9 +96,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         health.require_whole(lake, checkpoints)
         topics = _require_settled(broker, pipeline, checkpoints.progress)
         rows = current_averages(lake, days) if checkpoints.progress.last_done else []
-        made = Republication(
-            pipeline.name, topics.output.name, datetime.now(UTC), checkpoints.progress.last_batch, len(rows), days
-        )
+        made = Republication(pipeline.name, topics.output.name, machine.now(), checkpoints.progress.last_batch, len(rows), days)
         if rows:
             checkpoints.append(_row(made, checkpoints.progress, run_id, topics.output))
             fault("after:republish_row")
@@ -127,7 +126,7 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress) -> 
     output = found.topics.output
     require_own_output(broker, pipeline.name, output)
     require_tables_not_behind(pipeline, found)
-    require_same_definition(pipeline, progress, current_definition(pipeline, output, datetime.now(UTC)))
+    require_same_definition(pipeline, progress, current_definition(pipeline, output, machine.now()))
     return found.topics
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
+from spark_jobs.base.machine import now
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
@@ -21,7 +22,7 @@ from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
 from spark_jobs.progress.ledger import Done, Tally, planned
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.run.job import Job, now
+from spark_jobs.run.job import Job
 from spark_jobs.run.output_records import output_record
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     """
     job.checkpoints.create()
     fault("before:plan_commit")
-    plan = replace(plan, table_ids=job.lake.ids())
+    # Those that the tables of the last batch had were compared when this run began.
+    plan = replace(plan, table_ids=job.checkpoints.progress.table_ids or job.lake.ids())
     job.checkpoints.append(planned(plan, job.request.run_id, now(), signature(job.request.run_id, os.environ)))
     fault("after:plan_commit")
     partitions = sum(1 for one in plan.ranges if one.span)

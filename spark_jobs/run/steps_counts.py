@@ -14,23 +14,20 @@ import pyarrow.compute as pc
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
+from spark_jobs.base.machine import now
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.outlook.still_there import require_still_there
+from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
 from spark_jobs.progress.ledger import Tally, counted_row
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
-from spark_jobs.readings.averages import sums_of
-from spark_jobs.readings.messages import holes_of
 from spark_jobs.run import gaps
-from spark_jobs.run.job import Job, now
-from spark_jobs.run.reading import reading, reading_planned
+from spark_jobs.run.job import Job
 from spark_jobs.run.steps_records import (
     Taken,
     append_records,
     open_records,
-    parsed,
     rows_outside,
     stored_rows,
     tally_of,
@@ -73,7 +70,8 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
 
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     require_still_there(job.broker, plan, topic)
-    found = reading_planned(job, plan, lambda messages: sums_of(parsed(messages, plan), DAILY_AVERAGE).toArrow())
+    found = job.engine.add_up(job, plan)
+    require_not_replaced(job.broker, plan, job.broker.topic(topic.name))
     sums = Sums(found.filter(pc.is_valid(found[DAILY_AVERAGE.window.column])), _rows_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(
@@ -129,7 +127,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
     incomplete = [one for one in plan.ranges if one.span > _read(sums, one.partition)]
     if not incomplete:
         return []
-    jumps = reading(job, incomplete, lambda messages: holes_of(messages).toArrow())
+    jumps = job.engine.find_holes(job, incomplete)
     holes = {one.partition: _holes(one, sums.rows.get(one.partition), jumps) for one in incomplete}
     for one in incomplete:
         empty = sum(hole.span for hole in holes[one.partition])

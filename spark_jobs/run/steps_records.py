@@ -5,32 +5,24 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
 from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
-from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, read_records, write_files
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, written_files
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.outlook.still_there import require_still_there
+from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
 from spark_jobs.progress.ledger import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
-from spark_jobs.readings.averages import contributions_of
-from spark_jobs.readings.records import records_of
 from spark_jobs.run import gaps
 from spark_jobs.run.job import Job
-from spark_jobs.run.reading import reading_planned
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
@@ -51,7 +43,7 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
         append_records(job, plan, table, partial(write_records, job, plan))
     rows = stored_rows(job, plan)
     _require_rows_in_ranges(plan, rows)
-    return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(_add_up, job, plan)
+    return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(job.engine.add_up_stored, job, plan)
 
 
 def open_records(job: Job, plan: Plan) -> DeltaTable:
@@ -68,18 +60,12 @@ def open_records(job: Job, plan: Plan) -> DeltaTable:
 
 
 def write_records(job: Job, plan: Plan, *, only_rejected: bool = False) -> list[AddAction]:
-    """Write the batch's records, from Kafka, into files that are not yet part of the table."""
-
-    def write(messages: "DataFrame") -> list[AddAction]:
-        records = parsed(messages, plan)
-        return write_files(records.where("rejected_because IS NOT NULL") if only_rejected else records, job.lake, plan.batch)
-
-    return reading_planned(job, plan, write)
-
-
-def parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
-    """The records that these messages of the batch are."""
-    return records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
+    """Write the batch's records, from Kafka, into files that are not yet part of the table; raises if the topic was created again
+    or lost its end meanwhile, so that others may have been read.
+    """
+    files = written_files(job.lake, job.engine.write_records(job, plan, only_rejected=only_rejected))
+    require_not_replaced(job.broker, plan, job.broker.topic(job.pipeline.input.topic))
+    return files
 
 
 def append_records(job: Job, plan: Plan, table: DeltaTable, write: Callable[[], list[AddAction]] | None) -> None:
@@ -114,10 +100,6 @@ def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
     if rows is None:
         return Counts(planned_range.partition, 0, 0, 0, planned_range.span)
     return Counts(rows.partition, rows.read, rows.accepted, rows.read - rows.accepted, planned_range.span - rows.read)
-
-
-def _add_up(job: Job, plan: Plan) -> pa.Table:
-    return contributions_of(read_records(job.spark(), job.lake, plan.batch), DAILY_AVERAGE).toArrow()
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:

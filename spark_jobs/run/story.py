@@ -6,9 +6,7 @@ kill windows.
 
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from spark_jobs.access import tls_files
 from spark_jobs.access.java_secrets import only_while_it_runs
@@ -16,11 +14,13 @@ from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.lock import hold_lock
+from spark_jobs.base.machine import now
 from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
+from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import Evidence, look
@@ -38,19 +38,13 @@ from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.progress.standing import Standing, next_step
-from spark_jobs.readings.messages import read_messages
 from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
-from spark_jobs.run.job import Job, Reader, RunRequest, now, step
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from spark_jobs.run.job import Engine, Job, RunRequest, step
 
 log = logging.getLogger("dayfold")
 
 
-def run_pipeline(
-    pipeline: Pipeline, request: RunRequest, spark: Callable[[], "SparkSession"], read: Reader = read_messages
-) -> list[Done]:
+def run_pipeline(pipeline: Pipeline, request: RunRequest, engine: Engine) -> list[Done]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
@@ -62,7 +56,7 @@ def run_pipeline(
         lake = Lake(pipeline.lake, pipeline.name)
         health.require_readable(lake)
         checkpoints = CheckpointLog(lake)
-        job = Job(pipeline, request, kafka, broker, lake, checkpoints, spark, read, checkpoints.unfinished_plan)
+        job = Job(pipeline, request, kafka, broker, lake, checkpoints, engine, checkpoints.unfinished_plan)
         fault("after:checkpoints_read")
         found = look(broker, pipeline, checkpoints.progress, fenced=True)
         require_nothing_wrong(job, found)
@@ -109,6 +103,8 @@ def require_nothing_wrong(job: Job, found: Evidence) -> None:
 def resume(job: Job, planned: Planned, standing: Standing) -> None:
     """Say which batch is gone on with, and where; raise if that is impossible."""
     require_usable(job.lake, planned.plan, standing)
+    for name in SCHEMAS:
+        job.lake.keep(name)
     log.info("resume   %s; this run %s", resumed_text(planned), next_step(standing).value)
 
 

@@ -21,7 +21,7 @@ from spark_jobs.lake.schemas import RECORDS, SCHEMAS
 from spark_jobs.outlook.planning import preview_run
 from spark_jobs.progress.ledger import Counts, Tally, counted_row
 from spark_jobs.readings.messages import read_messages
-from spark_jobs.run.job import Reader
+from spark_jobs.run.spark_engine import Reader
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.audited import audited, told

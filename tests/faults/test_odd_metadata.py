@@ -126,5 +126,5 @@ def test_a_foreign_record_on_the_output_whatever_its_headers_is_told_and_stops_n
     (done,) = world.run()
     assert done.published == 1
     found = audited(world, deep=True)
-    assert "holds 1 records that are not of this pipeline" in "\n".join(found.notes)
+    assert "holds 1 record not of this pipeline" in "\n".join(found.notes)
     assert re.fullmatch(r"topic \S+: offset 3 of partition 0 cannot be understood \(RecursionError.*", told(found), re.DOTALL)

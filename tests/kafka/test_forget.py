@@ -28,6 +28,7 @@ from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.removal.belongings import TABLES, Belongings
 from spark_jobs.removal.forget import forget, look
 from spark_jobs.run.job import RunRequest
+from spark_jobs.run.spark_engine import SparkEngine
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
 from tests.faults import points
@@ -153,7 +154,7 @@ def test_only_what_is_the_pipelines_own_goes(pipe: Forgettable) -> None:
 
 
 def run(pipeline: Pipeline) -> None:
-    run_pipeline(pipeline, RunRequest(run_id="too early"), no_spark)
+    run_pipeline(pipeline, RunRequest(run_id="too early"), SparkEngine(no_spark))
 
 
 def no_spark() -> NoReturn:

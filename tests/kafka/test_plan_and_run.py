@@ -20,6 +20,7 @@ from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run.job import RunRequest
+from spark_jobs.run.spark_engine import SparkEngine
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
 from tests.group import commit_as
@@ -138,7 +139,7 @@ def test_plan_says_what_the_run_ends_with(setting: Setting, refusal: str) -> Non
     pipeline = arrange(setting)
     rows = CheckpointLog(lake_of(pipeline)).rows
     with pytest.raises(DayfoldError) as ran:
-        run_pipeline(pipeline, RunRequest(run_id="refused"), no_spark)
+        run_pipeline(pipeline, RunRequest(run_id="refused"), SparkEngine(no_spark))
     assert (ran.value.exit_code, str(ran.value)) == planned(pipeline)
     assert ran.value.exit_code == code
     assert words in str(ran.value)

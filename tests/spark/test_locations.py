@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spark_jobs.lake.record_files import batch_rows, read_records, write_files
+from spark_jobs.lake.record_files import batch_rows, new_folder, written_files
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
+from spark_jobs.run.spark_engine import read_stored, write_parquet
 from tests.folder_names import AWKWARD
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def test_records_are_written_to_and_read_from_a_folder_of_any_name(name: str, tm
     lake = Lake(str(tmp_path / name), "p")
     lake.create_missing()
     frame = spark.range(6, numPartitions=2).selectExpr(*EXPRESSIONS.split(", "))
-    add_files(lake.open(RECORDS), write_files(frame, lake, 1), app=lake.app(RECORDS), version=1)
+    folder = new_folder(1)
+    write_parquet(frame, f"{lake.location(RECORDS)}/{folder}")
+    add_files(lake.open(RECORDS), written_files(lake, folder), app=lake.app(RECORDS), version=1)
     assert sum(one.read for one in batch_rows(lake.open(RECORDS), 1).values()) == 6
-    assert read_records(spark, lake, 1).count() == 6
+    assert read_stored(spark, lake, 1).count() == 6
     assert [path.name for path in tmp_path.iterdir()] == [name]

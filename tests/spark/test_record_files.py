@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from spark_jobs.lake.record_files import PartitionRows, batch_rows, read_records, write_files
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, new_folder, written_files
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files
+from spark_jobs.run.spark_engine import read_stored, write_parquet
 from tests.stored import empty_lake
 
 COLUMNS = (
@@ -40,9 +42,15 @@ def frame(spark: SparkSession, *rows: tuple[Any, ...], files: int = 1) -> DataFr
     return spark.createDataFrame(list(rows), COLUMNS).repartitionByRange(files, "partition", "offset")
 
 
+def written(records: DataFrame, lake: Lake) -> list[AddAction]:
+    folder = new_folder(1)
+    write_parquet(records, f"{lake.location(RECORDS)}/{folder}")
+    return written_files(lake, folder)
+
+
 def commit(lake: Lake, records: DataFrame, batch: int = 1) -> None:
     table = lake.open(RECORDS)
-    add_files(table, write_files(records, lake, batch), app=lake.app(RECORDS), version=batch)
+    add_files(table, written(records, lake), app=lake.app(RECORDS), version=batch)
 
 
 def test_what_was_committed_is_what_every_reader_finds(spark: SparkSession, lake: Lake) -> None:
@@ -51,7 +59,7 @@ def test_what_was_committed_is_what_every_reader_finds(spark: SparkSession, lake
     by_spark = spark.read.format("delta").load(lake.location(RECORDS)).orderBy("partition", "offset").toArrow()
     assert by_spark.to_pylist() == by_delta_rs.to_pylist()
     assert by_delta_rs.num_rows == 7
-    averaged = read_records(spark, lake, 1).collect()
+    averaged = read_stored(spark, lake, 1).collect()
     assert sorted(row["rejected_because"] or "" for row in averaged) == ["", "", "", "", "EMPTY", "EMPTY", "EMPTY"]
 
 
@@ -75,10 +83,10 @@ def test_a_batch_without_records_is_committed_without_files(spark: SparkSession,
 @pytest.mark.group("DF")
 @pytest.mark.proves("F60")
 def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark: SparkSession, lake: Lake) -> None:
-    write_files(frame(spark, accepted(0)), lake, 1)
+    written(frame(spark, accepted(0)), lake)
     commit(lake, frame(spark, accepted(0)))
     assert read_rows(lake.open(RECORDS)).num_rows == 1
-    assert read_records(spark, lake, 1).count() == 1
+    assert read_stored(spark, lake, 1).count() == 1
 
 
 @pytest.mark.group("DF")
@@ -86,4 +94,4 @@ def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark:
 def test_files_that_are_not_of_the_tables_columns_are_not_committed(spark: SparkSession, lake: Lake) -> None:
     wrong = frame(spark, accepted(0)).withColumn("value", F.col("value").cast("string"))
     with pytest.raises(TypeError, match=r"^value: string instead of decimal128\(18, 6\)$"):
-        write_files(wrong, lake, 1)
+        written(wrong, lake)

@@ -1,0 +1,114 @@
+"""Spark as the engine of a run: it reads a batch's messages from Kafka, writes its records and adds them up.
+
+Spark's own Kafka source turns the timestamp of every record into microseconds, whether anybody wants it or not, and ends the task
+where that overflows: nanoseconds in place of milliseconds do, and a producer may send any number (seen with Spark 4.2: neither
+its options nor a plan without the column avoid it). No rerun would ever get past such a record, and it holds up the partitions
+beside it. So the whole batch is then read by librdkafka, to which a timestamp is a number, at a fraction of Spark's speed.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+
+from spark_jobs.access.java_secrets import secrets_file
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.base.location import for_spark
+from spark_jobs.lake.record_files import files_of_batch, new_folder
+from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.lake.tables import Lake
+from spark_jobs.progress.offsets import OffsetRange, Plan
+from spark_jobs.readings.averages import contributions_of, sums_of
+from spark_jobs.readings.messages import holes_of, read_messages
+from spark_jobs.readings.records import records_of
+from spark_jobs.run.job import Job
+from spark_jobs.run.message_file import written_messages
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_REFUSED = re.compile(r"Record at topic \S+ partition \d+ offset \d+ has timestamp value -?\d+(?= that overflows)")
+
+_FOR_AVERAGES = "batch bigint, partition int, date date, value decimal(18,6), rejected_because string"
+_FOR_SPARK = "partition int, offset bigint, timestamp timestamp, key binary, value binary"
+Reader = Callable[["SparkSession", str, Iterable[OffsetRange], Mapping[str, str]], "DataFrame"]
+"""How Spark reads the visible messages of a topic's ranges: `read_messages`, or in a test a reader that sees other things."""
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """Spark as the engine of a run; `spark` makes the session, which is not asked for before it is needed."""
+
+    spark: Callable[[], "SparkSession"]
+    read: Reader = read_messages
+
+    def write_records(self, job: Job, plan: Plan, *, only_rejected: bool) -> str:
+        """See `Engine`."""
+
+        def write(messages: "DataFrame") -> str:
+            records, folder = _parsed(messages, plan), new_folder(plan.batch)
+            kept = records.where("rejected_because IS NOT NULL") if only_rejected else records
+            write_parquet(kept, f"{job.lake.location(RECORDS)}/{folder}")
+            return folder
+
+        return self._reading(job, plan.ranges, write)
+
+    def add_up_stored(self, job: Job, plan: Plan) -> pa.Table:
+        """See `Engine`."""
+        return contributions_of(read_stored(self.spark(), job.lake, plan.batch), DAILY_AVERAGE).toArrow()
+
+    def add_up(self, job: Job, plan: Plan) -> pa.Table:
+        """See `Engine`."""
+        return self._reading(job, plan.ranges, lambda messages: sums_of(_parsed(messages, plan), DAILY_AVERAGE).toArrow())
+
+    def find_holes(self, job: Job, ranges: Iterable[OffsetRange]) -> pa.Table:
+        """See `Engine`."""
+        return self._reading(job, tuple(ranges), lambda messages: holes_of(messages).toArrow())
+
+    def _reading(self, job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"], T]) -> T:
+        """What `use` makes of the visible messages of these ranges, one row each;
+        it may be called a second time and must act on all of them.
+        """
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
+
+        spark = self.spark()
+        secrets = secrets_file(job.pipeline, spark.conf.get("spark.master") or "", os.environ)
+        java = job.kafka.java(secrets)
+        job.kafka.write_java_secrets(secrets)
+        try:
+            return use(self.read(spark, job.pipeline.input.topic, ranges, java))
+        except (Py4JJavaError, PySparkException) as error:
+            refused = _REFUSED.search(str(error))
+            if refused is None:
+                raise
+        log.warning(
+            "Spark cannot read this batch (%s, which is no time in milliseconds): it is read by the other client, which takes "
+            "longer; see to the producer",
+            refused[0],
+        )
+        with written_messages(job.broker, job.pipeline.input.topic, ranges, job.lake) as place:
+            return use(spark.read.schema(_FOR_SPARK).parquet(place))
+
+
+def write_parquet(records: "DataFrame", place: str) -> None:
+    """Write records as plain Parquet files into a folder or URI that is not there yet."""
+    records.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(for_spark(place))
+
+
+def read_stored(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
+    """What averaging needs of the stored records of a batch; there must be some."""
+    paths = map(for_spark, files_of_batch(lake, batch))
+    return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
+
+
+def _parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
+    return records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
