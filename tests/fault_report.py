@@ -35,6 +35,7 @@ GROUPS = {
     "FZ": "messages",
     "SE": "security",
     "AF": "Airflow",
+    "SC": "simulated cluster",
 }
 
 

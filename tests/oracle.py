@@ -5,7 +5,7 @@ Shares no code with the program: sums are Decimals, the output is read by a plai
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -93,17 +93,25 @@ class Expected:
 
 def expect(messages: Iterable[Sent], batches: dict[int, dict[int, tuple[int, int]]]) -> Expected:
     """What must be there after `batches`: number to the range of each partition."""
-    expected = Expected(set(), {}, {}, defaultdict(list))
-    totals: dict[Day, Total] = defaultdict(Total)
     by_partition: dict[int, list[Sent]] = defaultdict(list)
     for message in messages:
         by_partition[message.partition].append(message)
-    for batch, ranges in sorted(batches.items()):
+    return expect_of(
+        {
+            batch: [one for number, (start, end) in ranges.items() for one in by_partition[number] if start <= one.offset < end]
+            for batch, ranges in batches.items()
+        }
+    )
+
+
+def expect_of(batches: Mapping[int, Iterable[Sent]], revisions_after: int = 0) -> Expected:
+    """The same, of the messages that each batch is to have read; revisions begin after that one."""
+    expected = Expected(set(), {}, {}, defaultdict(list))
+    totals: dict[Day, Total] = defaultdict(lambda: Total(revision=revisions_after))
+    for batch, messages in sorted(batches.items()):
         added: dict[Day, Total] = defaultdict(Total)
-        for partition, (start, end) in ranges.items():
-            for message in by_partition[partition]:
-                if start <= message.offset < end:
-                    _take(message, batch, expected, added, totals)
+        for message in messages:
+            _take(message, batch, expected, added, totals)
         for day, total in sorted(added.items()):
             expected.contributions[(batch, *day)] = (total.total, total.count, total.low, total.high)
             totals[day].revision += 1

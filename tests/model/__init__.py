@@ -1,0 +1,1 @@
+"""A small model of the protocol, of which every state is looked at up to a bound."""

@@ -1,0 +1,1 @@
+"""The program's own code in simulated worlds: each is a seed."""

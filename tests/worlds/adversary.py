@@ -1,0 +1,137 @@
+"""What happens to the commands of a world, and around them: drawn step by step, at rates that are drawn first.
+
+So some worlds are quiet and others violent. Each kind of harm has a name under which it is counted.
+"""
+
+import errno
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tests.worlds.clients import Fate
+from tests.worlds.machines import Activity
+
+RATES = (0.0, 0.0, 0.002, 0.01, 0.03)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How likely each harm is at a step, between 0 and 1."""
+
+    kill: float
+    freeze: float
+    turn: float
+    lost: float
+    unanswered: float
+    late: float
+    imagined: float
+    full_disk: float
+    broken_disk: float
+    event: float
+
+    @classmethod
+    def drawn(cls, chosen: random.Random) -> "Rates":
+        rates = {one.name: chosen.choice(RATES) for one in fields(cls)}
+        return cls(**rates | {"turn": chosen.choice((0.0, 0.05, 0.3, 0.8))})
+
+
+class Harm:
+    """The adversary of one world. It is silent unless it is `active`; `told` gets each deed in words."""
+
+    def __init__(self, chosen: random.Random, told: Callable[[str], object]) -> None:
+        self.rates = Rates.drawn(chosen)
+        self.active = True
+        self.done: Counter[str] = Counter()
+        self.deeds = 0
+        self.left_out: frozenset[int] = frozenset()
+        """Deeds that are not done after all, by their number: what a failing world does not need to fail."""
+        self.events: list[tuple[str, Callable[[], bool]]] = []
+        """What may happen around the commands: a name, and a function that says whether it could."""
+        self._chosen = chosen
+        self._told = told
+
+    def at_point(self, activity: Activity, point: str) -> None:
+        """See `Adversary`."""
+        if not self.active:
+            return
+        drawn = self._chosen.random()
+        for rate, act in self._deeds():
+            if drawn < rate:
+                if self._is_done():
+                    act(activity, point)
+                return
+            drawn -= rate
+
+    def _deeds(self) -> Iterator[tuple[float, Callable[[Activity, str], None]]]:
+        yield self.rates.kill, self._kill
+        yield self.rates.freeze, self._freeze
+        yield self.rates.full_disk, self._fill
+        yield self.rates.event, self._happen
+        yield self.rates.turn, self._turn
+
+    def _is_done(self) -> bool:
+        self.deeds += 1
+        return self.deeds not in self.left_out
+
+    def fate_of(self, activity: Activity, request: str) -> Fate:
+        """See `Adversary`."""
+        rates = self.rates
+        fates = {Fate.LOST: rates.lost, Fate.UNANSWERED: rates.unanswered}
+        if request.startswith(("produce", "send offsets", "end transaction")):
+            fates[Fate.LATE] = rates.late
+        if request == "end transaction: committed":
+            fates[Fate.IMAGINED] = rates.imagined
+        drawn = self._chosen.random() if self.active else 1.0
+        for fate, rate in fates.items():
+            if drawn < rate:
+                return self._done_to(activity, request, fate) if self._is_done() else Fate.ANSWERED
+            drawn -= rate
+        return Fate.ANSWERED
+
+    def _done_to(self, activity: Activity, request: str, fate: Fate) -> Fate:
+        self._note(f"{fate.name.lower()}: {request}", activity)
+        return fate
+
+    def delay(self) -> float:
+        """See `Adversary`."""
+        return self._chosen.choice((0.01, 1.0, 15.0, 100.0))
+
+    def at_disk(self, activity: Activity, path: Path) -> None:
+        """See `Adversary`."""
+        if self.active and self._chosen.random() < self.rates.broken_disk and self._is_done():
+            self._note("broken disk", activity)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    def happen(self) -> None:
+        """One event, if there is one that can be."""
+        if self.active and self.events:
+            name, act = self._chosen.choice(self.events)
+            if act():
+                self.done[name] += 1
+
+    def _kill(self, activity: Activity, point: str) -> None:
+        self._note(f"kill: {point}", activity)
+        activity.die()
+
+    def _freeze(self, activity: Activity, point: str) -> None:
+        self._note(f"freeze: {point}", activity)
+        activity.frozen = True
+        activity.hand_over()
+
+    def _turn(self, activity: Activity, _: str) -> None:
+        activity.hand_over()
+
+    def _fill(self, activity: Activity, point: str) -> None:
+        if point.startswith(("before:", "spark:")):
+            self._note(f"full disk: {point}", activity)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)
+
+    def _happen(self, *_: object) -> None:
+        self.happen()
+
+    def _note(self, what: str, activity: Activity) -> None:
+        self.done[what] += 1
+        self._told(f"{activity.name}: {what}")

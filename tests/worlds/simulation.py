@@ -1,0 +1,362 @@
+"""One simulated world, from a seed: what arrives, which commands run on which machines, what happens to them, and the verdict.
+
+In its first phase the adversary acts. Then it stops, and within a few runs by the book the pipeline must be alive and right.
+"""
+
+import json
+import random
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+from spark_jobs.audit.reconcile import audit
+from spark_jobs.base import machine
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TooManyRejected
+from spark_jobs.base.outages import as_ours
+from spark_jobs.broker.cluster import connect_by
+from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.standing import stand
+from spark_jobs.lake.tables import Lake
+from spark_jobs.maintenance.maintain import maintain
+from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from spark_jobs.progress.standing import next_step
+from spark_jobs.run.job import RunRequest
+from spark_jobs.run.republish import republish
+from spark_jobs.run.story import run_pipeline
+from tests.violations import Violation, require
+from tests.worlds.adversary import Harm
+from tests.worlds.cluster import Cluster
+from tests.worlds.engine import SimulatedEngine
+from tests.worlds.machines import Activity, Disk
+from tests.worlds.surroundings import Surroundings
+from tests.worlds.truth import INPUT, OUTPUT, PIPELINE, Truth, reading
+
+T = TypeVar("T")
+
+CALM_RUNS = 6
+"""After a power cut each of the four tables may have a torn commit, and a run names one of them."""
+MOST_STEPS = 20_000
+"""Of one world: whoever makes more is stuck."""
+MEMORY = Path("/dev/shm")
+
+
+@dataclass
+class Outcome:
+    """What became of a world; `violation` says what is wrong, None if nothing is."""
+
+    seed: int
+    steps: int = 0
+    runs: int = 0
+    batches: int = 0
+    harm: Counter[str] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)
+    followed: Counter[str] = field(default_factory=Counter)
+    standings: Counter[str] = field(default_factory=Counter)
+    story: list[str] = field(default_factory=list)
+    deeds: int = 0
+    violation: str | None = None
+
+
+def simulate(seed: int, left_out: frozenset[int] = frozenset()) -> Outcome:
+    """Live through the world of this seed, without the deeds of its adversary that are left out."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None, prefix="world-") as folder:
+        world = Simulation(seed, Path(folder))
+        world.harm.left_out = left_out
+        try:
+            world.live()
+        except Violation as violation:
+            world.outcome.violation = str(violation)
+        finally:
+            world.end()
+        return world.outcome
+
+
+def _is_settled(problem: DecisionNeeded, asked: Mapping[str, object]) -> bool:
+    """Whether what the operator gives the next run answers it."""
+    if "--published" in str(problem):
+        return "published" in asked
+    return bool(problem.settled_by) and all(asked.get(option) for option in problem.settled_by)
+
+
+class Simulation:
+    """A world while it is lived through."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.outcome = Outcome(seed)
+        self.folder = folder
+        self.chosen = random.Random(seed)
+        self.cluster = Cluster()
+        self.partitions = self.chosen.choice((1, 2, 3))
+        self.cluster.create(INPUT, self.partitions)
+        self.cluster.create(OUTPUT, self.partitions)
+        self.harm = Harm(self.chosen, self.tell)
+        self.harm.events = list(self._events())
+        slow = self.chosen.choice((0.0, 0.0, 0.02, 1.0, 8.0))
+        self.cluster.marker_delay = lambda: self.chosen.uniform(0, slow) if self.harm.active else 0.0
+        self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 1, 2, 3)))]
+        self.keeps_records = self.chosen.choice((0.0, 0.5, 1.0, 1.0))
+        self.most = self.chosen.choice((1000, 1000, 3))
+        self.activities: list[Activity] = []
+        self.asked: dict[str, object] = {}
+        """What the operator gives the next run, by the book."""
+        self._write_settings()
+        self.disk = Disk(folder / "lake")
+        self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}")
+
+    # The story
+
+    def live(self) -> None:
+        """Both phases, and the verdict."""
+        wanted = self.chosen.choice((2, 2, 3, 3, 4, 5, 8))
+        self.arrive()
+        while self.outcome.runs < wanted or any(not one.frozen for one in self.activities):
+            self._do_something(wanted)
+            require("liveness", self.outcome.steps < MOST_STEPS, "the world goes on for ever")
+        self.harm.active = False
+        self.tell("calm")
+        for one in list(self.activities):
+            one.frozen = False
+            self._finish(one)
+        for log in self.cluster.topics[INPUT].logs:
+            log.append(b"k", self._message(), (), self.cluster.milliseconds)
+        self._come_alive()
+
+    def _do_something(self, wanted: int) -> None:
+        ready = [one for one in self.activities if not one.frozen]
+        if ready and self.chosen.random() < 0.9:
+            self._go_on(self.chosen.choice(ready))
+            return
+        drawn = self.chosen.random()
+        frozen = [one for one in self.activities if one.frozen]
+        if frozen and drawn < 0.2:
+            woken = self.chosen.choice(frozen)
+            woken.frozen = False
+            self.tell(f"{woken.name} wakes up")
+        elif drawn < 0.4:
+            self.arrive()
+        elif drawn < 0.5:
+            self.cluster.pass_time(self.chosen.choice((1.0, 20.0, 400.0, 1_000_000.0)))
+        elif self.outcome.runs < wanted:
+            self.start(self.chosen.choice(self.machines))
+
+    def start(self, machine_name: str) -> None:
+        """A command on a machine: mostly a run."""
+        others = {"maintenance": self._maintain, "republication": self._republish, "plan": self._plan}
+        if self.chosen.random() < 0.2 and self.outcome.runs:
+            name = self.chosen.choice(list(others))
+            self._begin(name, machine_name, others[name])
+        else:
+            self.outcome.runs += 1
+            self._look()
+            self._begin(f"run{self.outcome.runs}", machine_name, self._run)
+
+    def _look(self) -> None:
+        """Take note of where an unfinished batch stands, unless somebody is at work."""
+        lake = Lake(str(self.folder / "lake"), PIPELINE)
+        with suppress(DayfoldError, OSError):
+            progress = None if self.activities else CheckpointLog(lake).progress
+            if progress and progress.unfinished:
+                self.outcome.standings[next_step(stand(lake, progress.unfinished, progress.counted)).name] += 1
+
+    def arrive(self) -> None:
+        """Messages, some of them bad, some in a transaction that is committed, aborted or stays open for a while."""
+        for _ in range(self.chosen.choice((0, 1, 2, 5))):
+            log = self.chosen.choice(self.cluster.topics[INPUT].logs)
+            value = self._message()
+            log.append(b"k", value, (), self.cluster.milliseconds)
+        if self.chosen.random() < 0.15:
+            self._arrive_in_transaction()
+
+    def _message(self) -> bytes | None:
+        if self.chosen.random() < 0.1:
+            return self.chosen.choice((None, b"", b"no json", b'{"datetime": "2026-05-01T10:00:00"}'))
+        return reading(self.chosen.randint(1, 3), Decimal(self.chosen.randint(-9, 99)) / 4)
+
+    def _arrive_in_transaction(self) -> None:
+        name = f"producer{self.chosen.randint(1, 2)}"
+        if self.cluster.begin_epoch(name, 60.0) is None:
+            return
+        for log in self.cluster.topics[INPUT].logs:
+            if self.chosen.random() < 0.7:
+                transaction = self.cluster.transaction(name)
+                log.append(b"k", self._message(), (), self.cluster.milliseconds, transaction)
+        outcome = self.chosen.choice(("committed", "aborted", "open"))
+        self.tell(f"a transaction of others: {outcome}")
+        if outcome != "open":
+            self.cluster.end(name, outcome)
+
+    # Commands
+
+    def _begin(self, name: str, machine_name: str, work: Callable[[Activity], str]) -> None:
+        self.tell(f"{name} begins on {machine_name} {self.asked or ''}")
+        self.activities.append(Activity(name, machine_name, self.cluster, self.disk, self.harm, work))
+
+    def _go_on(self, activity: Activity) -> None:
+        activity.go_on()
+        if not activity.ended:
+            return
+        self.activities.remove(activity)
+        self.outcome.steps += activity.steps
+        self.outcome.points += activity.points
+        if activity.failure is not None:
+            raise Violation("exit code", f"{activity.name} ended in {activity.failure!r}") from activity.failure
+        self.outcome.endings[(activity.ending or "died").partition(":")[0]] += 1
+        self.tell(f"{activity.name} {activity.ending or 'died'}")
+        self.truth.require_published_once()
+
+    def _finish(self, activity: Activity) -> None:
+        while not activity.ended:
+            self._go_on(activity)
+
+    def _run(self, activity: Activity) -> str:
+        asked, self.asked = self.asked, {}
+        pipeline = self._pipeline(activity.machine, accepting=bool(asked.pop("max_rejected", False)))
+        pipeline = pipeline.model_copy(update={"records": self.chosen.random() < self.keeps_records})
+        engine = SimulatedEngine(self.cluster, activity.point)
+        request = RunRequest(activity.name, **asked)  # type: ignore[arg-type]
+        return self._ended(lambda: run_pipeline(pipeline, request, engine))
+
+    def _maintain(self, activity: Activity) -> str:
+        return self._ended(lambda: maintain(self._pipeline(activity.machine), now=machine.now()))
+
+    def _republish(self, activity: Activity) -> str:
+        return self._ended(lambda: republish(self._pipeline(activity.machine), activity.name))
+
+    def _plan(self, activity: Activity) -> str:
+        return self._ended(lambda: look_ahead(self._pipeline(activity.machine), {}))
+
+    def _ended(self, work: Callable[[], object]) -> str:
+        try:
+            work()
+        except Exception as error:
+            ours = as_ours(error)
+            if ours is None:
+                raise
+            self._follow(ours)
+            return f"{ours.exit_code}: {type(ours).__name__}: {ours}"
+        return "finished"
+
+    def _follow(self, error: DayfoldError) -> None:
+        """Do what the message advises: give the next run one of the options that it names."""
+        if isinstance(error, DecisionNeeded):
+            self.asked = dict.fromkeys(error.settled_by, True)
+            if "--published" in str(error):
+                self.asked = {"published": self.truth.is_published()}
+            if found := re.search(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out", str(error)):
+                (self.folder / "lake" / PIPELINE / found[1] / found[2]).unlink()
+            if isinstance(error, TooManyRejected):
+                self.asked = {"max_rejected": True}
+
+    def _come_alive(self) -> None:
+        """Within a few runs by the book the pipeline is alive again, and all is right."""
+        for number in range(CALM_RUNS):
+            self.cluster.pass_time(60)
+            problems = self._work(f"plan{number + 1}", self._problems)
+            self.outcome.runs += 1
+            ending = self._work(f"calm{number + 1}", self._run)
+            # What was not read yet may be anything.
+            is_known = problems or TooManyRejected.__name__ not in ending
+            stopped = ending.partition(":")[0] in ("65", "78")
+            require("plan", problems == stopped or not is_known, f"plan and run disagree: {ending}")
+            if ending == "finished":
+                break
+        require("liveness", ending == "finished", f"after {CALM_RUNS} runs by the book: {ending}")
+        require("liveness", not self.truth.left_unread(), "a run that finished left messages unread")
+        judged = self.truth.judge()
+        self.outcome.batches = len(judged.done)
+        self.outcome.followed.update(map(" then ".join, pairwise(("nothing", *judged.states))))
+        found = self._work("audit", self._audited)
+        require("audit", found == "finished", f"the audit finds what is not there: {found}")
+
+    def _work(self, name: str, work: Callable[[Activity], T]) -> T:
+        """What a command that nobody disturbs ends with."""
+        found: list[T] = []
+
+        def kept(activity: Activity) -> str:
+            found.append(work(activity))
+            return str(found[0])
+
+        self._begin(name, self.machines[0], kept)
+        self._finish(self.activities[-1])
+        return found[0]
+
+    def _problems(self, activity: Activity) -> bool:
+        """Whether plan says that a run would stop."""
+        asked = dict(self.asked)
+        try:
+            pipeline = self._pipeline(activity.machine, accepting="max_rejected" in asked)
+            problems = look_ahead(pipeline, {}).problems
+        except (DecisionNeeded, ConfigurationError):
+            return True
+        return any(not _is_settled(one, asked) for one in problems)
+
+    def _audited(self, activity: Activity) -> str:
+        pipeline = self._pipeline(activity.machine)
+        with connect_by(pipeline.kafka, {}) as broker:
+            found = audit(broker, pipeline, deep=True)
+        return "; ".join(map(str, found.differences)) or "finished"
+
+    # What may happen
+
+    def _events(self) -> Iterator[tuple[str, Callable[[], bool]]]:
+        """What the adversary may do around the commands; each says whether it was possible."""
+        world = Surroundings(self)
+        yield "messages arrive", world.more
+        yield "the group is deleted", world.delete_group
+        yield "the group goes back", world.rewind_group
+        yield "a new leader", world.new_leader
+        yield "a foreign transaction on the output", world.open_on_output
+        yield "records expire", world.expire
+        yield "a log loses its end", world.lose_end
+        yield "partitions are added", world.add_partitions
+        yield "a transaction is torn", world.tear
+        yield "averages expire", world.expire_output
+        yield "averages are compacted", world.compact_output
+        yield "the transactional id is forgotten", world.forget_producer
+        yield "the epochs are used up", world.use_up_epochs
+        yield "the input is created again", world.recreate_input
+        yield "a lock is removed", world.remove_lock
+        yield "power cut", world.cut_power
+
+    # The rest
+
+    def tell(self, what: str) -> None:
+        """A line of the world's story."""
+        self.outcome.story.append(f"{self.cluster.now:10.3f}  {what}")
+
+    def end(self) -> None:
+        """Leave no thread behind."""
+        self.harm.active = False
+        for one in self.activities:
+            one.kill()
+        self.outcome.harm = self.harm.done
+        self.outcome.deeds = self.harm.deeds
+
+    def _pipeline(self, machine_name: str, *, accepting: bool = False) -> Pipeline:
+        """The settings there; `accepting` all rejected messages, if the operator has said so."""
+        limits = self._settings.limits.model_copy(update={"max_rejected_fraction": 1.0} if accepting else {})
+        return self._settings.model_copy(update={"state": self.folder / machine_name, "limits": limits})
+
+    def _write_settings(self) -> None:
+        (self.folder / "kafka.properties").write_text("bootstrap.servers=127.0.0.1:1\n")
+        settings = {
+            "name": PIPELINE,
+            "kafka": str(self.folder / "kafka.properties"),
+            "lake": str(self.folder / "lake"),
+            "input": {"topic": INPUT, "time": {"field": "datetime", "format": "iso8601"}, "value": {"field": "voltage"}},
+            "output": {"topic": OUTPUT},
+            "limits": {"max_rejected_fraction": self.chosen.choice((1.0, 1.0, 0.4)), "max_records_per_batch": self.most},
+            "maintenance": {"keep_records_days": 1},
+        }
+        path = self.folder / "p.yaml"
+        path.write_text(json.dumps(settings))
+        self._settings = load_pipeline(path)

@@ -1,0 +1,90 @@
+"""What many worlds reached, and what they did not."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from spark_jobs.progress.row_order import FOLLOWS
+from spark_jobs.progress.standing import Contradiction, Step
+from tests.faults.points import in_source
+from tests.worlds.simulation import Outcome
+
+
+@dataclass
+class Summary:
+    """Sums over worlds; `failed` are those in which an invariant was broken."""
+
+    worlds: int = 0
+    steps: int = 0
+    runs: int = 0
+    batches: int = 0
+    seconds: float = 0.0
+    harm: Counter[str] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)
+    followed: Counter[str] = field(default_factory=Counter)
+    standings: Counter[str] = field(default_factory=Counter)
+    failed: list[Outcome] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> "Summary":
+        found = cls()
+        for one in outcomes:
+            found._add(one)
+        return found
+
+    def _add(self, one: Outcome) -> None:
+        self.worlds += 1
+        self.steps += one.steps
+        self.runs += one.runs
+        self.batches += one.batches
+        self.harm += one.harm
+        self.endings += one.endings
+        self.points += one.points
+        self.followed += one.followed
+        self.standings += one.standings
+        if one.violation:
+            self.failed.append(one)
+
+    def text(self) -> str:
+        """Tables of plain text."""
+        kinds = Counter[str]()
+        for name, count in self.harm.items():
+            kinds[name.partition(":")[0]] += count
+        known = {f"{before.STATE if before else 'nothing'} then {after.STATE}" for before in FOLLOWS for after in FOLLOWS[before]}
+        steps = {one.name for one in (*Step, *Contradiction)}
+        numbers = {
+            "worlds": self.worlds,
+            "worlds in which an invariant was broken": len(self.failed),
+            "runs": self.runs,
+            "batches that were finished": self.batches,
+            "steps": self.steps,
+            "deeds of the adversary": self.harm.total(),
+            "kinds of deeds, each with its place": len(self.harm),
+            "worlds a minute": round(self.worlds / max(self.seconds, 1e-9) * 60),
+        }
+        return "\n".join(
+            [
+                "# Simulated worlds",
+                *_table("what", numbers),
+                *_table("deed", kinds),
+                *_table("commands ended", self.endings),
+                *_table("an unfinished batch, when a run began", self.standings),
+                *_table("rows of the checkpoints", self.followed),
+                "",
+                f"Fault points that no world passed: {_never(in_source(), self.points)}.",
+                f"States of an unfinished batch that no run met: {_never(steps, self.standings)}.",
+                f"Rows that no world wrote one after the other: {_never(known, self.followed)}.",
+                "",
+                *(f"- seed {one.seed}: {one.violation}" for one in self.failed),
+                "",
+            ]
+        )
+
+
+def _table(title: str, numbers: Mapping[str, int]) -> list[str]:
+    return ["", f"| {title} | times |", "|---|---|", *(f"| {name} | {numbers[name]:,} |" for name in numbers)]
+
+
+def _never(all_of_them: Iterable[str], reached: Mapping[str, int]) -> str:
+    return ", ".join(sorted(set(all_of_them) - reached.keys())) or "none"
