@@ -68,13 +68,16 @@ class Broker:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close_readers()
+
+    def _close_readers(self) -> None:
         """End what reads for groups; librdkafka closes other connections when the last reference to the client goes."""
         while self._readers:
             self._readers.popitem()[1].close()
 
     def reconnect(self) -> None:
         """Go on with new clients: what a network has swallowed is never answered, nor what is asked behind it for a minute."""
-        self.__exit__()
+        self._close_readers()
         self._connection = AdminConnection.open(self.settings)
         self._admin = self._connection.admin
 

@@ -35,13 +35,12 @@ def _committed_files(folder: Path, since: int) -> Iterator[Path]:
     """The files of the log since then, the first one with the table's creation, and those that they add."""
     log = folder / "_delta_log"
     # The commit that created a table is only worth something together with the first one after it.
-    version = since + 1 if since else 0
-    while (commit := log / f"{version:020d}.json").exists():
+    first = since + 1 if since else 0
+    for commit in sorted(path for path in log.glob("*.json") if path.stem.isdigit() and int(path.stem) >= first):
         actions = [json.loads(line) for line in commit.read_text().splitlines()]
         yield from (folder / unquote(action["add"]["path"]) for action in actions if "add" in action)
-        yield from (path for path in (log / f"{version:020d}.checkpoint.parquet", log / "_last_checkpoint") if path.exists())
+        yield from (path for path in (log / f"{commit.stem}.checkpoint.parquet", log / "_last_checkpoint") if path.exists())
         yield commit
-        version += 1
 
 
 def sync(path: Path) -> None:

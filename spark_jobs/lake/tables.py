@@ -35,8 +35,8 @@ a commit must still be told from what somebody else did to the table.
 """
 
 
-KEPT_COMMITS = 20
-"""More than a run and a maintenance make of one table."""
+KEPT_COMMITS = 3
+"""More than those that died before they saw to the disk can have left: each makes the disk keep the commits before its own."""
 
 
 class LostRace(Exception):
@@ -156,7 +156,9 @@ def merge_totals(table: DeltaTable, rows: pa.Table, aggregate: Aggregate, *, app
 
 @contextmanager
 def committing(table: DeltaTable) -> Iterator[None]:
-    """Around one commit through `table`: `LostRace` if another was first; afterwards the commit survives a power cut."""
+    """Around one commit through `table`: `LostRace` if another was first; afterwards the commit survives a power cut, with those
+    that it stands on: whoever made them may have died before that.
+    """
     since = table.version()
     try:
         yield
@@ -166,7 +168,7 @@ def committing(table: DeltaTable) -> Iterator[None]:
         if _is_left_behind(table.table_uri, since):
             raise LostRace(f"the log of version {since} was cleaned up meanwhile") from error
         raise
-    sync_commits(table.table_uri, since)
+    sync_commits(table.table_uri, max(0, since - KEPT_COMMITS))
 
 
 def _is_left_behind(location: str, version: int) -> bool:
