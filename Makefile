@@ -37,7 +37,7 @@ test-long: setup browser ## What `make test` leaves out: a whole Airflow and its
 browser: ## Chromium and its driver for the tests of Airflow's pages: whatever is missing
 	@sh scripts/find_browser.sh
 
-faults: setup ## Every fault case there is, about an hour; a summary in reports/faults.md
+faults: setup ## Every fault case there is, more than two hours on two cores; a summary in reports/faults.md
 	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
 
 faults-again: setup ## Only the cases that failed in the last `make faults`; the summary names them

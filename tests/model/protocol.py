@@ -1,9 +1,9 @@
 """Two drivers, one set of tables, one output topic and a coordinator: what each can do next, as plain states.
 
-The actions carry the names of the program's steps. A driver may die or sleep between any two of them, and each request to the
-coordinator is a message that may arrive late, several times, or never, and in any order; so may its answer. What is left out:
-partitions (one stands for all), the records' contents, and time. `Rules` switches off one rule of the protocol at a time, so that
-a test can see that the search finds what it guards against.
+The actions carry the names of the program's steps. A driver may die or sleep between any two of them, and each request to commit
+is a message that may arrive late, several times, or never, and in any order; so may its answer. What is left out: partitions (one
+stands for all), the records' contents, time, and writes that arrive late. `Rules` switches off one rule of the protocol at a
+time, so that a test can see that the search finds what it guards against.
 """
 
 from collections.abc import Iterator

@@ -66,9 +66,9 @@ def clients_on(host: Host) -> Clients:
     return Clients(*made)
 
 
-def refusal(code: int, text: str = "", *, fatal: bool = False, retriable: bool = False, abort: bool = False) -> KafkaException:
+def refusal(code: int, text: str = "", *, retriable: bool = False, abort: bool = False) -> KafkaException:
     """What a client raises."""
-    return KafkaException(KafkaError(code, text or None, fatal, retriable, abort))
+    return KafkaException(KafkaError(code, text or None, False, retriable, abort))
 
 
 class _Client:

@@ -26,7 +26,6 @@ class Transaction:
     `torn` those that get the other marker.
     """
 
-    producer: int
     began: float
     outcome: str | None = None
     unmarked: dict[object, None] = field(default_factory=dict)
@@ -63,8 +62,7 @@ class Stored:
 class Log:
     """A partition: what is between `low` and `high`, with holes where records were compacted."""
 
-    def __init__(self, topic: str, number: int, clock: Callable[[], float]) -> None:
-        self.topic = topic
+    def __init__(self, number: int, clock: Callable[[], float]) -> None:
         self.number = number
         self.clock = clock
         self.records: list[Stored] = []
@@ -177,7 +175,6 @@ class Log:
 class Topic:
     """A topic; its id is another one each time it is created."""
 
-    name: str
     id: str
     logs: list[Log]
     config: dict[str, str] = field(default_factory=dict)
@@ -251,22 +248,20 @@ class Cluster:
 
     # Topics
 
-    def create(self, name: str, partitions: int, **config: str) -> Topic:
+    def create(self, name: str, partitions: int) -> Topic:
         """A new topic, in place of one of that name."""
         self._count += 1
         self.past += [self.topics[name]] if name in self.topics else []
-        self.topics[name] = Topic(
-            name, f"{name}-id-{self._count}", [self._log(name, number) for number in range(partitions)], config
-        )
+        self.topics[name] = Topic(f"{name}-id-{self._count}", [self._log(number) for number in range(partitions)])
         return self.topics[name]
 
-    def _log(self, name: str, number: int) -> Log:
-        return Log(name, number, lambda: self.now)
+    def _log(self, number: int) -> Log:
+        return Log(number, lambda: self.now)
 
     def add_partition(self, name: str) -> None:
         """One more of them."""
         logs = self.topics[name].logs
-        logs.append(self._log(name, len(logs)))
+        logs.append(self._log(len(logs)))
 
     def topic(self, name: str, missing: int) -> Topic:
         """The topic, or the error of that number."""
@@ -312,7 +307,7 @@ class Cluster:
         """The open transaction of a producer that is not fenced; it begins with what is first written in it."""
         producer = self.producers[name]
         if producer.current is None or producer.current.outcome is not None:
-            producer.current = Transaction(producer.id, self.now)
+            producer.current = Transaction(self.now)
         return producer.current
 
     def add_offsets(self, name: str, group: str, offsets: dict[tuple[str, int], tuple[int, str]]) -> None:

@@ -1,5 +1,7 @@
 """A world that fails, made as small as it can be: deeds that it does not need to fail are left out one after the other."""
 
+from collections.abc import Iterator
+
 from tests.worlds.simulation import Outcome, simulate
 
 MOST_TRIES = 300
@@ -23,7 +25,7 @@ def _kind(outcome: Outcome) -> str:
     return (outcome.violation or "").partition(" is broken")[0]
 
 
-def _halves(deeds: range):  # type: ignore[no-untyped-def]
+def _halves(deeds: range) -> Iterator[frozenset[int]]:
     """Large pieces first, single deeds last."""
     size = len(deeds)
     while size:

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -49,10 +49,9 @@ MEMORY = Path("/dev/shm")
 
 
 @dataclass
-class Outcome:
-    """What became of a world; `violation` says what is wrong, None if nothing is."""
+class Reached:
+    """How far worlds came, as sums."""
 
-    seed: int
     steps: int = 0
     runs: int = 0
     batches: int = 0
@@ -61,6 +60,17 @@ class Outcome:
     points: Counter[str] = field(default_factory=Counter)
     followed: Counter[str] = field(default_factory=Counter)
     standings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Reached") -> None:
+        for one in fields(Reached):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+
+@dataclass
+class Outcome(Reached):
+    """What became of one world; `violation` says what is wrong, None if nothing is."""
+
+    seed: int = 0
     story: list[str] = field(default_factory=list)
     deeds: int = 0
     violation: str | None = None
@@ -91,13 +101,13 @@ class Simulation:
     """A world while it is lived through."""
 
     def __init__(self, seed: int, folder: Path) -> None:
-        self.outcome = Outcome(seed)
+        self.outcome = Outcome(seed=seed)
         self.folder = folder
         self.chosen = random.Random(seed)
         self.cluster = Cluster()
-        self.partitions = self.chosen.choice((1, 2, 3))
-        self.cluster.create(INPUT, self.partitions)
-        self.cluster.create(OUTPUT, self.partitions)
+        partitions = self.chosen.choice((1, 2, 3))
+        self.cluster.create(INPUT, partitions)
+        self.cluster.create(OUTPUT, partitions)
         self.harm = Harm(self.chosen, self.tell)
         self.harm.events = list(self._events())
         slow = self.chosen.choice((0.0, 0.0, 0.02, 1.0, 8.0))
@@ -209,7 +219,8 @@ class Simulation:
         self.outcome.points += activity.points
         if activity.failure is not None:
             raise Violation("exit code", f"{activity.name} ended in {activity.failure!r}") from activity.failure
-        self.outcome.endings[(activity.ending or "died").partition(":")[0]] += 1
+        if activity.name.startswith(("run", "calm", "maintenance", "republication")):
+            self.outcome.endings[(activity.ending or "died").partition(":")[0]] += 1
         self.tell(f"{activity.name} {activity.ending or 'died'}")
         self.truth.require_published_once()
 

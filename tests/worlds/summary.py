@@ -7,44 +7,25 @@ from dataclasses import dataclass, field
 from spark_jobs.progress.row_order import FOLLOWS
 from spark_jobs.progress.standing import Contradiction, Step
 from tests.faults.points import in_source
-from tests.worlds.simulation import Outcome
+from tests.worlds.simulation import Outcome, Reached
 
 
 @dataclass
-class Summary:
+class Summary(Reached):
     """Sums over worlds; `failed` are those in which an invariant was broken."""
 
     worlds: int = 0
-    steps: int = 0
-    runs: int = 0
-    batches: int = 0
     seconds: float = 0.0
-    harm: Counter[str] = field(default_factory=Counter)
-    endings: Counter[str] = field(default_factory=Counter)
-    points: Counter[str] = field(default_factory=Counter)
-    followed: Counter[str] = field(default_factory=Counter)
-    standings: Counter[str] = field(default_factory=Counter)
     failed: list[Outcome] = field(default_factory=list)
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> "Summary":
         found = cls()
         for one in outcomes:
-            found._add(one)
+            found.add(one)
+            found.worlds += 1
+            found.failed += [one] if one.violation else []
         return found
-
-    def _add(self, one: Outcome) -> None:
-        self.worlds += 1
-        self.steps += one.steps
-        self.runs += one.runs
-        self.batches += one.batches
-        self.harm += one.harm
-        self.endings += one.endings
-        self.points += one.points
-        self.followed += one.followed
-        self.standings += one.standings
-        if one.violation:
-            self.failed.append(one)
 
     def text(self) -> str:
         """Tables of plain text."""

@@ -1,9 +1,10 @@
 """What happens around the commands of a world: to topics, to the group, to the disk. Each deed says whether it was possible."""
 
+import random
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.worlds.cluster import LAST_EPOCH
+from tests.worlds.cluster import LAST_EPOCH, Cluster
 from tests.worlds.truth import INPUT, OUTPUT, PIPELINE
 
 if TYPE_CHECKING:
@@ -152,9 +153,9 @@ class Surroundings:
         return True
 
     @property
-    def _cluster(self):  # type: ignore[no-untyped-def]
+    def _cluster(self) -> Cluster:
         return self._world.cluster
 
     @property
-    def _chosen(self):  # type: ignore[no-untyped-def]
+    def _chosen(self) -> random.Random:
         return self._world.chosen
