@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self, cast
 
-from confluent_kafka import IsolationLevel, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import ConfigResource, ListOffsetsResultInfo, OffsetSpec, ResourceType, TopicDescription
 
 from spark_jobs.access.properties import KafkaSettings, load_kafka_settings
@@ -232,10 +232,13 @@ class Broker:
         if not wanted:
             return {}
         specs = {TopicPartition(topic, number): spec for number, spec in wanted.items()}
-        found = self._ask(
+        found: list[ListOffsetsResultInfo] = self._ask(
             lambda: self._admin.list_offsets(specs, isolation_level=level, request_timeout=self._timeout_seconds),
             KafkaRequest("Describe", "topic", topic),
         )
+        # What librdkafka makes of a connection that fell silent: no error, and an offset that no broker sends.
+        if any(answer.offset == OFFSET_INVALID for answer in found):
+            raise self._connection.unreachable(self._timeout_seconds)
         return dict(zip(wanted, found, strict=True))
 
     def _ask(self, question: Callable[[], Mapping[Any, "Future[Any]"]], request: KafkaRequest) -> list[Any]:

@@ -12,7 +12,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from spark_jobs.access.properties import KafkaSettings
 from spark_jobs.base import machine
-from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker import scan
 from spark_jobs.broker.client_errors import PASSES, KafkaRequest, as_dayfold_error, kafka_error, open_transaction
 
@@ -49,11 +48,11 @@ class GroupReader:
         if not wanted:
             return {}
         deadline = machine.monotonic() + timeout_seconds
-        while machine.monotonic() < deadline:
+        found = None
+        while found is None and machine.monotonic() < deadline:
             found = _try(self._consumer, wanted, self._settings, request)
-            if found is not None:
-                return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
-        raise _why_silent(self._settings, request, wanted)
+        found = found or _ask_anew(self._settings, request, wanted)
+        return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
 
     def visible(self, topic: str, offsets: Mapping[int, int], *, idle_seconds: float) -> set[int]:
         """Partitions whose record at the given offset a read_committed reader sees; its log must have been stable beyond it."""
@@ -98,13 +97,20 @@ def _raise_refusal(consumer: Consumer, settings: KafkaSettings, request: KafkaRe
         raise as_dayfold_error(error, settings, request)
 
 
-def _why_silent(settings: KafkaSettings, request: KafkaRequest, wanted: list[TopicPartition]) -> DayfoldError:
-    """If a reader that does not care for transactions gets an answer, it is an open transaction that held back ours."""
-    consumer = _consumer(settings, request, "read_uncommitted")
+def _ask_anew(settings: KafkaSettings, request: KafkaRequest, wanted: list[TopicPartition]) -> list[TopicPartition]:
+    """The answer on new connections, for those that are silent say nothing of the group.
+
+    If only a reader that does not care for transactions gets one, it is an open transaction that holds back ours.
+    """
+    blind, careful = (_consumer(settings, request, level) for level in ("read_uncommitted", "read_committed"))
     try:
-        consumer.committed(wanted, timeout=2 * TRY_SECONDS)
+        blind.committed(wanted, timeout=2 * TRY_SECONDS)
+        found = _try(careful, wanted, settings, request)
     except KafkaException as error:
-        return as_dayfold_error(error, settings, request)
+        raise as_dayfold_error(error, settings, request) from error
     finally:
-        consumer.close()
-    return open_transaction(request)
+        blind.close()
+        careful.close()
+    if found is None:
+        raise open_transaction(request)
+    return found

@@ -195,8 +195,9 @@ def confirm(
     All records of a transaction in a partition share one marker: where the last one is visible, all that were delivered are.
     Markers are written after the answer, so this waits; what has not settled after so long is judged as the next run would.
     """
-    for _ in _until(machine.monotonic() + seconds):
-        with _unless_silent(broker):
+    patience = _Patience(broker, seconds)
+    for _ in patience:
+        with patience.unless_silent():
             ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])
             if _is_settled(broker, plan, question, last, ends):
                 return ends
@@ -209,20 +210,32 @@ def confirm(
     raise TryAgain(f"Kafka confirmed the publication of batch {plan.batch}, but {what}; run again, it looks first")
 
 
-@contextmanager
-def _unless_silent(broker: Broker) -> Iterator[None]:
-    """A network that fails for a moment is no answer: what was committed stands, and is asked for again."""
-    try:
-        yield
-    except TryAgain:
-        broker.reconnect()
+class _Patience:
+    """Looks again and again until so many seconds are over."""
 
+    def __init__(self, broker: Broker, seconds: float) -> None:
+        self._broker = broker
+        self._seconds = seconds
+        self._deadline = machine.monotonic() + seconds
+        self._was_silent = False
 
-def _until(deadline: float) -> Iterator[None]:
-    yield
-    while machine.monotonic() < deadline:
-        machine.sleep(PAUSE_SECONDS)
+    def __iter__(self) -> Iterator[None]:
         yield
+        while machine.monotonic() < self._deadline:
+            machine.sleep(PAUSE_SECONDS)
+            yield
+
+    @contextmanager
+    def unless_silent(self) -> Iterator[None]:
+        """A network that fails for a moment is no answer: what was committed stands, and is asked for again on new connections,
+        the first time with all the seconds.
+        """
+        try:
+            yield
+        except TryAgain:
+            self._broker.reconnect()
+            if not self._was_silent:
+                self._was_silent, self._deadline = True, machine.monotonic() + self._seconds
 
 
 def _is_settled(broker: Broker, plan: Plan, question: Question, last: Mapping[int, int], ends: Mapping[int, int]) -> bool:
@@ -238,8 +251,9 @@ def await_visible(broker: Broker, pipeline: str, topic: str, last: Mapping[int, 
 
     For averages that are no batch's, so that no group proves them.
     """
-    for _ in _until(machine.monotonic() + seconds):
-        with _unless_silent(broker):
+    patience = _Patience(broker, seconds)
+    for _ in patience:
+        with patience.unless_silent():
             ends = broker.stable_ends(topic, last)
             if all(ends[number] > offset for number, offset in last.items()) and _are_visible(broker, pipeline, topic, last):
                 return True

@@ -34,7 +34,7 @@ FAULTS: dict[str, Strike] = {
 
 
 @pytest.mark.thorough
-@pytest.mark.proves("F22", "F23", "F27", "F34", "F38", "F43", "K21")
+@pytest.mark.proves("F22", "F23", "F27", "F34", "F38", "F43", "F157", "K21")
 @pytest.mark.parametrize("where", POINTS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_network_that_fails_for_a_moment_changes_nothing(

@@ -12,7 +12,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import (
     AclOperation,
     ConfigResource,
@@ -126,7 +126,8 @@ class SimulatedAdmin(_Client):
     ) -> dict[TopicPartition, "Future[ListOffsetsResultInfo]"]:
         if self._host.request("list offsets") is not Fate.ANSWERED:
             self._host.wait(request_timeout)
-            return {one: failed(refusal(KafkaError._TIMED_OUT)) for one in specs}
+            # As librdkafka answers, without an error.
+            return {one: settled(lambda: ListOffsetsResultInfo(OFFSET_INVALID, -1, -1)) for one in specs}
         committed = isolation_level == IsolationLevel.READ_COMMITTED
         return {one: settled(partial(self._offset, one, spec, committed)) for one, spec in specs.items()}
 
