@@ -4,10 +4,11 @@ transaction.
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class Stage:
     environment: Mapping[str, str]
     dags: Mapping[str, RemoteDag]
     worlds: Mapping[str, World]
+    parts: psutil.Process
 
     def of(self, name: str) -> tuple[RemoteDag, World]:
         return self.dags[name], self.worlds[name]
@@ -53,6 +55,20 @@ class Stage:
     def hold_next(self, name: str) -> None:
         """Have the next job of the pipeline stop where everything is produced and nothing committed."""
         (self.folder / "hold" / name).touch()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """All parts frozen, none of them with a lock: on SQLite a command that reads and then writes fails at once if another
+        wrote in between.
+        """
+        database = self.folder / "airflow" / "airflow.db"
+        with ExitStack() as frozen:
+            with closing(sqlite3.connect(database, timeout=60, isolation_level=None)) as lock:
+                lock.execute("BEGIN IMMEDIATE")
+                for one in [self.parts, *self.parts.children(recursive=True)]:
+                    one.suspend()
+                    frozen.callback(one.resume)
+            yield
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """A command of Airflow's own command line."""
@@ -79,7 +95,7 @@ def staged(folder: Path, worlds: Mapping[str, World]) -> Iterator[Stage]:
     with running_airflow(environment, port) as airflow:
         wait_until(lambda: all(map(airflow.api.has_dag, worlds)), "the DAGs to be parsed", 120)
         dags = {name: RemoteDag(airflow.api, name) for name in worlds}
-        yield Stage(folder, server_environment(environment, port), dags, worlds)
+        yield Stage(folder, server_environment(environment, port), dags, worlds, psutil.Process(airflow.parts.pid))
 
 
 def connection() -> str:

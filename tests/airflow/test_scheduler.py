@@ -140,7 +140,8 @@ def test_a_backfill_of_three_days_reads_everything_once_and_none_of_its_runs_fai
     assert dag.states(dag.switch_on()) == SKIPPED
     send(world, month=6)
     days = ("--from-date", "2026-10-01", "--to-date", "2026-10-03")
-    asked = stage.command("backfill", "create", "--dag-id", dag.dag_id, *days, "--max-active-runs", "3")
+    with stage.still():
+        asked = stage.command("backfill", "create", "--dag-id", dag.dag_id, *days, "--max-active-runs", "3")
     assert asked.returncode == 0, asked.stderr
     run_ids = dag.runs("backfill")
     assert len(run_ids) == 3
