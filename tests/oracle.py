@@ -135,9 +135,17 @@ def _published(day: Day, total: Total) -> tuple[Any, ...]:
     return (day[1].isoformat(), total.average, total.batch, total.revision, total.count)
 
 
+Rows = list[dict[str, Any]]
+
+
 def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
     """Ranges of the DONE batches, straight from the checkpoint table."""
-    done = [row for row in rows(f"{lake}/checkpoints") if row["state"] == "DONE"]
+    return batches_of(rows(f"{lake}/checkpoints"))
+
+
+def batches_of(checkpoints: Rows) -> dict[int, dict[int, tuple[int, int]]]:
+    """The same of rows that were read already."""
+    done = [row for row in checkpoints if row["state"] == "DONE"]
     numbers = [row["batch"] for row in done]
     require("I5", len(numbers) == len(set(numbers)), f"a batch is DONE twice: {numbers}")
     return {row["batch"]: {one["partition"]: (one["start"], one["end"]) for one in row["ranges"]} for row in done}
@@ -145,8 +153,12 @@ def stored_batches(lake: str) -> dict[int, dict[int, tuple[int, int]]]:
 
 def averaged_only(lake: str) -> set[int]:
     """Batches that were finished without keeping what was accepted, by their own DONE rows."""
-    done = [row for row in rows(f"{lake}/checkpoints") if row["state"] == "DONE"]
-    return {row["batch"] for row in done if not json.loads(row["details"])["records"]}
+    return averaged_only_of(rows(f"{lake}/checkpoints"))
+
+
+def averaged_only_of(checkpoints: Rows) -> set[int]:
+    """The same of rows that were read already."""
+    return {row["batch"] for row in checkpoints if row["state"] == "DONE" and not json.loads(row["details"])["records"]}
 
 
 @dataclass(frozen=True)
@@ -161,15 +173,19 @@ class Decided:
 
 def decided(lake: str) -> Decided:
     """All decisions, straight from the checkpoint table."""
-    found = rows(f"{lake}/checkpoints")
-    losses = [(row["batch"], json.loads(row["details"])["resume"]) for row in found if row["state"] == "LOSS"]
+    return decided_of(rows(f"{lake}/checkpoints"))
+
+
+def decided_of(checkpoints: Rows) -> Decided:
+    """The same of rows that were read already."""
+    losses = [(row["batch"], json.loads(row["details"])["resume"]) for row in checkpoints if row["state"] == "LOSS"]
     resumes = {(batch, int(number)): offset for batch, resume in losses for number, offset in resume.items()}
-    return Decided({row["batch"] for row in found if row["state"] == "ABANDONED"}, resumes)
+    return Decided({row["batch"] for row in checkpoints if row["state"] == "ABANDONED"}, resumes)
 
 
-def rows(location: str) -> list[dict[str, Any]]:
+def rows(location: str) -> Rows:
     """All rows of a table, by delta-rs."""
-    found: list[dict[str, Any]] = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+    found: Rows = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
     return found
 
 

@@ -77,7 +77,7 @@ def side(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Side]:
     with nullcontext() if request.param == "Spark" else simulated.reached():
         topic = f"engines-{secrets.token_hex(4)}"
         fill(place, topic)
-        engine: Engine = SimulatedEngine(simulated.cluster, lambda _: None)
+        engine: Engine = SimulatedEngine(simulated.cluster)
         if request.param == "Spark":
             spark: SparkSession = request.getfixturevalue("spark")
             engine = SparkEngine(lambda: spark)

@@ -12,9 +12,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tests.worlds.clients import Fate
+from tests.worlds.cluster import Stored
 from tests.worlds.machines import Activity
 
-RATES = (0.0, 0.0, 0.002, 0.01, 0.03)
+RATES = (0.0, 0.0, 0.005, 0.02, 0.08)
+EVENTS = (0.0, 0.02, 0.05, 0.15)
+HARMLESS = (0.0, 0.05, 0.3, 0.8)
+"""Of what only takes time or is done twice, so that it ends no run."""
+
+
+SLOW_SECONDS = (0.01, 0.3, 2.0)
+"""How long an answer takes, too short for a client to give it up."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +38,17 @@ class Rates:
     imagined: float
     full_disk: float
     broken_disk: float
+    wrong_rows: float
     event: float
+    slow: float
+    repeated: float
+    task: float
 
     @classmethod
     def drawn(cls, chosen: random.Random) -> "Rates":
         rates = {one.name: chosen.choice(RATES) for one in fields(cls)}
-        return cls(**rates | {"turn": chosen.choice((0.0, 0.05, 0.3, 0.8))})
+        harmless = {name: chosen.choice(HARMLESS) for name in ("turn", "slow", "repeated", "task")}
+        return cls(**rates | harmless | {"event": chosen.choice(EVENTS)})
 
 
 class Harm:
@@ -49,7 +62,7 @@ class Harm:
         self.left_out: frozenset[int] = frozenset()
         """Deeds that are not done after all, by their number: what a failing world does not need to fail."""
         self.events: list[tuple[str, Callable[[], bool]]] = []
-        """What may happen around the commands: a name, and a function that says whether it could."""
+        """What may happen around the commands of this world: a name, and a function that says whether it could."""
         self._chosen = chosen
         self._told = told
 
@@ -78,18 +91,27 @@ class Harm:
 
     def fate_of(self, activity: Activity, request: str) -> Fate:
         """See `Adversary`."""
-        rates = self.rates
-        fates = {Fate.LOST: rates.lost, Fate.UNANSWERED: rates.unanswered}
-        if request.startswith(("produce", "send offsets", "end transaction")):
-            fates[Fate.LATE] = rates.late
-        if request == "end transaction: committed":
-            fates[Fate.IMAGINED] = rates.imagined
-        drawn = self._chosen.random() if self.active else 1.0
-        for fate, rate in fates.items():
+        if not self.active:
+            return Fate.ANSWERED
+        drawn = self._chosen.random()
+        for fate, rate in self._fates(request):
             if drawn < rate:
                 return self._done_to(activity, request, fate) if self._is_done() else Fate.ANSWERED
             drawn -= rate
+        if self._chosen.random() < self.rates.slow and self._is_done():
+            self.done[f"slow: {request}"] += 1
+            activity.wait(self._chosen.choice(SLOW_SECONDS))
         return Fate.ANSWERED
+
+    def _fates(self, request: str) -> Iterator[tuple[Fate, float]]:
+        yield Fate.LOST, self.rates.lost
+        yield Fate.UNANSWERED, self.rates.unanswered
+        if request.startswith(("produce", "send offsets", "end transaction")):
+            yield Fate.LATE, self.rates.late
+        if request == "end transaction: committed":
+            yield Fate.IMAGINED, self.rates.imagined
+        if request.startswith(("send offsets", "end transaction")):
+            yield Fate.REPEATED, self.rates.repeated
 
     def _done_to(self, activity: Activity, request: str, fate: Fate) -> Fate:
         self._note(f"{fate.name.lower()}: {request}", activity)
@@ -98,6 +120,22 @@ class Harm:
     def delay(self) -> float:
         """See `Adversary`."""
         return self._chosen.choice((0.01, 1.0, 15.0, 100.0))
+
+    def at_rows(self, activity: Activity, records: list[Stored]) -> list[Stored]:
+        """Spark's reader hands out what it should, or one record too few, or one twice."""
+        if not records or not self.active or self._chosen.random() >= self.rates.wrong_rows or not self._is_done():
+            return records
+        place = self._chosen.randrange(len(records))
+        what = self._chosen.choice(("left out", "handed out twice"))
+        self._note(f"a record is {what}", activity)
+        return records[:place] + (records[place + 1 :] if what == "left out" else records[place:][:1] + records[place:])
+
+    def is_task_lost(self, activity: Activity) -> bool:
+        """Whether a task of Spark's dies in the middle of its file, and is tried again."""
+        is_lost = self.active and self._chosen.random() < self.rates.task and self._is_done()
+        if is_lost:
+            self._note("spark: a task is tried again", activity)
+        return is_lost
 
     def at_disk(self, activity: Activity, path: Path) -> None:
         """See `Adversary`."""

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (
 )
 
 from spark_jobs.broker.clients import Clients
-from tests.worlds.cluster import NO_EPOCH, Cluster, Log, Refused
+from tests.worlds.cluster import NO_EPOCH, Cluster, Log, Refused, Transaction
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class Fate(Enum):
     LOST = "lost on the way to the broker"
     UNANSWERED = "carried out, its answer lost"
     LATE = "carried out later, without an answer"
+    REPEATED = "carried out twice, the second time later"
     IMAGINED = "confirmed, and not carried out"
 
 
@@ -95,10 +96,16 @@ class _Client:
 
     def _metadata(self, topic: str) -> SimpleNamespace:
         found = self._cluster.topics.get(topic)
-        error = None if found else KafkaError(UNKNOWN_TOPIC)
+        error = self._trouble_with(topic)
         partitions = {log.number: log for log in found.logs} if found else {}
         topics = {topic: SimpleNamespace(topic=topic, error=error, partitions=partitions)}
         return SimpleNamespace(cluster_id=self._cluster.id, orig_broker_id=BROKER.id, topics=topics)
+
+    def _trouble_with(self, topic: str) -> KafkaError | None:
+        """What stands against reading or writing it."""
+        if topic not in self._cluster.topics:
+            return KafkaError(UNKNOWN_TOPIC)
+        return KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED) if topic in self._cluster.denied else None
 
 
 class SimulatedAdmin(_Client):
@@ -119,7 +126,8 @@ class SimulatedAdmin(_Client):
     def _described(self, name: str, operations: bool) -> TopicDescription:
         found = self._cluster.topic(name, UNKNOWN_TOPIC)
         partitions: Any = [SimpleNamespace(id=log.number, leader=BROKER, replicas=[BROKER], isr=[BROKER]) for log in found.logs]
-        return TopicDescription(name, found.id, False, partitions, list(ALL) if operations else None)  # type: ignore[arg-type]
+        allowed = [AclOperation.DESCRIBE] if name in self._cluster.denied else ALL
+        return TopicDescription(name, found.id, False, partitions, list(allowed) if operations else None)  # type: ignore[arg-type]
 
     def list_offsets(
         self, specs: Mapping[TopicPartition, OffsetSpec], *, isolation_level: IsolationLevel, request_timeout: float = 10
@@ -172,8 +180,23 @@ class SimulatedAdmin(_Client):
             raise Refused(KafkaError.GROUP_ID_NOT_FOUND)
 
     def list_groups(self, name: str, timeout: float) -> list[SimpleNamespace]:
-        groups = [name] if name in self._cluster.groups else []
-        return self._ask("list groups", timeout, lambda: [SimpleNamespace(id=one, state="Empty") for one in groups])
+        return self._ask("list groups", timeout, partial(self._groups, name))
+
+    def _groups(self, name: str) -> list[SimpleNamespace]:
+        if name in self._cluster.not_of_consumers:
+            return [SimpleNamespace(id=name, state="Dead")]
+        return [SimpleNamespace(id=name, state="Empty")] if name in self._cluster.groups else []
+
+    def list_consumer_groups(self, *, request_timeout: float = 10) -> "Future[SimpleNamespace]":
+        """Share and streams groups are not among them; silence is an error beside an empty list."""
+        names = sorted(self._cluster.groups.keys() - self._cluster.not_of_consumers)
+        try:
+            found = self._ask("list consumer groups", request_timeout, lambda: names)
+        except KafkaException as error:
+            silence = error
+            return settled(lambda: SimpleNamespace(valid=[], errors=[silence]))
+        listed = [SimpleNamespace(group_id=one, state=SimpleNamespace(name="EMPTY")) for one in found]
+        return settled(lambda: SimpleNamespace(valid=listed, errors=[]))
 
     def _future(self, what: str, seconds: float, answer: Callable[[], T]) -> "Future[T]":
         return settled(partial(self._ask, what, seconds, answer))
@@ -265,6 +288,8 @@ class SimulatedConsumer(_Client):
 
     def _fetch(self, number: int, place: _Place) -> Message | None:
         log = place.log
+        if self._topic in self._cluster.denied:
+            return self._error(number, place.position, KafkaError.TOPIC_AUTHORIZATION_FAILED)
         if not place.checked:
             place.checked = True
             end = log.end_of_epoch(place.epoch)
@@ -301,6 +326,8 @@ class SimulatedConsumer(_Client):
 
     def _stored(self, places: Sequence[TopicPartition], timeout: float) -> list[TopicPartition]:
         group, waited = self._settings["group.id"], 0.0
+        if group in self._cluster.denied:
+            raise Refused(KafkaError.GROUP_AUTHORIZATION_FAILED)
         while self._committed_only and any(self._cluster.is_pending(group, one.topic, one.partition) for one in places):
             if waited >= timeout:
                 raise Refused(KafkaError._TIMED_OUT, "offsets are pending")
@@ -369,34 +396,31 @@ class SimulatedProducer(_Client):
         if self._is_fenced():
             self._deliver(on_delivery, KafkaError.INVALID_PRODUCER_EPOCH, topic, partition)
             return
-        try:
-            log = self._cluster.log(topic, partition, UNKNOWN_TOPIC)
-        except Refused as refused:
+        if (trouble := self._trouble_with(topic)) is not None or partition >= len(self._cluster.topics[topic].logs):
             self._failed = True
-            self._deliver(on_delivery, refused.code, topic, partition)
+            self._deliver(on_delivery, trouble.code() if trouble else UNKNOWN_TOPIC, topic, partition)
             return
+        log = self._cluster.topics[topic].logs[partition]
+        transaction = self._cluster.transaction(self._name)
         write = partial(self._write, log, key, value, tuple(headers))
         if fate in (Fate.LOST, Fate.LATE):
-            # Given up after its time; the transaction can only be aborted from now on.
+            # Given up after its time; the transaction can only be aborted from now on. It has the partition already.
+            transaction.unmarked[log] = None
             if fate is Fate.LATE:
-                self._cluster.later(self._host.delay(), write)
+                self._cluster.later(self._host.delay(), partial(self._cluster.write_late, log, transaction, write))
             self._host.wait(self._silence)
             self._failed = True
             self._deliver(on_delivery, KafkaError._MSG_TIMED_OUT, topic, partition)
             return
-        offset = write()
+        offset = write(transaction)
         if fate is Fate.UNANSWERED:
             # Sent again, and recognized by its sequence number.
             self._host.wait(self._silence)
         delivered = Message(topic=topic, partition=partition, offset=offset, key=key, value=value)
         self._callbacks.append(partial(on_delivery, None, delivered))
 
-    def _write(self, log: Log, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> int:
-        """Append in the producer's open transaction; brokers of today verify that there is one. -1 if it is refused."""
-        producer = self._cluster.producers.get(self._name)
-        if producer is None or not self._cluster.holds(self._name, self._claim):
-            return -1
-        return log.append(key, value, headers, self._cluster.milliseconds, self._cluster.transaction(self._name))
+    def _write(self, log: Log, key: bytes, value: bytes, headers: tuple[tuple[str, bytes], ...], transaction: Transaction) -> int:
+        return log.append(key, value, headers, self._cluster.milliseconds, transaction)
 
     def _deliver(self, on_delivery: Callable[..., object], code: int, topic: str, partition: int) -> None:
         self._callbacks.append(
@@ -416,6 +440,8 @@ class SimulatedProducer(_Client):
         return 0
 
     def send_offsets_to_transaction(self, places: Sequence[TopicPartition], group: str, _: float) -> None:
+        if group in self._cluster.denied:
+            raise refusal(KafkaError.GROUP_AUTHORIZATION_FAILED, abort=True)
         offsets = {(one.topic, one.partition): (one.offset, one.metadata or "") for one in places}
         self._call("send offsets", lambda: self._cluster.add_offsets(self._name, group, offsets))
 
@@ -436,11 +462,11 @@ class SimulatedProducer(_Client):
         fate = self._host.request(what)
         if self._is_fenced():
             raise KafkaException(self._fatal)
-        if fate in (Fate.ANSWERED, Fate.UNANSWERED):
+        if fate in (Fate.ANSWERED, Fate.UNANSWERED, Fate.REPEATED):
             act()
-        elif fate is Fate.LATE:
+        if fate in (Fate.LATE, Fate.REPEATED):
             self._cluster.later(self._host.delay(), lambda: act() if self._cluster.holds(self._name, self._claim) else None)
-        if fate not in (Fate.ANSWERED, Fate.IMAGINED):
+        if fate not in (Fate.ANSWERED, Fate.IMAGINED, Fate.REPEATED):
             self._host.wait(self._silence)
             raise refusal(KafkaError._TIMED_OUT, f"{what}: no answer", retriable=True)
 

@@ -22,11 +22,13 @@ class Refused(Exception):
 
 @dataclass(eq=False)
 class Transaction:
-    """One transaction: `outcome` is None while it is open; `unmarked` are the places where its end is not written yet,
-    `torn` those that get the other marker.
+    """One transaction of the producer of that name: `outcome` is None while it is open; `unmarked` are the places where its end
+    is not written yet, `torn` those that get the other marker. `claim` is the one that its markers are written with.
     """
 
     began: float
+    name: str
+    claim: "Claim"
     outcome: str | None = None
     unmarked: dict[object, None] = field(default_factory=dict)
     torn: set[object] = field(default_factory=set)
@@ -45,7 +47,8 @@ class Transaction:
 class Stored:
     """A record, or a transaction's marker (`control`), at its place in a log.
 
-    `written` is when it was appended and `lost` when an election took it away, for who judges; no client sees either.
+    `written` is when it was appended, `lost` when an election and `compacted` when the cleaner took it away, for who judges; no
+    client sees any of them.
     """
 
     offset: int
@@ -57,6 +60,7 @@ class Stored:
     control: bool = False
     written: float = 0.0
     lost: float | None = None
+    compacted: float | None = None
 
 
 class Log:
@@ -74,6 +78,8 @@ class Log:
         """Each leader epoch with the offset at which it began."""
         self.open: dict[Transaction, int] = {}
         """The first offset of each transaction without a marker here."""
+        self.claims: dict[str, Claim] = {}
+        """The claim that each producer wrote with last, or that its markers had."""
 
     @property
     def epoch(self) -> int:
@@ -99,6 +105,8 @@ class Log:
         self.records.append(Stored(offset, key, value, headers, timestamp, transaction, control, self.clock()))
         self.history.append(self.records[-1])
         self.high += 1
+        if transaction is not None:
+            self.claims[transaction.name] = transaction.claim
         if transaction is not None and not control and transaction not in self.open:
             self.open[transaction] = offset
             transaction.unmarked[self] = None
@@ -158,7 +166,10 @@ class Log:
 
     def compact(self, keep: Callable[[Stored], bool]) -> None:
         """Drop records, as the cleaner does; offsets stay."""
-        self.records = [one for one in self.records if one.control or keep(one)]
+        for one in self.records:
+            if not one.control and not keep(one):
+                one.compacted = self.clock()
+        self.records = [one for one in self.records if one.compacted is None]
 
     def _place(self, offset: int) -> int:
         first, last = 0, len(self.records)
@@ -212,6 +223,16 @@ class Cluster:
         """The groups as they were before each change."""
         self.producers: dict[str, Producer] = {}
         self.marker_delay: Callable[[], float] = lambda: 0.0
+        self.verifies = True
+        """Whether brokers ask the coordinator before they write in a transaction, as they do since Kafka 4.0 (KIP-890)."""
+        self.stuck: set[str] = set()
+        """Transactional ids whose last transaction never comes to its end."""
+        self.denied: set[str] = set()
+        """Topics and groups that clients may look at only."""
+        self.not_of_consumers: set[str] = set()
+        """Names of share or streams groups."""
+        self.outdated: dict[tuple[str, int], tuple[int, str]] | None = None
+        """What groups are still said to have committed, if that is not what they have."""
         self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._count = 0
 
@@ -229,9 +250,7 @@ class Cluster:
         for producer in self.producers.values():
             transaction = producer.current
             if transaction and transaction.outcome is None and self.now - transaction.began > producer.timeout:
-                # The coordinator fences a producer whose transaction it ends.
-                producer.epoch += 1
-                self._end(transaction, "aborted")
+                self._fence(producer, transaction)
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         """Do it in so many seconds; at once if that is none."""
@@ -287,9 +306,8 @@ class Cluster:
         producer = self.producers.setdefault(name, Producer(self._count))
         transaction = producer.current
         if transaction and transaction.outcome is None:
-            producer.epoch += 1
-            self._end(transaction, "aborted")
-        if transaction and not transaction.is_over:
+            self._fence(producer, transaction)
+        if (transaction and not transaction.is_over) or name in self.stuck:
             return None
         producer.epoch += 1
         if producer.epoch > LAST_EPOCH:
@@ -297,6 +315,12 @@ class Cluster:
         producer.timeout = timeout
         producer.current = None
         return producer.id, producer.epoch
+
+    def _fence(self, producer: Producer, transaction: Transaction) -> None:
+        """The coordinator shuts out a producer whose transaction it ends."""
+        producer.epoch += 1
+        transaction.claim = producer.id, producer.epoch
+        self._end(transaction, "aborted")
 
     def holds(self, name: str, claim: Claim) -> bool:
         """Whether no later producer, nor the coordinator, has taken the place of this one."""
@@ -307,8 +331,26 @@ class Cluster:
         """The open transaction of a producer that is not fenced; it begins with what is first written in it."""
         producer = self.producers[name]
         if producer.current is None or producer.current.outcome is not None:
-            producer.current = Transaction(self.now)
+            producer.current = Transaction(self.now, name, (producer.id, producer.epoch))
         return producer.current
+
+    def write_late(self, log: Log, transaction: Transaction, record: Callable[[Transaction], object]) -> None:
+        """A record arrives after its producer has given it up: it is of that transaction, is refused, or hangs in one of its own
+        that no coordinator knows (KAFKA-14053).
+        """
+        claim, producer = transaction.claim, self.producers.get(transaction.name)
+        if transaction.outcome is None and producer is not None and producer.current is transaction:
+            record(transaction)
+        elif not self.verifies and log.claims.get(transaction.name, claim) <= claim:
+            record(Transaction(self.now, transaction.name, claim))
+
+    def end_hanging(self) -> None:
+        """Abort the transactions that no coordinator knows, as `kafka-transactions.sh abort` does."""
+        known = [producer.current for producer in self.producers.values()]
+        for log in [log for topic in self.topics.values() for log in topic.logs]:
+            for transaction in [one for one in log.open if one.outcome is None and one not in known]:
+                transaction.outcome = "aborted"
+                log.mark(transaction, self.milliseconds)
 
     def add_offsets(self, name: str, group: str, offsets: dict[tuple[str, int], tuple[int, str]]) -> None:
         """TxnOffsetCommit: pending until the transaction's marker is in the group's partition."""
@@ -341,8 +383,14 @@ class Cluster:
     # Groups
 
     def committed(self, group: str, topic: str, number: int) -> tuple[int, str] | None:
-        """What the group has committed for a partition."""
+        """What the group is said to have committed for a partition."""
+        if self.outdated is not None:
+            return self.outdated.get((topic, number))
         return self.groups.get(group, {}).get((topic, number))
+
+    def update_groups(self) -> None:
+        """What groups are said to have committed is what they have."""
+        self.outdated = None
 
     def is_pending(self, group: str, topic: str, number: int) -> bool:
         """Whether a transaction that is not over holds an offset of the partition."""

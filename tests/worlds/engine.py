@@ -5,11 +5,12 @@ Adding up is done with Decimals here, so it is no copy of the expressions that S
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,12 +31,40 @@ SUMS = pa.schema(
 HOLES = pa.schema([("partition", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
 
 
+class Disturbance(Protocol):
+    """What may happen to Spark's part."""
+
+    def point(self, name: str, /) -> object:
+        """Before each piece of work; it may end the run."""
+
+    def rows(self, records: list[Stored], /) -> list[Stored]:
+        """What a reader hands out instead of these records."""
+
+    def is_task_lost(self) -> bool:
+        """Whether a task dies in the middle of its file, and is tried again."""
+
+
+class Undisturbed:
+    """A Spark on which nobody does any harm."""
+
+    def point(self, _: str) -> None:
+        """See `Disturbance`."""
+
+    def rows(self, records: list[Stored]) -> list[Stored]:
+        """See `Disturbance`."""
+        return records
+
+    def is_task_lost(self) -> bool:
+        """See `Disturbance`."""
+        return False
+
+
 @dataclass(frozen=True)
 class SimulatedEngine:
-    """`disturb` is called with a name before each piece of work, and may end the run."""
+    """Spark's part, upon a simulated cluster."""
 
     cluster: Cluster
-    disturb: Callable[[str], object]
+    disturbed: Disturbance = field(default_factory=Undisturbed)
 
     def write_records(self, job: Job, plan: Plan, *, only_rejected: bool) -> str:
         """One file for each partition, as Spark's tasks write them."""
@@ -45,17 +74,23 @@ class SimulatedEngine:
         for row in self._records(job, plan):
             if row["rejected_because"] is not None or not only_rejected:
                 by_partition[row["partition"]].append(row)
-        self.disturb("spark: write")
-        storage = pa.fs.LocalFileSystem()
-        storage.create_dir(f"{place}/{folder}")
+        self.disturbed.point("spark: write")
         for number, rows in by_partition.items():
-            table = pa.Table.from_pylist(rows, SCHEMAS[RECORDS])
-            pq.write_table(table, f"{place}/{folder}/part-{number:05d}.parquet", compression="none")
-            self.disturb("spark: file")
+            self._write(pa.Table.from_pylist(rows, SCHEMAS[RECORDS]), Path(place, folder), f"part-{number:05d}.parquet")
+            self.disturbed.point("spark: file")
         return folder
 
+    def _write(self, table: pa.Table, folder: Path, name: str) -> None:
+        """As Spark's committer does: each try writes beside the others, and only the last one's file gets into the folder."""
+        attempt = folder / "_temporary" / "0" / name
+        attempt.parent.mkdir(parents=True, exist_ok=True)
+        while self.disturbed.is_task_lost():
+            attempt.write_bytes(b"PAR1")
+        pq.write_table(table, attempt, compression="none")
+        attempt.rename(folder / name)
+
     def add_up_stored(self, job: Job, plan: Plan) -> pa.Table:
-        self.disturb("spark: add up")
+        self.disturbed.point("spark: add up")
         columns = ["batch", "partition", "date", "value", "rejected_because"]
         files = [pq.read_table(path, columns=columns) for path in files_of_batch(job.lake, plan.batch)]
         rows = pa.concat_tables(files).to_pylist()
@@ -64,7 +99,7 @@ class SimulatedEngine:
 
     def add_up(self, job: Job, plan: Plan) -> pa.Table:
         rows = list(self._records(job, plan))
-        self.disturb("spark: add up")
+        self.disturbed.point("spark: add up")
         groups = defaultdict(list)
         for row in rows:
             groups[row["partition"], row["date"]].append(row)
@@ -91,11 +126,11 @@ class SimulatedEngine:
         """As Spark reads with `failOnDataLoss`: a start that is gone, or an end that does not come, fails the task."""
         if not wanted.span:
             return []
-        self.disturb("spark: read")
+        self.disturbed.point("spark: read")
         log = self.cluster.topics[topic].logs[wanted.partition]
         if not log.low <= wanted.start <= log.high or log.stable < wanted.end:
             raise PySparkException("OffsetOutOfRangeException: Cannot fetch offset")
-        return list(log.shown(wanted.start, wanted.end, committed=True))
+        return self.disturbed.rows(list(log.shown(wanted.start, wanted.end, committed=True)))
 
 
 def _record(plan: Plan, partition: int, record: Stored) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from spark_jobs.base.faults import InjectedFault, calling
 from spark_jobs.base.machine import Machine, running_on
 from spark_jobs.broker.clients import made_by
 from tests.worlds.clients import Fate, clients_on
-from tests.worlds.cluster import Cluster
+from tests.worlds.cluster import Cluster, Stored
 
 TICK = 0.001
 """Seconds that pass between two steps."""
@@ -40,15 +40,30 @@ class Adversary(Protocol):
     def delay(self) -> float:
         """After how many seconds a late request arrives."""
 
+    def at_rows(self, activity: "Activity", records: list[Stored]) -> list[Stored]:
+        """What Spark's reader hands out instead of these records."""
+
+    def is_task_lost(self, activity: "Activity") -> bool:
+        """Whether a task of Spark's dies in the middle of its file, and is tried again."""
+
     def at_disk(self, activity: "Activity", path: Path) -> None:
         """Before the disk keeps a file; may raise what a disk raises."""
 
 
 class Activity:
-    """A command at work on a machine; `ending` is what `work` returned once it has ended, None if it died."""
+    """A command at work on a machine whose clock is so many seconds ahead; `ending` is what `work` returned once it has ended,
+    None if it died.
+    """
 
     def __init__(
-        self, name: str, machine: str, cluster: Cluster, disk: "Disk", adversary: Adversary, work: Callable[["Activity"], str]
+        self,
+        name: str,
+        machine: str,
+        cluster: Cluster,
+        disk: "Disk",
+        adversary: Adversary,
+        work: Callable[["Activity"], str],
+        ahead: Callable[[], float],
     ) -> None:
         self.name = name
         self.machine = machine
@@ -62,6 +77,9 @@ class Activity:
         self.steps = 0
         self.points: Counter[str] = Counter()
         self.last_point = ""
+        self.planned: list[float] = []
+        """When it was about to store a plan, each time."""
+        self._ahead = ahead
         self._adversary = adversary
         self._work = work
         self._my_turn = threading.Semaphore(0)
@@ -113,7 +131,17 @@ class Activity:
 
     def point(self, name: str) -> None:
         """A fault point of the program, or a piece of Spark's work."""
+        if name == "before:plan_commit":
+            self.planned.append(self.cluster.now)
         self._step(name)
+
+    def rows(self, records: list[Stored]) -> list[Stored]:
+        """See `Disturbance`."""
+        return self._adversary.at_rows(self, records)
+
+    def is_task_lost(self) -> bool:
+        """See `Disturbance`."""
+        return self._adversary.is_task_lost(self)
 
     def _step(self, name: str) -> None:
         self.require_alive()
@@ -143,7 +171,7 @@ class Activity:
 
     def _machine(self) -> Machine:
         return Machine(
-            now=lambda: BEGINNING + timedelta(seconds=self.cluster.now),
+            now=lambda: BEGINNING + timedelta(seconds=self.cluster.now + self._ahead()),
             monotonic=lambda: self.cluster.now,
             sleep=self.wait,
             keep=self._keep,

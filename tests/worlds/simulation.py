@@ -5,10 +5,9 @@ In its first phase the adversary acts. Then it stops, and within a few runs by t
 
 import json
 import random
-import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -18,7 +17,7 @@ from typing import TypeVar
 
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.base import machine
-from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TooManyRejected
+from spark_jobs.base.errors import DayfoldError, TooManyRejected, TryAgain
 from spark_jobs.base.outages import as_ours
 from spark_jobs.broker.cluster import connect_by
 from spark_jobs.lake.checkpoint_log import CheckpointLog
@@ -27,6 +26,7 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.maintenance.maintain import maintain
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.standing import next_step
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.republish import republish
@@ -36,6 +36,7 @@ from tests.worlds.adversary import Harm
 from tests.worlds.cluster import Cluster
 from tests.worlds.engine import SimulatedEngine
 from tests.worlds.machines import Activity, Disk
+from tests.worlds.operator import Operator, options
 from tests.worlds.surroundings import Surroundings
 from tests.worlds.truth import INPUT, OUTPUT, PIPELINE, Truth, reading
 
@@ -43,6 +44,9 @@ T = TypeVar("T")
 
 CALM_RUNS = 6
 """After a power cut each of the four tables may have a torn commit, and a run names one of them."""
+RUNS = (1, 1, 1, 2, 2, 3, 4, 8)
+"""How many are begun while the adversary acts."""
+CLOCKS = (0.0, 0.0, -3600.0, 30.0, 90_000.0)
 MOST_STEPS = 20_000
 """Of one world: whoever makes more is stuck."""
 MEMORY = Path("/dev/shm")
@@ -90,13 +94,6 @@ def simulate(seed: int, left_out: frozenset[int] = frozenset()) -> Outcome:
         return world.outcome
 
 
-def _is_settled(problem: DecisionNeeded, asked: Mapping[str, object]) -> bool:
-    """Whether what the operator gives the next run answers it."""
-    if "--published" in str(problem):
-        return "published" in asked
-    return bool(problem.settled_by) and all(asked.get(option) for option in problem.settled_by)
-
-
 class Simulation:
     """A world while it is lived through."""
 
@@ -105,40 +102,52 @@ class Simulation:
         self.folder = folder
         self.chosen = random.Random(seed)
         self.cluster = Cluster()
-        partitions = self.chosen.choice((1, 2, 3))
+        self.cluster.verifies = self.chosen.random() < 0.8
+        partitions = self.chosen.choice((1, 1, 2, 3))
         self.cluster.create(INPUT, partitions)
         self.cluster.create(OUTPUT, partitions)
         self.harm = Harm(self.chosen, self.tell)
-        self.harm.events = list(self._events())
+        self.harm.events = self.chosen.sample(list(self._events()), self.chosen.choice((1, 2, 4, 8)))
         slow = self.chosen.choice((0.0, 0.0, 0.02, 1.0, 8.0))
         self.cluster.marker_delay = lambda: self.chosen.uniform(0, slow) if self.harm.active else 0.0
         self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 1, 2, 3)))]
+        self.clocks = {name: self.chosen.choice(CLOCKS) for name in self.machines}
+        """How many seconds the clock of each is ahead."""
+        self.plans = self.chosen.random() < 0.4
+        """Whether plan is asked before each of the last runs."""
+        self.audits = self.chosen.random() < 0.3
         self.keeps_records = self.chosen.choice((0.0, 0.5, 1.0, 1.0))
         self.most = self.chosen.choice((1000, 1000, 3))
         self.activities: list[Activity] = []
-        self.asked: dict[str, object] = {}
-        """What the operator gives the next run, by the book."""
+        self.planned: dict[str, list[float]] = {}
         self._write_settings()
         self.disk = Disk(folder / "lake")
-        self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}")
+        self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}", self.planned)
+        self.operator = Operator(self.cluster, self.truth)
 
     # The story
 
     def live(self) -> None:
         """Both phases, and the verdict."""
-        wanted = self.chosen.choice((2, 2, 3, 3, 4, 5, 8))
+        wanted = self.chosen.choice(RUNS)
         self.arrive()
         while self.outcome.runs < wanted or any(not one.frozen for one in self.activities):
             self._do_something(wanted)
             require("liveness", self.outcome.steps < MOST_STEPS, "the world goes on for ever")
-        self.harm.active = False
-        self.tell("calm")
+        self._calm_down()
         for one in list(self.activities):
             one.frozen = False
             self._finish(one)
         for log in self.cluster.topics[INPUT].logs:
             log.append(b"k", self._message(), (), self.cluster.milliseconds)
         self._come_alive()
+
+    def _calm_down(self) -> None:
+        """From now on nothing happens; what brokers had forgotten is known again."""
+        self.harm.active = False
+        self.cluster.stuck.clear()
+        self.cluster.update_groups()
+        self.tell("calm")
 
     def _do_something(self, wanted: int) -> None:
         ready = [one for one in self.activities if not one.frozen]
@@ -171,11 +180,17 @@ class Simulation:
 
     def _look(self) -> None:
         """Take note of where an unfinished batch stands, unless somebody is at work."""
-        lake = Lake(str(self.folder / "lake"), PIPELINE)
+        progress = self.progress()
         with suppress(DayfoldError, OSError):
-            progress = None if self.activities else CheckpointLog(lake).progress
             if progress and progress.unfinished:
+                lake = Lake(str(self.folder / "lake"), PIPELINE)
                 self.outcome.standings[next_step(stand(lake, progress.unfinished, progress.counted)).name] += 1
+
+    def progress(self) -> Progress | None:
+        """What the tables say, None while somebody is at work and if they cannot be read."""
+        with suppress(DayfoldError, OSError):
+            return None if self.activities else CheckpointLog(Lake(str(self.folder / "lake"), PIPELINE)).progress
+        return None
 
     def arrive(self) -> None:
         """Messages, some of them bad, some in a transaction that is committed, aborted or stays open for a while."""
@@ -207,8 +222,10 @@ class Simulation:
     # Commands
 
     def _begin(self, name: str, machine_name: str, work: Callable[[Activity], str]) -> None:
-        self.tell(f"{name} begins on {machine_name} {self.asked or ''}")
-        self.activities.append(Activity(name, machine_name, self.cluster, self.disk, self.harm, work))
+        self.tell(f"{name} begins on {machine_name} {self.operator.asked or ''}")
+        started = Activity(name, machine_name, self.cluster, self.disk, self.harm, work, lambda: self.clocks[machine_name])
+        self.planned[name] = started.planned
+        self.activities.append(started)
 
     def _go_on(self, activity: Activity) -> None:
         activity.go_on()
@@ -229,11 +246,11 @@ class Simulation:
             self._go_on(activity)
 
     def _run(self, activity: Activity) -> str:
-        asked, self.asked = self.asked, {}
-        pipeline = self._pipeline(activity.machine, accepting=bool(asked.pop("max_rejected", False)))
+        asked = self.operator.take()
+        pipeline = self._pipeline(activity.machine, accepting="max_rejected" in asked)
         pipeline = pipeline.model_copy(update={"records": self.chosen.random() < self.keeps_records})
-        engine = SimulatedEngine(self.cluster, activity.point)
-        request = RunRequest(activity.name, **asked)  # type: ignore[arg-type]
+        engine = SimulatedEngine(self.cluster, activity)
+        request = RunRequest(activity.name, **options(asked))  # type: ignore[arg-type]
         return self._ended(lambda: run_pipeline(pipeline, request, engine))
 
     def _maintain(self, activity: Activity) -> str:
@@ -252,32 +269,21 @@ class Simulation:
             ours = as_ours(error)
             if ours is None:
                 raise
-            self._follow(ours)
+            self.operator.follow(ours)
             return f"{ours.exit_code}: {type(ours).__name__}: {ours}"
         return "finished"
-
-    def _follow(self, error: DayfoldError) -> None:
-        """Do what the message advises: give the next run one of the options that it names."""
-        if isinstance(error, DecisionNeeded):
-            self.asked = dict.fromkeys(error.settled_by, True)
-            if "--published" in str(error):
-                self.asked = {"published": self.truth.is_published()}
-            if found := re.search(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out", str(error)):
-                (self.folder / "lake" / PIPELINE / found[1] / found[2]).unlink()
-            if isinstance(error, TooManyRejected):
-                self.asked = {"max_rejected": True}
 
     def _come_alive(self) -> None:
         """Within a few runs by the book the pipeline is alive again, and all is right."""
         for number in range(CALM_RUNS):
             self.cluster.pass_time(60)
-            problems = self._work(f"plan{number + 1}", self._problems)
+            told = self._work(f"plan{number + 1}", self._would_stop) if self.plans else None
             self.outcome.runs += 1
             ending = self._work(f"calm{number + 1}", self._run)
             # What was not read yet may be anything.
-            is_known = problems or TooManyRejected.__name__ not in ending
+            is_known = told is not None and (told or TooManyRejected.__name__ not in ending)
             stopped = ending.partition(":")[0] in ("65", "78")
-            require("plan", problems == stopped or not is_known, f"plan and run disagree: {ending}")
+            require("plan", told == stopped or not is_known, f"plan and run disagree: {ending}")
             if ending == "finished":
                 break
         require("liveness", ending == "finished", f"after {CALM_RUNS} runs by the book: {ending}")
@@ -285,8 +291,9 @@ class Simulation:
         judged = self.truth.judge()
         self.outcome.batches = len(judged.done)
         self.outcome.followed.update(map(" then ".join, pairwise(("nothing", *judged.states))))
-        found = self._work("audit", self._audited)
-        require("audit", found == "finished", f"the audit finds what is not there: {found}")
+        if self.audits:
+            found = self._work("audit", self._audited)
+            require("audit", found == "finished", f"the audit finds what is not there: {found}")
 
     def _work(self, name: str, work: Callable[[Activity], T]) -> T:
         """What a command that nobody disturbs ends with."""
@@ -300,15 +307,16 @@ class Simulation:
         self._finish(self.activities[-1])
         return found[0]
 
-    def _problems(self, activity: Activity) -> bool:
-        """Whether plan says that a run would stop."""
-        asked = dict(self.asked)
+    def _would_stop(self, activity: Activity) -> bool | None:
+        """Whether plan says that a run would stop until somebody does something; None if it cannot say it now."""
         try:
-            pipeline = self._pipeline(activity.machine, accepting="max_rejected" in asked)
+            pipeline = self._pipeline(activity.machine, accepting="max_rejected" in self.operator.asked)
             problems = look_ahead(pipeline, {}).problems
-        except (DecisionNeeded, ConfigurationError):
+        except TryAgain:
+            return None
+        except DayfoldError:
             return True
-        return any(not _is_settled(one, asked) for one in problems)
+        return any(not self.operator.has_settled(one) for one in problems)
 
     def _audited(self, activity: Activity) -> str:
         pipeline = self._pipeline(activity.machine)
@@ -337,6 +345,12 @@ class Simulation:
         yield "the input is created again", world.recreate_input
         yield "a lock is removed", world.remove_lock
         yield "power cut", world.cut_power
+        yield "the coordinator is stuck", world.get_stuck
+        yield "old group offsets", world.outdate_groups
+        yield "a permission is taken away", world.deny
+        yield "a share group takes the name", world.take_group_name
+        yield "the input is compacted", world.compact_input
+        yield "a clock jumps", world.set_clock
 
     # The rest
 

@@ -128,6 +128,49 @@ class Surroundings:
         self._world.tell(f"the lock of {name} is removed")
         return True
 
+    def get_stuck(self) -> bool:
+        """The coordinator never brings the pipeline's last transaction to its end (KAFKA-19999)."""
+        self._cluster.stuck.add(PIPELINE)
+        self._world.tell("the coordinator is stuck")
+        return True
+
+    def outdate_groups(self) -> bool:
+        """Groups are still said to have committed what they had a while ago."""
+        earlier = [one[PIPELINE] for one in self._cluster.group_history if PIPELINE in one]
+        if not earlier:
+            return False
+        self._cluster.outdated = dict(self._chosen.choice(earlier[-6:]))
+        self._cluster.later(self._chosen.choice((0.05, 5.0)), self._cluster.update_groups)
+        self._world.tell(f"the group is said to have committed {self._cluster.outdated}")
+        return True
+
+    def deny(self) -> bool:
+        """A permission is taken away."""
+        name = self._chosen.choice((INPUT, OUTPUT, PIPELINE))
+        self._cluster.denied.add(name)
+        self._world.tell(f"{name} may only be looked at")
+        return True
+
+    def take_group_name(self) -> bool:
+        """A share or streams group has the pipeline's name."""
+        if PIPELINE in self._cluster.groups or self._world.activities:
+            return False
+        self._cluster.not_of_consumers.add(PIPELINE)
+        self._world.tell("a share group has the pipeline's name")
+        return True
+
+    def compact_input(self) -> bool:
+        """The cleaner removes records of the input, none of a batch that is on its way."""
+        progress = self._world.progress()
+        if progress is None or progress.unfinished:
+            return False
+        topic = self._cluster.topics[INPUT]
+        topic.config["cleanup.policy"] = "compact,delete"
+        log = self._chosen.choice(topic.logs)
+        log.compact(lambda one: one.offset >= log.stable - 1 or self._chosen.random() < 0.5)
+        self._world.tell(f"the input's partition {log.number} is compacted")
+        return True
+
     def add_partitions(self) -> bool:
         """Both topics get one more."""
         if len(self._cluster.topics[INPUT].logs) > 3:
@@ -135,6 +178,13 @@ class Surroundings:
         self._cluster.add_partition(OUTPUT)
         self._cluster.add_partition(INPUT)
         self._world.tell("both topics get a partition more")
+        return True
+
+    def set_clock(self) -> bool:
+        """A machine gets another time of day."""
+        name = self._chosen.choice(self._world.machines)
+        self._world.clocks[name] = self._chosen.choice((-86_400.0, 0.0, 7_200.0))
+        self._world.tell(f"the clock of {name} is {self._world.clocks[name]} s ahead")
         return True
 
     def cut_power(self) -> bool:

@@ -64,7 +64,7 @@ class Machines:
         machine = Machine(now=lambda: BEGINNING, monotonic=lambda: cluster.now, sleep=self.place.wait, keep=keep)
         with made_by(clients_on(self.place)), running_on(machine), calling(self._look):
             try:
-                run_pipeline(self.pipeline, RunRequest("run"), SimulatedEngine(cluster, lambda _: None))
+                run_pipeline(self.pipeline, RunRequest("run"), SimulatedEngine(cluster))
             except OSError as error:
                 return as_ours(error) is None
         return True

@@ -5,7 +5,7 @@ The rules are those of `tests/oracle.py` and `tests/invariants.py`; only where m
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,6 @@ from deltalake import DeltaTable
 from tests import invariants, oracle
 from tests.violations import require
 from tests.worlds.cluster import Cluster, Log, Stored
-from tests.worlds.machines import BEGINNING
 
 INPUT, OUTPUT, PIPELINE = "in", "out", "p"
 
@@ -27,57 +26,74 @@ def day_of(written: Any) -> date:
     return datetime.fromisoformat(written).date()
 
 
+Planned = Mapping[str, Sequence[float]]
+"""When each run has planned its batches, one after the other, by the world's clock."""
+
+
 @dataclass(frozen=True)
 class Stand:
-    """The rows of `checkpoints` that matter here."""
+    """The rows of `checkpoints`, and what of them matters here."""
 
+    rows: oracle.Rows
     planned: dict[int, float]
-    done: dict[int, dict[str, Any]]
-    unfinished: int | None
-    revisions_after: int
-    states: tuple[str, ...]
-    """Of all rows in their order."""
+    """When each batch was."""
 
+    @classmethod
+    def of(cls, tables: str, planned: Planned) -> "Stand":
+        """Read from the table itself."""
+        rows = sorted(oracle.rows(f"{tables}/checkpoints"), key=lambda row: row["sequence"])
+        times = {run: iter(those) for run, those in planned.items()}
+        return cls(rows, {row["batch"]: next(times[row["run_id"]]) for row in rows if row["state"] == "PLANNED"})
 
-def stand_of(tables: str) -> Stand:
-    """Read from the table itself."""
-    rows = sorted(oracle.rows(f"{tables}/checkpoints"), key=lambda row: row["sequence"])
-    planned = {row["batch"]: (row["at"] - BEGINNING).total_seconds() for row in rows if row["state"] == "PLANNED"}
-    done = {row["batch"]: row for row in rows if row["state"] == "DONE"}
-    gone = {row["batch"] for row in rows if row["state"] == "ABANDONED"}
-    last = max(planned, default=0)
-    first = json.loads(rows[0]["details"]) if rows else {}
-    unfinished = last if last and last not in done and last not in gone else None
-    return Stand(planned, done, unfinished, int(first.get("revisions_after") or 0), tuple(row["state"] for row in rows))
+    @property
+    def done(self) -> dict[int, dict[str, Any]]:
+        return {row["batch"]: row for row in self.rows if row["state"] == "DONE"}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Of all rows in their order."""
+        return tuple(row["state"] for row in self.rows)
+
+    @property
+    def unfinished(self) -> int | None:
+        last = max(self.planned, default=0)
+        ended = any(row["batch"] == last and row["state"] in ("DONE", "ABANDONED") for row in self.rows)
+        return last if last and not ended else None
+
+    @property
+    def revisions_after(self) -> int:
+        """Above which revisions begin."""
+        first = json.loads(self.rows[0]["details"]) if self.rows else {}
+        return int(first.get("revisions_after") or 0)
 
 
 class Truth:
-    """Judges one pipeline of one cluster."""
+    """Judges one pipeline of one cluster; `planned` grows while the world is lived through."""
 
-    def __init__(self, cluster: Cluster, tables: str) -> None:
+    def __init__(self, cluster: Cluster, tables: str, planned: Planned) -> None:
         self.cluster = cluster
         self.tables = tables
+        self.planned = planned
 
     def judge(self) -> Stand:
         """Raise a `Violation` where an invariant does not hold now that no batch is unfinished."""
-        stand = stand_of(self.tables)
-        batches = oracle.stored_batches(self.tables)
+        stand = Stand.of(self.tables, self.planned)
         read = {number: self._read_by(row, stand.planned[number]) for number, row in stand.done.items()}
         expected = oracle.expect_of(read, stand.revisions_after)
-        averaged_only = oracle.averaged_only(self.tables)
+        averaged_only = oracle.averaged_only_of(stand.rows)
         pruned = DeltaTable(f"{self.tables}/records").transaction_version(f"{PIPELINE}/records/pruned") or 0
         kept = {one for one in expected.records if one[-1] > pruned and (one[-1] not in averaged_only or one[4])}
         invariants.check_records(oracle.found_records(self.tables), kept)
         invariants.check_aggregates("contributions", oracle.found_contributions(self.tables), expected.contributions)
         invariants.check_aggregates("daily averages", oracle.found_averages(self.tables), expected.averages)
         invariants.check_output(self.output(), expected.output)
-        self._check_progress(stand, batches)
+        self._check_progress(stand)
         return stand
 
-    def _check_progress(self, stand: Stand, batches: dict[int, dict[int, tuple[int, int]]]) -> None:
+    def _check_progress(self, stand: Stand) -> None:
         """I5, of the batches of the topic that is there now: each topic that was created again begins anew."""
+        batches, decided = oracle.batches_of(stand.rows), oracle.decided_of(stand.rows)
         own = {number for number, row in stand.done.items() if row["topic_id"] == self.cluster.topics[INPUT].id}
-        decided = oracle.decided(self.tables)
         others = decided.abandoned | (batches.keys() - own)
         kept = {number: ranges for number, ranges in batches.items() if number in own}
         invariants.check_progress(self.group(), kept, oracle.Decided(others, decided.resumes))
@@ -116,7 +132,7 @@ class Truth:
 
     def is_published(self) -> str:
         """Whether the unfinished batch was ever to be seen on the output topic: yes, no, or the rest of it is missing."""
-        batch = stand_of(self.tables).unfinished or 0
+        batch = Stand.of(self.tables, self.planned).unfinished or 0
         wanted = {(key[1], str(key[2]).encode()) for key in oracle.found_contributions(self.tables) if key[0] == batch}
         seen = {(log.number, one.key) for log, one in self._published() if dict(one.headers)["batch"] == b"%d" % batch}
         return "yes" if wanted <= seen else "rest" if wanted & seen else "no"
@@ -147,7 +163,7 @@ def visible(log: Log, start: int, end: int, planned: float) -> Iterator[Stored]:
     """Records of a planned range that are to be counted: those that a reader saw when it was planned."""
     for one in log.history:
         aborted = one.transaction is not None and one.transaction.outcome == "aborted"
-        was_there = one.written <= planned and (one.lost is None or one.lost > planned)
+        was_there = one.written <= planned and all(gone is None or gone > planned for gone in (one.lost, one.compacted))
         if start <= one.offset < end and not one.control and not aborted and was_there:
             yield one
 

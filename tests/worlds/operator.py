@@ -1,0 +1,66 @@
+"""Who operates a world's pipeline, by the book: does what the message of the run that stopped advises, and nothing else."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from spark_jobs.base.errors import (
+    ConfigurationError,
+    DayfoldError,
+    DecisionNeeded,
+    NotPermitted,
+    TooManyRejected,
+    TransactionOpen,
+)
+from tests.worlds.cluster import Cluster
+from tests.worlds.truth import Truth
+
+_TORN = re.compile(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out")
+
+
+class Operator:
+    """`asked` is what the next run is given."""
+
+    def __init__(self, cluster: Cluster, truth: Truth) -> None:
+        self._cluster = cluster
+        self._truth = truth
+        self.asked: dict[str, object] = {}
+
+    def take(self) -> dict[str, object]:
+        """For a run that begins now."""
+        asked, self.asked = self.asked, {}
+        return asked
+
+    def follow(self, error: DayfoldError) -> None:
+        """Do what the message advises."""
+        if isinstance(error, DecisionNeeded):
+            self._decide(error)
+        elif isinstance(error, NotPermitted):
+            self._cluster.denied.clear()
+        elif isinstance(error, ConfigurationError) and "share or streams group" in str(error):
+            self._cluster.not_of_consumers.clear()
+        elif isinstance(error, TransactionOpen) and "find-hanging" in str(error):
+            self._cluster.end_hanging()
+
+    def _decide(self, error: DecisionNeeded) -> None:
+        """Give the next run one of the options that the message names, or move the file away that it names."""
+        self.asked = dict.fromkeys(error.settled_by, True)
+        if "--published" in str(error):
+            self.asked = {"published": self._truth.is_published()}
+        if isinstance(error, TooManyRejected):
+            self.asked = {"max_rejected": True}
+        if found := _TORN.search(str(error)):
+            Path(self._truth.tables, found[1], found[2]).unlink()
+
+    def has_settled(self, problem: DayfoldError) -> bool:
+        """Whether what the next run is given answers a problem that plan tells of."""
+        if not isinstance(problem, DecisionNeeded):
+            return False
+        if "--published" in str(problem):
+            return "published" in self.asked
+        return bool(problem.settled_by) and all(self.asked.get(option) for option in problem.settled_by)
+
+
+def options(asked: Mapping[str, object]) -> dict[str, object]:
+    """Those that are options of a run; accepting rejected messages is a setting."""
+    return {name: value for name, value in asked.items() if name != "max_rejected"}
