@@ -6,7 +6,7 @@ step begins. Object stores keep what they have answered for, and other network f
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,9 +26,14 @@ def sync_commits(uri: str, since: int) -> None:
         return
     folder = Path(unquote(parts.path))
     files = list(_committed_files(folder, since))
-    folders = {parent for file in files for parent in file.parents if parent.is_relative_to(folder)}
-    for path in [*files, *sorted(folders, reverse=True), *folder.parents[:LAKE_DEPTH]]:
+    for path in [*files, *sorted(_folders_of(files, folder), reverse=True), *folder.parents[:LAKE_DEPTH]]:
         sync(path)
+
+
+def _folders_of(files: Iterable[Path], top: Path) -> set[Path]:
+    """Every folder with one of the files in it or below it, up to the top one."""
+    nearest = {file.parent for file in files}
+    return {folder for one in nearest for folder in (one, *one.parents) if folder.is_relative_to(top)}
 
 
 def _committed_files(folder: Path, since: int) -> Iterator[Path]:
