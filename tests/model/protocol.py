@@ -13,7 +13,10 @@ from typing import NamedTuple
 IDLE, FENCING, FENCED, LOOKED, PLANNED, RECORDED, OPENED, CONTRIBUTED, MERGED, PROVEN, BEGUN, SENT, COMMITTING, CONFIRMED = range(
     14
 )
-"""Where a driver stands: the step that it has made last."""
+GOING_ON, PLANNED_NEXT, FENCING_AGAIN = range(14, 17)
+"""Where a driver stands: the step that it has made last. One that has finished a batch may go on with the next: it plans that
+first, by what it knows of the checkpoints, and then fences again.
+"""
 NONE, OPEN, COMMIT, ABORT = range(4)
 """A transaction: none, open, or its end is decided and the markers are not all written."""
 
@@ -189,9 +192,22 @@ def _steps(state: State, number: int, rules: Rules, bound: Bound) -> Iterator[tu
                 yield "reads it back", moved(step=CONFIRMED)
         case 13:  # CONFIRMED
             if one.seen == state.log or not rules.checkpoints_compare:
-                yield "is done", ended(state._replace(log=one.seen + 1))
+                yield "is done", moved(state._replace(log=one.seen + 1), **Driver(GOING_ON, one.epoch, one.seen + 1)._asdict())
             else:
                 yield "is superseded", ended()
+        case 14:  # GOING_ON
+            yield "ends", ended()
+            is_newest = one.seen == state.log or not rules.checkpoints_compare
+            if is_newest and one.seen // 2 < bound.batches and state.epoch < bound.fences:
+                after = state._replace(log=one.seen + 1)
+                yield "plans", moved(after, step=PLANNED_NEXT, seen=one.seen + 1, batch=one.seen // 2 + 1)
+        case 15 if state.epoch < bound.fences:  # PLANNED_NEXT
+            epoch = state.epoch + 1
+            settled = not rules.proof_after_fence and _is_published(state, one.batch, rules)
+            after = _aborted(state._replace(epoch=epoch), rules)
+            yield "fences", moved(after, step=FENCING_AGAIN, epoch=epoch, settled=settled)
+        case 16 if state.transaction == NONE or not rules.fence_shuts_out:  # FENCING_AGAIN
+            yield "is alone", moved(step=PLANNED)
 
 
 def _known(state: State) -> int:

@@ -79,6 +79,8 @@ class Activity:
         self.last_point = ""
         self.planned: list[float] = []
         """When it was about to store a plan, each time."""
+        self.trace: list[tuple[str, str]] = []
+        """Its name and each of its steps; a world that wants to know sets a list of its own."""
         self._ahead = ahead
         self._adversary = adversary
         self._work = work
@@ -148,6 +150,7 @@ class Activity:
         self.steps += 1
         self.last_point = name
         self.points[name] += 1
+        self.trace.append((self.name, name))
         self.cluster.pass_time(TICK)
         self._adversary.at_point(self, name)
         self.require_alive()

@@ -120,6 +120,8 @@ class Simulation:
         self.most = self.chosen.choice((1000, 1000, 3))
         self.activities: list[Activity] = []
         self.planned: dict[str, list[float]] = {}
+        self.trace: list[tuple[str, str]] = []
+        """Each step of each command, and an empty one where a command ended."""
         self._write_settings()
         self.disk = Disk(folder / "lake")
         self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}", self.planned)
@@ -224,7 +226,7 @@ class Simulation:
     def _begin(self, name: str, machine_name: str, work: Callable[[Activity], str]) -> None:
         self.tell(f"{name} begins on {machine_name} {self.operator.asked or ''}")
         started = Activity(name, machine_name, self.cluster, self.disk, self.harm, work, lambda: self.clocks[machine_name])
-        self.planned[name] = started.planned
+        self.planned[name], started.trace = started.planned, self.trace
         self.activities.append(started)
 
     def _go_on(self, activity: Activity) -> None:
@@ -232,6 +234,7 @@ class Simulation:
         if not activity.ended:
             return
         self.activities.remove(activity)
+        self.trace.append((activity.name, ""))
         self.outcome.steps += activity.steps
         self.outcome.points += activity.points
         if activity.failure is not None:

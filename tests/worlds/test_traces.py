@@ -1,0 +1,36 @@
+"""What the program does in simulated worlds is what its model says that it can do."""
+
+import pytest
+
+from tests.worlds.plain import steps_of
+from tests.worlds.traces import SEEN, NoPath, follow
+
+WORLDS = range(1, 21)
+
+
+@pytest.fixture(autouse=True)
+def fault_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
+
+
+@pytest.mark.group("SC")
+def test_each_world_is_a_path_of_the_model() -> None:
+    seen: set[str] = set()
+    for seed in WORLDS:
+        trace = steps_of(seed)
+        seen |= {step for _, step in trace}
+        try:
+            list(follow(trace))
+        except NoPath as nothing:
+            pytest.fail(f"world {seed}: the model cannot go on where {nothing}")
+    assert seen >= SEEN.keys()
+
+
+@pytest.mark.parametrize(
+    "left_out", ["after:checkpoints_read", "after:plan_commit", "after:contributions_commit", "after:send_offsets"]
+)
+def test_a_run_that_leaves_out_a_step_is_none(left_out: str) -> None:
+    """Or the check would find everything possible."""
+    trace = [one for one in steps_of(1) if one[1] != left_out]
+    with pytest.raises(NoPath):
+        list(follow(trace))
