@@ -51,7 +51,7 @@ class GroupReader:
         found = None
         while found is None and machine.monotonic() < deadline:
             found = _try(self._consumer, wanted, self._settings, request)
-        found = found or _ask_anew(self._settings, request, wanted)
+        found = found or self._ask_anew(request, wanted)
         return {one.partition: (one.offset, one.metadata or "") for one in found if one.offset >= 0}
 
     def visible(self, topic: str, offsets: Mapping[int, int], *, idle_seconds: float) -> set[int]:
@@ -60,6 +60,20 @@ class GroupReader:
         request = KafkaRequest("Read", "topic", topic)
         found = scan.read(self._consumer, self._settings, request, spans, idle_seconds)
         return {message.partition() or 0 for message in found}
+
+    def _ask_anew(self, request: KafkaRequest, wanted: list[TopicPartition]) -> list[TopicPartition]:
+        """The answer on new connections, which are used from then on: those that fell silent say nothing of the group.
+
+        If only a reader that does not care for transactions gets one, it is an open transaction that holds back ours.
+        """
+        _require_answer(self._settings, request, wanted)
+        anew = _consumer(self._settings, request, "read_committed")
+        self._consumer, silent = anew, self._consumer
+        silent.close()
+        found = _try(anew, wanted, self._settings, request)
+        if found is None:
+            raise open_transaction(request)
+        return found
 
     def close(self) -> None:
         self._consumer.close()
@@ -97,20 +111,12 @@ def _raise_refusal(consumer: Consumer, settings: KafkaSettings, request: KafkaRe
         raise as_dayfold_error(error, settings, request)
 
 
-def _ask_anew(settings: KafkaSettings, request: KafkaRequest, wanted: list[TopicPartition]) -> list[TopicPartition]:
-    """The answer on new connections, for those that are silent say nothing of the group.
-
-    If only a reader that does not care for transactions gets one, it is an open transaction that holds back ours.
-    """
-    blind, careful = (_consumer(settings, request, level) for level in ("read_uncommitted", "read_committed"))
+def _require_answer(settings: KafkaSettings, request: KafkaRequest, wanted: list[TopicPartition]) -> None:
+    """Raise if not even a reader that does not care for transactions gets an answer."""
+    consumer = _consumer(settings, request, "read_uncommitted")
     try:
-        blind.committed(wanted, timeout=2 * TRY_SECONDS)
-        found = _try(careful, wanted, settings, request)
+        consumer.committed(wanted, timeout=2 * TRY_SECONDS)
     except KafkaException as error:
         raise as_dayfold_error(error, settings, request) from error
     finally:
-        blind.close()
-        careful.close()
-    if found is None:
-        raise open_transaction(request)
-    return found
+        consumer.close()

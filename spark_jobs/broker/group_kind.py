@@ -9,7 +9,7 @@ groups. Knows no pipeline.
 import warnings
 from dataclasses import dataclass
 
-from confluent_kafka.admin import AdminClient, ConsumerGroupListing, GroupMetadata
+from confluent_kafka.admin import AdminClient, GroupMetadata
 
 DEAD, EMPTY, NOT_OF_CONSUMERS = "Dead", "Empty", "a share or streams group"
 TRIES = 2
@@ -41,18 +41,14 @@ def find_group(admin: AdminClient, name: str, *, seconds: float) -> ConsumerGrou
             return None
         if listed[0].state != DEAD:
             return ConsumerGroup(name, str(listed[0].state))
-        states = [one.state.name.title() for one in _of_consumers(admin, seconds) if one.group_id == name]
+        found = admin.list_consumer_groups(request_timeout=seconds).result()
+        states = [one.state.name.title() for one in found.valid if one.group_id == name]
         if states:
             return ConsumerGroup(name, states[0])
+        if found.errors:
+            # Of a broker that does not answer, whose groups are missing in the list.
+            raise found.errors[0]
     return ConsumerGroup(name, NOT_OF_CONSUMERS)
-
-
-def _of_consumers(admin: AdminClient, seconds: float) -> list[ConsumerGroupListing]:
-    """Groups of consumers; brokers that do not answer are errors beside a list without theirs."""
-    found = admin.list_consumer_groups(request_timeout=seconds).result()
-    if found.errors:
-        raise found.errors[0]
-    return list(found.valid)
 
 
 def _listed(admin: AdminClient, name: str, seconds: float) -> list[GroupMetadata]:
