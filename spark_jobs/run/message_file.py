@@ -4,7 +4,7 @@ Killed or failed meanwhile: a file in the folder of `records` that no version na
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ ROWS, BYTES = 50_000, 32 * 2**20
 
 
 @contextmanager
-def written_messages(broker: Broker, topic: str, ranges: Iterable[OffsetRange], lake: Lake) -> Iterator[str]:
+def written_messages(broker: Broker, topic: str, ranges: Sequence[OffsetRange], lake: Lake) -> Iterator[str]:
     """A file of the messages, while they are needed, where executors can read."""
     name = f"messages-{uuid.uuid4().hex}.parquet"
     storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))

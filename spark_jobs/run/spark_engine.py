@@ -9,7 +9,7 @@ beside it. So the whole batch is then read by librdkafka, to which a timestamp i
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -73,7 +73,7 @@ class SparkEngine:
         """See `Engine`."""
         return self._reading(job, tuple(ranges), lambda messages: holes_of(messages).toArrow())
 
-    def _reading(self, job: Job, ranges: Iterable[OffsetRange], use: Callable[["DataFrame"], T]) -> T:
+    def _reading(self, job: Job, ranges: Sequence[OffsetRange], use: Callable[["DataFrame"], T]) -> T:
         """What `use` makes of the visible messages of these ranges, one row each;
         it may be called a second time and must act on all of them.
         """

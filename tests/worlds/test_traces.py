@@ -26,11 +26,9 @@ def test_each_world_is_a_path_of_the_model() -> None:
     assert seen >= SEEN.keys()
 
 
-@pytest.mark.parametrize(
-    "left_out", ["after:checkpoints_read", "after:plan_commit", "after:contributions_commit", "after:send_offsets"]
-)
-def test_a_run_that_leaves_out_a_step_is_none(left_out: str) -> None:
+def test_a_run_that_leaves_out_a_step_is_none() -> None:
     """Or the check would find everything possible."""
-    trace = [one for one in steps_of(1) if one[1] != left_out]
-    with pytest.raises(NoPath):
-        list(follow(trace))
+    trace = steps_of(1)
+    for left_out in ("after:checkpoints_read", "after:plan_commit", "after:contributions_commit", "after:send_offsets"):
+        with pytest.raises(NoPath):
+            list(follow(one for one in trace if one[1] != left_out))
