@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.health import anew_or_back
-from spark_jobs.lake.schemas import CONTRIBUTIONS
+from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
 from spark_jobs.lake.standing import stand
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.executable import require_executable
@@ -32,9 +32,10 @@ def require_usable(lake: Lake, plan: Plan, standing: Standing) -> None:
 
 
 def contradicted(found: Contradiction, lake: Lake, plan: Plan, standing: Standing) -> TableDamaged:
-    """What contributions hold of the batch against all other tables, and the way on."""
+    """Which table says of the batch what no other does, and the way on."""
+    table = RECORDS if found is Contradiction.RECORDS_GONE else CONTRIBUTIONS
     what = f"{found.value.format(batch=plan.batch)} (was the table restored, or was the batch about to be abandoned?)"
-    return TableDamaged(CONTRIBUTIONS, what, anew_or_back(lake, CONTRIBUTIONS, standing))
+    return TableDamaged(table, what, anew_or_back(lake, table, standing))
 
 
 def after_unfinished(progress: Progress) -> Progress:

@@ -18,10 +18,11 @@ class Step(Enum):
 
 
 class Contradiction(Enum):
-    """What contributions hold and should not: nothing can come next before somebody decides."""
+    """What contributions, or the records that they are of, hold and should not: nothing can come next before somebody decides."""
 
     ROWS_GONE = "its log says that batch {batch} was averaged, but no row of it is there"
     ROWS_OF_NOTHING = "it holds rows of batch {batch}, of which no record was accepted"
+    RECORDS_GONE = "its log says that batch {batch} was stored, and contributions hold rows of it, but no record of it is there"
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,15 @@ def next_step(standing: Standing) -> Step | Contradiction:
     if standing.read is None:
         return Step.READ
     if not standing.accepted:
-        return Contradiction.ROWS_OF_NOTHING if standing.contributed else Step.PUBLISH
+        return _of_nothing(standing) if standing.contributed else Step.PUBLISH
     if not standing.contributed:
         return _without_contributions(standing)
     return Step.PUBLISH if standing.averaged else Step.MERGE
+
+
+def _of_nothing(standing: Standing) -> Contradiction:
+    """Rows come after records, and where these are kept both are there: no record at all is one that was taken away."""
+    return Contradiction.ROWS_OF_NOTHING if standing.read or not standing.keeps_records else Contradiction.RECORDS_GONE
 
 
 def _without_contributions(standing: Standing) -> Step | Contradiction:

@@ -14,13 +14,16 @@ TABLE: list[tuple[tuple[bool | None, str | None, bool | None, bool | None, bool 
     ((ANY, "unread", ANY, ANY, ANY), Step.READ),
     ((ANY, "none", ANY, True, ANY), Contradiction.ROWS_OF_NOTHING),
     ((ANY, "none", ANY, False, ANY), Step.PUBLISH),
+    ((True, "gone", ANY, True, ANY), Contradiction.RECORDS_GONE),
+    ((False, "gone", ANY, True, ANY), Contradiction.ROWS_OF_NOTHING),
+    ((ANY, "gone", ANY, False, ANY), Step.PUBLISH),
     ((ANY, "some", True, False, ANY), Contradiction.ROWS_GONE),
     ((True, "some", False, False, ANY), Step.ADD_UP),
     ((False, "some", False, False, ANY), Step.READ),
     ((ANY, "some", ANY, True, False), Step.MERGE),
     ((ANY, "some", ANY, True, True), Step.PUBLISH),
 ]
-ACCEPTED = {"unread": (None, 0), "none": (7, 0), "some": (7, 5)}
+ACCEPTED = {"unread": (None, 0), "gone": (0, 0), "none": (7, 0), "some": (7, 5)}
 COMBINATIONS = list(product((True, False), ACCEPTED, (True, False), (True, False), (True, False)))
 
 
