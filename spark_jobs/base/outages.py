@@ -172,10 +172,12 @@ def innermost_cause(text: str) -> str:
     'c.d.NetException: gone'
     >>> innermost_cause("store error\\n  \u21b3 walking\\n   \u21b3 at /lake/p\\n    \u21b3 refused")
     'at /lake/p: refused'
+    >>> innermost_cause("/lake/p/a.parquet not found\\n  \u21b3 No such file")
+    '/lake/p/a.parquet not found: No such file'
     """
     causes = _CAUSE.findall(text)
     if causes:
         return str(causes[-1]).rstrip(". ")
-    tree = [line.rpartition("\u21b3")[2] for line in _COLOUR.sub("", text).splitlines() if "\u21b3" in line]
-    shown = ": ".join(branch.strip() for branch in tree[-2:]) or text.strip().partition("\n")[0]
-    return shown.rstrip(". ")
+    root, *others = _COLOUR.sub("", text).strip().splitlines() or [""]
+    tree = [line.rpartition("\u21b3")[2] for line in others if "\u21b3" in line]
+    return ": ".join(branch.strip() for branch in [root, *tree][-2:] if branch).rstrip(". ")
