@@ -3,7 +3,7 @@
 librdkafka reports connection errors apart from any call; which of them waiting cannot mend is known here. Knows no question.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any, Self
 
@@ -95,14 +95,7 @@ class AdminConnection:
 
     def hopeless(self) -> KafkaError | None:
         """A failure met so far that waiting cannot mend, if there is one."""
-        for failure in self.failures:
-            is_trust = failure.code() == KafkaError._SSL and not _passes(failure)
-            if failure.code() in _NEVER_PASSES or is_trust or tls_alert(failure):
-                return failure
-        unresolved = [one for one in self.failures if one.code() == KafkaError._RESOLVE and not _passes(one)]
-        names = {server_of(failure, self.settings) for failure in unresolved}
-        # One wrong name among several is no reason to stop: another broker of the list may answer.
-        return unresolved[0] if len(names) >= len(self.settings.servers.split(",")) else None
+        return hopeless(self.failures, self.settings)
 
     def unreachable(self, seconds: float) -> DayfoldError:
         """Why no broker answered: the last failure that says more than "all brokers are down"."""
@@ -121,6 +114,18 @@ class AdminConnection:
             failure = self.hopeless()
             return connection_error(failure, self.settings) if failure else self.unreachable(seconds)
         return as_dayfold_error(error, self.settings, request)
+
+
+def hopeless(failures: Sequence[KafkaError], settings: KafkaSettings) -> KafkaError | None:
+    """The first of a client's failures that waiting cannot mend, if there is one."""
+    for failure in failures:
+        is_trust = failure.code() == KafkaError._SSL and not _passes(failure)
+        if failure.code() in _NEVER_PASSES or is_trust or tls_alert(failure):
+            return failure
+    unresolved = [one for one in failures if one.code() == KafkaError._RESOLVE and not _passes(one)]
+    names = {server_of(failure, settings) for failure in unresolved}
+    # One wrong name among several is no reason to stop: another broker of the list may answer.
+    return unresolved[0] if len(names) >= len(settings.servers.split(",")) else None
 
 
 def _passes(failure: KafkaError) -> bool:

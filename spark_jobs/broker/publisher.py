@@ -21,8 +21,9 @@ from spark_jobs.base import machine
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, Superseded, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
-from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error, kafka_error
+from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error, connection_error, kafka_error
 from spark_jobs.broker.clients import new_consumer, new_producer
+from spark_jobs.broker.connection import hopeless
 from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -77,14 +78,17 @@ def producer_settings(client: Mapping[str, str], pipeline: str) -> dict[str, str
 
 class Publisher:
     """A fenced transactional producer that publishes one batch;
-    `last` are the offsets of the last record delivered per partition.
+    `last` are the offsets of the last record delivered per partition, `unconnected` why the producer had no connection.
     """
 
-    def __init__(self, settings: KafkaSettings, pipeline: str, producer: Producer, group: Consumer) -> None:
+    def __init__(
+        self, settings: KafkaSettings, pipeline: str, producer: Producer, group: Consumer, unconnected: list[KafkaError]
+    ) -> None:
         self._settings = settings
         self._pipeline = pipeline
         self._producer = producer
         self._group = group
+        self._unconnected = unconnected
         self.last: dict[int, int] = {}
         self._delivered = 0
         self._failures: list[KafkaError] = []
@@ -93,19 +97,24 @@ class Publisher:
     def open(cls, settings: KafkaSettings, pipeline: str) -> Self:
         """With clients that begin to connect; `ConfigurationError` where the settings make none."""
         client = settings.librdkafka()
+        unconnected: list[KafkaError] = []
         try:
-            producer = new_producer(producer_settings(client, pipeline))
+            producer = new_producer({**producer_settings(client, pipeline), "error_cb": unconnected.append})
             # Never subscribed: it only lends the group's name to the transaction.
             group = new_consumer({**client, "group.id": pipeline, "enable.auto.commit": False})
         except KafkaException as error:
             raise as_dayfold_error(error, settings) from error
-        return cls(settings, pipeline, producer, group)
+        return cls(settings, pipeline, producer, group, unconnected)
 
     def fence(self) -> None:
         """Shut out every older run of the pipeline and settle its last transaction."""
         try:
             self._retry(self._producer.init_transactions, FENCE_SECONDS)
         except KafkaException as error:
+            # Why it has no connection, the client tells apart from any call.
+            self._fatal()
+            if failure := hopeless(self._unconnected, self._settings):
+                raise connection_error(failure, self._settings) from error
             raise as_dayfold_error(error, self._settings, KafkaRequest("Write", "transactional id", self._pipeline)) from error
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
