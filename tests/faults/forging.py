@@ -93,3 +93,8 @@ def age_output(world: World, partition: int, before: int) -> None:
 def foreign(record: OutputRecord, **headers: bytes) -> OutputRecord:
     """The same average with other headers."""
     return replace(record, headers=tuple({**dict(record.headers), **headers}.items()))
+
+
+def unnamed(record: OutputRecord) -> OutputRecord:
+    """The same average as somebody else writes it, whose headers name no pipeline."""
+    return replace(record, headers=tuple(one for one in record.headers if one[0] != "pipeline"))

@@ -111,7 +111,9 @@ def test_a_restore_to_before_the_batch_stops_or_heals(world: World, tmp_path: Pa
         DeltaTable(f"{world.tables}/{table}").restore(before)
     send_some(world, 3)
     told = operator.come_through()
-    named = (f"table {table}: ", "the consumer group") if table == "checkpoints" else f"table {table}: "
+    # Who has lost the checkpoints is told so by what proves the batch.
+    by_proof = ("the consumer group", f"{world.pipeline.output.topic} shows averages of batch 2")
+    named = (f"table {table}: ", *(by_proof if table == "checkpoints" else ()))
     assert [one for one in told if not one.startswith(named)] == []
     assert bool(told) != ((table, moment) in HEALS)
     world.assert_all_counted()

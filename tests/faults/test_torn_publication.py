@@ -11,7 +11,7 @@ from spark_jobs.outlook.lookahead import look_ahead
 from tests.conftest import NewWorld
 from tests.faults.batches import some
 from tests.faults.checkpoint_rows import states
-from tests.faults.forging import Place, age_output, averages_of, foreign, left_by, put_group, transaction, write
+from tests.faults.forging import Place, age_output, averages_of, foreign, left_by, put_group, transaction, unnamed, write
 from tests.oracle import group_offsets
 from tests.world import World
 
@@ -134,7 +134,7 @@ def test_records_of_others_and_aborted_ones_are_no_sign_of_a_publication(world: 
     assert world.run_with_fault(f"{UNPUBLISHED}:raise")
     mine = averages_of(world, 2)
     write(world, mine, commit=False)
-    write(world, [foreign(mine[0], pipeline=b"another")])
+    write(world, [unnamed(mine[0])])
     world.run()
     assert {number: seen.count(2) for number, seen in batches(world).items()} == {0: 2, 1: 1, 2: 1}
 
@@ -155,7 +155,7 @@ def test_what_an_open_transaction_of_somebody_else_hides_is_waited_for(world: Wo
     """Committed averages behind a record of an open transaction are not visible, and may be there all the same."""
     assert world.run_with_fault(f"{UNPUBLISHED}:raise")
     mine = averages_of(world, 2)
-    with transaction(world, [foreign(one, pipeline=b"another") for one in mine]):
+    with transaction(world, [unnamed(one) for one in mine]):
         write(world, mine)
         with pytest.raises(TryAgain, match="open transaction"):
             world.run()

@@ -125,7 +125,7 @@ def test_a_transaction_of_tables_that_know_nothing_of_it_is_waited_for(proxied_w
     ("line", "told"),
     [
         ("transaction.timeout.ms=86400000", r"allow at most 900000 \(transaction.max.timeout.ms\)"),
-        ("socket.timeout.ms=299000000", "does not take these settings"),
+        ("socket.timeout.ms=299000000", "socket.timeout.ms must be between 10 and 300000"),
     ],
 )
 def test_a_time_that_nobody_can_grant_is_a_wrong_setting(proxied_world: World, line: str, told: str) -> None:
