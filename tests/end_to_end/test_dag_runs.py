@@ -142,6 +142,7 @@ def assert_lineage_told(scheduler: Scheduler, run: DagRunResult) -> None:
     assert event["run"]["facets"]["airflow"]["dagRun"]["run_id"] == run.run_id
 
 
+@pytest.mark.thorough
 @pytest.mark.group("AF")
 @pytest.mark.proves("F72", "F76", "F77")
 def test_dag_runs_read_only_what_is_new_and_start_no_spark_when_nothing_is(scheduler: Scheduler) -> None:

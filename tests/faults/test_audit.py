@@ -31,6 +31,7 @@ def test_a_history_with_everything_in_it_passes(history: World, deep: bool) -> N
     assert counted == {0: (15, 0, 0, 2), 1: (9, 2, 3, 0), 2: (4, 1, 0, 0)}
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_at_work_is_no_difference_at_any_point(new_world: NewWorld) -> None:
     world = new_world()
     world.send(0, *some(3))

@@ -38,14 +38,8 @@ pytestmark = pytest.mark.group("CR")
 
 thorough = pytest.mark.thorough
 
-IN_THE_USUAL_RUN = (
-    "before:records_commit",
-    "after:records_commit",
-    *AVERAGES_ONLY,
-    "before:contributions_commit",
-    "after:contributions_commit",
-)
-"""Behind these a batch is finished as any other is."""
+IN_THE_USUAL_RUN = ("after:records_commit", "after:counted_commit", "after:contributions_commit")
+"""Each leaves something else behind; after the last one a batch is finished as any other is."""
 
 
 @pytest.fixture
@@ -124,6 +118,7 @@ def test_a_batch_stays_as_it_was_planned_whatever_the_setting_is_by_now(
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 def test_the_setting_may_change_between_batches_and_old_records_are_pruned_all_the_same(
     world: World, chosen: random.Random
 ) -> None:
@@ -175,6 +170,7 @@ def shown_only(where: str) -> Reader:
     return lambda *asked: read_messages(*asked).where(where)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F79")
 def test_records_that_spark_was_shown_twice_stop_the_run(world: World) -> None:
     world.send(0, *some(5))
@@ -366,6 +362,7 @@ def count_first(world: World, counts: tuple[Counts, ...]) -> None:
     log.append(counted_row(plan, Tally(counts, 0, {}), "frozen", datetime.now(UTC)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "point",
     [

@@ -30,6 +30,7 @@ def world(tmp_path: Path, own_kafka: RunningKafka) -> Iterator[World]:
     world.end()
 
 
+@pytest.mark.thorough
 def test_a_broker_that_dies_under_a_run_asks_for_another_try_and_nothing_is_lost(world: World, own_kafka: RunningKafka) -> None:
     job = world.submit(fault="before:records_files:stop")
     job.wait_until_frozen()

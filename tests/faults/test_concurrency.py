@@ -102,6 +102,7 @@ def test_a_second_run_on_the_same_machine_is_told_who_works_and_does_nothing(wor
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F65")
 @pytest.mark.parametrize("point", [case(point, telling=point == "after:records_commit") for point in POINTS[2::4]])
 def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_twice(world: World, point: str) -> None:
@@ -114,6 +115,7 @@ def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_t
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F55", "F56", "K26")
 @pytest.mark.parametrize("point", [case(point, telling=point == "before:averages_merge") for point in POINTS[4:]])
 def test_maintenance_of_the_tables_in_the_middle_of_a_run_loses_nothing(world: World, point: str) -> None:

@@ -29,13 +29,13 @@ SEEDS = range(5)
 
 
 def crash_cases() -> list[ParameterSet]:
-    """Every point, seed and shape. The usual run takes some points, with something to publish and with nothing."""
+    """Every point, seed and shape. The usual run takes some points, each with another shape."""
     cases: list[ParameterSet] = []
     for place, (point, rows) in enumerate(RUN.items()):
         shapes = [shape for shape in SHAPES if shape != "empty" or point not in ONLY_WITH_READINGS]
         for seed in SEEDS:
             for number, shape in enumerate(shapes):
-                usual = seed == 0 and point in BETWEEN_STEPS and (shape == "empty" or number == place % 2)
+                usual = seed == 0 and point in BETWEEN_STEPS and number == place % len(shapes)
                 marks = [pytest.mark.proves(*rows), *([] if usual else [pytest.mark.thorough])]
                 cases.append(pytest.param(point, seed, shape, marks=marks, id=f"{point}-{shape}-{seed}"))
     return cases
@@ -63,7 +63,7 @@ def test_a_kill_at_any_point_loses_and_doubles_nothing(
     world.assert_all_counted()
 
 
-@pytest.mark.parametrize("nth", [2, 3])
+@pytest.mark.parametrize("nth", [2, pytest.param(3, marks=pytest.mark.thorough)])
 @pytest.mark.proves("K18")
 def test_a_kill_between_two_deliveries_publishes_all_of_them_once(world: World, nth: int, chosen: random.Random) -> None:
     for shape in ("tiny", "rejected"):
@@ -75,6 +75,7 @@ def test_a_kill_between_two_deliveries_publishes_all_of_them_once(world: World, 
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("C3", "K15", "F45")
 def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_batch(world: World, chosen: random.Random) -> None:
     send_tiny(world, chosen)
@@ -87,6 +88,7 @@ def test_more_input_between_a_kill_and_the_rerun_does_not_change_the_planned_bat
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "point",
     [

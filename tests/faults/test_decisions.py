@@ -60,6 +60,7 @@ def cut_log(folder: Path, topic: str, partition: int, offset: int) -> None:
         stale.unlink()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F07", "F13", "F16", "F18")
 def test_a_truncated_an_expired_a_healthy_and_a_new_partition_each_get_their_own_decision(
     tmp_path: Path, own_kafka: RunningKafka, spark: SparkSession

@@ -43,7 +43,7 @@ def instant(milliseconds: float) -> str:
     [
         pytest.param(SENT_AT[0] - 1, 0, id="before all", marks=pytest.mark.thorough),
         pytest.param(SENT_AT[3], 3, id="exactly one of them"),
-        pytest.param(SENT_AT[3] + 1, 4, id="in between"),
+        pytest.param(SENT_AT[3] + 1, 4, id="in between", marks=pytest.mark.thorough),
         pytest.param(SENT_AT[5], 5, id="the last one", marks=pytest.mark.thorough),
         pytest.param(SENT_AT[5] + 1, 6, id="later than all"),
     ],
@@ -171,6 +171,7 @@ def test_a_producer_that_sends_a_reading_twice_has_sent_two_readings(world: Worl
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F35")
 @pytest.mark.proves("F01", "F14")
 @pytest.mark.parametrize("partitions", [1, 20])

@@ -11,6 +11,7 @@ from spark_jobs.base.errors import OffsetsLost
 from tests import oracle
 from tests.conftest import NewWorld
 from tests.faults.batches import some
+from tests.faults.cases import case
 from tests.faults.checkpoint_rows import states
 from tests.faults.topic_settings import expire_input, log_starts
 from tests.faults.two_machines import ending
@@ -82,7 +83,7 @@ def forget_the_lost(world: World, unread_from: int) -> None:
 
 
 @pytest.mark.proves("F07", "F18")
-@pytest.mark.parametrize("takes", TAKES)
+@pytest.mark.parametrize("takes", [case(one, telling=place == 0) for place, one in enumerate(TAKES)])
 def test_a_loss_between_two_runs_is_told_accepted_and_written_down(world: World, takes: str) -> None:
     for number in range(3):
         world.send(number, *some(2))
@@ -121,7 +122,7 @@ def test_records_that_go_between_the_plan_and_the_read_are_never_skipped(world: 
 
 
 @pytest.mark.proves("F08", "F18")
-@pytest.mark.parametrize("takes", TAKES)
+@pytest.mark.parametrize("takes", [case(one, telling=place == 0) for place, one in enumerate(TAKES)])
 @pytest.mark.parametrize(
     "point",
     [

@@ -17,11 +17,11 @@ KILLS = ["after:plan_commit", "after:records_commit", "after:averages_commit", "
 
 
 def cases() -> Iterator[object]:
-    """All pairs; the usual run takes one kill of every second shape, another one each time."""
+    """All pairs; the usual run takes one kill of every third shape, another one each time."""
     for index, shape in enumerate(SHAPES):
         kills = [kill for kill in KILLS if kill != "after:averages_commit" or shape not in WITHOUT_READINGS]
         for number, kill in enumerate(kills):
-            marks = [] if index % 2 == 0 and number == index // 2 % len(kills) else [pytest.mark.thorough]
+            marks = [] if index % 3 == 0 and number == index // 3 % len(kills) else [pytest.mark.thorough]
             yield pytest.param(shape, kill, marks=marks, id=f"{shape}, killed {kill}")
 
 

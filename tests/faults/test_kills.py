@@ -63,9 +63,8 @@ def test_kill_9_of_the_process_group_at_every_point(world: World, point: str) ->
     assert_one_batch_counted(world)
 
 
-@pytest.mark.parametrize(
-    "call", [call if call == "commit_transaction" else pytest.param(call, marks=pytest.mark.thorough) for call in RACES]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("call", RACES)
 @pytest.mark.proves("K06", "K09", "K12", "K14", "K21", "K23")
 def test_kill_9_inside_a_call_that_commits(world: World, call: str) -> None:
     code, output = world.submit(fault=f"before:{call}:killsoon").finish()
@@ -74,6 +73,7 @@ def test_kill_9_inside_a_call_that_commits(world: World, call: str) -> None:
     assert_one_batch_counted(world)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("K08", "K09", "F60")
 def test_kill_9_while_files_are_being_written_leaves_litter_that_counts_nowhere(world: World) -> None:
     run = world.submit()
@@ -83,14 +83,15 @@ def test_kill_9_while_files_are_being_written_leaves_litter_that_counts_nowhere(
     assert_one_batch_counted(world)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("victim", ["killparent", "kill9"], ids=["the JVM alone", "the Python driver alone"])
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param("before:records_files", marks=[pytest.mark.proves("K08"), pytest.mark.thorough]),
-        pytest.param("before:averages_commit", marks=[pytest.mark.proves("K14"), pytest.mark.thorough]),
-        pytest.param("after:produce", marks=pytest.mark.proves("K18", "F68", "C10")),
-        pytest.param("before:commit_transaction", marks=[pytest.mark.proves("K21"), pytest.mark.thorough]),
+        pytest.param("before:records_files", marks=[pytest.mark.proves("K08")]),
+        pytest.param("before:averages_commit", marks=[pytest.mark.proves("K14")]),
+        pytest.param("after:produce", marks=[pytest.mark.proves("K18", "F68", "C10")]),
+        pytest.param("before:commit_transaction", marks=[pytest.mark.proves("K21")]),
     ],
 )
 def test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm(world: World, point: str, victim: str) -> None:

@@ -36,6 +36,7 @@ def die_while_the_commit_is_held_back(world: World, network: Network) -> None:
     network.proxy.heal()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("C1", "K21", "F27")
 def test_a_commit_whose_answer_was_lost_with_its_sender_is_not_repeated(world: World, network: Network) -> None:
     with watching(world) as watcher:

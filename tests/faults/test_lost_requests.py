@@ -49,6 +49,7 @@ def test_a_connection_cut_at_a_request_changes_nothing(world: World, network: Ne
     assert network.proxy.cuts == 1, f"no {kind} number {nth} was sent: {network.proxy.requests}"
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F28", "C11")
 def test_a_delayed_commit_cannot_reach_the_next_transaction_of_the_same_run(world: World, network: Network) -> None:
     """The first EndTxn is lost, and sent again by the client; what was lost arrives in the middle of the second batch."""

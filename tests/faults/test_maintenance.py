@@ -42,6 +42,7 @@ def world(new_world: NewWorld) -> World:
     return world
 
 
+@pytest.mark.thorough
 def test_a_run_after_a_maintenance_goes_on_as_if_there_had_been_none(world: World) -> None:
     maintain_in_a_year(world)
     assert world.pruned == 2

@@ -41,6 +41,7 @@ def test_a_table_dropped_and_created_again_is_noticed(world: World) -> None:
         world.run()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F49", "C7")
 def test_records_restored_to_before_the_batch_are_noticed_on_resume(world: World) -> None:
     world.send(0, *some(3))

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 from spark_jobs.base.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
 from tests.faults.batches import some
+from tests.faults.cases import case
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import age_output
 from tests.group import move_group
@@ -34,6 +35,7 @@ def test_a_deleted_group_after_the_commit_does_not_publish_twice(world: World) -
     assert [record[2] for record in output] == [1, 2]
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F32")
 def test_a_deleted_group_before_the_commit_does_not_skip_the_publication(world: World) -> None:
     world.send(0, *some(3))
@@ -45,6 +47,7 @@ def test_a_deleted_group_before_the_commit_does_not_skip_the_publication(world: 
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F32")
 @pytest.mark.parametrize("point", ["after:commit_transaction", "before:commit_transaction"])
 def test_headers_on_an_output_topic_created_anew_are_looked_for_from_its_beginning(world: World, point: str) -> None:
@@ -90,8 +93,8 @@ def send_to_all(world: World, day: int) -> None:
 
 
 @pytest.mark.proves("F12", "F30", "F31", "F32", "F33", "K22", "C9")
-@pytest.mark.parametrize("spoilt", SPOILS)
-@pytest.mark.parametrize("point", [pytest.param(one, marks=[] if one == LATE[0] else [pytest.mark.thorough]) for one in POINTS])
+@pytest.mark.parametrize("spoilt", [case(one, telling=place == 0) for place, one in enumerate(SPOILS)])
+@pytest.mark.parametrize("point", [case(one, telling=one == LATE[0]) for one in POINTS])
 def test_a_spoilt_proof_neither_doubles_nor_skips_a_publication(world: World, point: str, spoilt: str) -> None:
     send_to_all(world, 16)
     world.run()

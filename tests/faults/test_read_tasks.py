@@ -25,11 +25,11 @@ DIVISIONS = {
 
 
 def cases() -> Iterator[object]:
-    """All of them; the usual run takes every second shape once, each time another division, and with and without records."""
+    """All of them; the usual run takes every fourth shape once, each time another division, and with and without records."""
     for number, shape in enumerate(SHAPES):
         for place, division in enumerate(DIVISIONS):
             for keeps in (True, False):
-                usual = number % 2 == 0 and number // 2 % len(DIVISIONS) == place and (number // 4 % 2 == 0) == keeps
+                usual = number % 4 == 0 and number // 4 % len(DIVISIONS) == place and (number // 8 % 2 == 0) == keeps
                 marks = [] if usual else [pytest.mark.thorough]
                 yield pytest.param(
                     shape, division, keeps, marks=marks, id=f"{shape}, {division}, {'records' if keeps else 'averages only'}"

@@ -87,6 +87,7 @@ def test_what_the_messages_hold_names_the_right_time_settings(world: World) -> N
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F80")
 @pytest.mark.parametrize("point", ABANDON)
 def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: World, point: str) -> None:
@@ -101,6 +102,7 @@ def test_a_kill_while_a_batch_is_abandoned_is_mended_by_asking_again(world: Worl
     assert {record[-1] for record in oracle.found_records(world.tables)} == {2}
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("K13")
 def test_a_batch_that_was_averaged_cannot_be_abandoned(world: World) -> None:
     world.send(0, *some(3))
