@@ -48,6 +48,7 @@ def failing(tmp_path: Path) -> Iterator[Failing]:
         yield Failing(environment, tmp_path / "dag_run.log", mail, web)
 
 
+@pytest.mark.thorough
 def test_a_failed_run_is_told_once_by_mail_and_once_to_the_webhook(failing: Failing) -> None:
     result = failing.run()
     assert result.states == {"maintain": "failed"}, failing.log.read_text()

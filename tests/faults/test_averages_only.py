@@ -137,6 +137,7 @@ def test_the_setting_may_change_between_batches_and_old_records_are_pruned_all_t
     world.run()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F01", "F05")
 def test_gaps_are_told_by_what_explains_them(world: World) -> None:
     """Before the first record, between records and after the last one."""
@@ -180,6 +181,7 @@ def test_records_that_spark_was_shown_twice_stop_the_run(world: World) -> None:
     assert_averaged_only(world)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("K28")
 def test_a_topic_that_shows_less_after_the_counts_were_stored_needs_a_decision(world: World) -> None:
     world.send(0, *some(5))
@@ -191,6 +193,7 @@ def test_a_topic_that_shows_less_after_the_counts_were_stored_needs_a_decision(w
     assert_averaged_only(world)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("point", ["after:records_commit", "after:counted_commit"])
 @pytest.mark.proves("F10", "K27", "K28")
 def test_retention_that_takes_the_batch_before_it_is_averaged_is_a_loss_to_decide_on(world: World, point: str) -> None:
@@ -223,6 +226,7 @@ def problems(world: World) -> tuple[DecisionNeeded, ...]:
         return preview_run(broker, world.pipeline, progress).problems
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F80")
 def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None:
     world.send(0, *some(1), b"junk", None, b"junk")
@@ -235,6 +239,7 @@ def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None
     assert_averaged_only(world)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("point", ["before:abandon_delete", pytest.param("after:abandon_delete", marks=thorough)])
 @pytest.mark.parametrize(
     "killed",
@@ -264,6 +269,7 @@ TAMPERED: dict[str, tuple[str, Callable[[str], object]]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", TAMPERED)
 @pytest.mark.proves("F57", "C7")
 def test_a_table_that_lost_rows_of_the_unfinished_batch_stops_the_run(world: World, what: str) -> None:

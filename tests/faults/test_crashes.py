@@ -105,6 +105,7 @@ def test_spark_reads_the_tables_of_a_killed_run_as_delta_rs_does(world: World, p
     check_second_opinion(world.spark(), world.tables)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F65", "F69")
 def test_a_run_killed_again_and_again_at_later_and_later_points_comes_through(world: World, chosen: random.Random) -> None:
     send_tiny(world, chosen)

@@ -99,6 +99,7 @@ def test_a_backlog_beyond_the_limit_becomes_several_batches_of_one_run(world: Wo
 SIZES = {"even": (6, 6, 6), "uneven": (17, 1, 0), "one partition": (0, 9, 0), "one record too many": (4, 4, 1)}
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F24", "F25", "K07", "K22")
 @pytest.mark.parametrize("sizes", [pytest.param(one, marks=[] if one == "uneven" else [pytest.mark.thorough]) for one in SIZES])
 @pytest.mark.parametrize(
@@ -127,6 +128,7 @@ def test_a_backlog_cut_into_batches_survives_a_kill_in_one_of_them(world: World,
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F24")
 @pytest.mark.parametrize("number", [pytest.param(number, marks=[pytest.mark.thorough] if number else []) for number in range(4)])
 def test_any_cut_into_batches_gives_the_same_averages(world: World, number: int, request: pytest.FixtureRequest) -> None:

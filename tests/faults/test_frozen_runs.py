@@ -21,6 +21,7 @@ def world(new_world: NewWorld) -> World:
     return world
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F65", "F66")
 def test_of_two_runs_at_once_one_works_and_the_other_names_it(world: World) -> None:
     first = world.submit(fault="after:fence:stop")

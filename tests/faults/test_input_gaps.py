@@ -33,6 +33,7 @@ def test_transaction_markers_and_aborted_records_are_gaps_and_never_readings(wor
     assert world.run() == [], "trailing markers are no new data"
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F01", "F02")
 def test_a_batch_of_nothing_but_markers_moves_on_and_survives_a_kill(world: World) -> None:
     world.send(0, *some(1))

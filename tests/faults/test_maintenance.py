@@ -123,6 +123,7 @@ def test_a_frozen_run_is_superseded_after_a_maintenance_too(world: World, tmp_pa
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F97")
 @pytest.mark.parametrize("deep", [pytest.param(False, marks=thorough), True], ids=["plain", "deep"])
 def test_an_audit_passes_and_says_up_to_which_batch_records_were_pruned(world: World, deep: bool) -> None:

@@ -92,6 +92,7 @@ def send_to_all(world: World, day: int) -> None:
         world.send(number, *some(2, day))
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F12", "F30", "F31", "F32", "F33", "K22", "C9")
 @pytest.mark.parametrize("spoilt", [case(one, telling=place == 0) for place, one in enumerate(SPOILS)])
 @pytest.mark.parametrize("point", [case(one, telling=one == LATE[0]) for one in POINTS])
@@ -176,6 +177,7 @@ def test_old_averages_that_age_out_do_not_disturb_the_search_for_headers(world: 
     assert [record[2] for record in world.output()[0]] == [2, 3]
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F33")
 def test_a_consumer_that_is_at_work_under_our_groups_name_hinders_no_run(world: World) -> None:
     send_to_all(world, 16)

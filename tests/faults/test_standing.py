@@ -24,11 +24,11 @@ pytestmark = [pytest.mark.group("KO"), pytest.mark.proves("F216")]
 
 KILLED = [
     pytest.param("on", "after:plan_commit", Step.READ, marks=pytest.mark.thorough),
-    pytest.param("on", "after:records_commit", Step.ADD_UP),
+    pytest.param("on", "after:records_commit", Step.ADD_UP, marks=pytest.mark.thorough),
     pytest.param("on", "after:contributions_commit", Step.MERGE),
     pytest.param("on", "after:averages_commit", Step.PUBLISH, marks=pytest.mark.thorough),
     pytest.param("off", "after:plan_commit", Step.READ, marks=pytest.mark.thorough),
-    pytest.param("off", "after:counted_commit", Step.READ),
+    pytest.param("off", "after:counted_commit", Step.READ, marks=pytest.mark.thorough),
     pytest.param("off", "after:contributions_commit", Step.MERGE, marks=pytest.mark.thorough),
     pytest.param("off", "after:averages_commit", Step.PUBLISH, marks=pytest.mark.thorough),
 ]

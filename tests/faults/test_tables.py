@@ -97,6 +97,7 @@ HEALS = {("daily_averages", "averages_commit"), ("daily_averages", "commit_trans
 """Where only the merge of the unfinished batch was taken back, which the next run makes again."""
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F49", "C7")
 @pytest.mark.parametrize("by", ["delta-rs", pytest.param("Spark", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(("table", "moment"), cases(("contributions", "finished"), ("daily_averages", "averages_commit")))
@@ -139,6 +140,7 @@ def test_a_table_dropped_and_created_again_stops_the_run(world: World, tmp_path:
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "table", ["records", *(pytest.param(one, marks=pytest.mark.thorough) for one in TABLES if one != "records")]
 )
@@ -235,6 +237,7 @@ def test_a_damaged_checkpoint_of_the_log_is_named_and_can_be_taken_away(
     world.assert_all_counted()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("C5", "F46", "F47")
 def test_an_ordinary_append_after_the_merge_in_the_same_process_is_not_skipped(world: World) -> None:
     send_some(world, 1)

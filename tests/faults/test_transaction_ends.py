@@ -53,6 +53,7 @@ def set_output(world: World, key: str, value: str | None) -> None:
         future.result(20)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F34", "F40", "F42")
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=[] if point == WRITTEN[-1] else pytest.mark.thorough) for point in WRITTEN]
@@ -97,6 +98,7 @@ def test_a_crash_inside_a_transaction_holds_readers_back_only_until_the_next_run
         prove_whole(proxied_world)
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F31")
 def test_a_transaction_that_a_dead_run_left_open_is_work_for_the_next_run_and_not_a_reason_to_wait(proxied_world: World) -> None:
     """Whoever looks ahead holds no fence: only the run itself can end the transaction."""
