@@ -108,12 +108,17 @@ class AdminConnection:
         return BrokerUnreachable(self.settings.servers, seconds, cause)
 
     def _explained(self, error: KafkaException, request: KafkaRequest, seconds: float) -> DayfoldError:
-        found = kafka_error(error)
         self.admin.poll(0)
-        if found is not None and found.code() in _NO_CONNECTION:
+        if has_no_connection(error):
             failure = self.hopeless()
             return connection_error(failure, self.settings) if failure else self.unreachable(seconds)
         return as_dayfold_error(error, self.settings, request)
+
+
+def has_no_connection(error: KafkaException) -> bool:
+    """Whether a request ended for want of a broker: any other end says more than what a connection met."""
+    found = kafka_error(error)
+    return found is not None and found.code() in _NO_CONNECTION
 
 
 def hopeless(failures: Sequence[KafkaError], settings: KafkaSettings) -> KafkaError | None:

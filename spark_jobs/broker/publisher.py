@@ -23,7 +23,7 @@ from spark_jobs.base.faults import fault
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.client_errors import KafkaRequest, as_dayfold_error, connection_error, kafka_error
 from spark_jobs.broker.clients import new_consumer, new_producer
-from spark_jobs.broker.connection import hopeless
+from spark_jobs.broker.connection import has_no_connection, hopeless
 from spark_jobs.progress.offsets import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -111,11 +111,15 @@ class Publisher:
         try:
             self._retry(self._producer.init_transactions, FENCE_SECONDS)
         except KafkaException as error:
-            # Why it has no connection, the client tells apart from any call.
-            self._fatal()
-            if failure := hopeless(self._unconnected, self._settings):
-                raise connection_error(failure, self._settings) from error
-            raise as_dayfold_error(error, self._settings, KafkaRequest("Write", "transactional id", self._pipeline)) from error
+            raise self._unfenced(error) from error
+
+    def _unfenced(self, error: KafkaException) -> DayfoldError:
+        # Why there is no connection, the client tells apart from any call, and only when it is polled.
+        self._fatal()
+        failure = hopeless(self._unconnected, self._settings) if has_no_connection(error) else None
+        if failure:
+            return connection_error(failure, self._settings)
+        return as_dayfold_error(error, self._settings, KafkaRequest("Write", "transactional id", self._pipeline))
 
     def publish(self, topic: str, records: Iterable[OutputRecord], ends: Iterable[TopicPartition]) -> int:
         """Publish all records and the group's offsets, which stay where they are without `ends`, in one transaction; number of

@@ -1,7 +1,9 @@
 """What the producer of averages is given, and how a batch is proven by the metadata of the group's offsets."""
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
+from spark_jobs.broker.connection import has_no_connection
 from spark_jobs.broker.publisher import producer_settings, proof_text, proven_batch
 
 
@@ -28,3 +30,18 @@ def test_a_silent_connection_is_given_up_long_before_the_transaction_unless_told
 def test_what_makes_publishing_exactly_once_is_no_setting() -> None:
     settings = producer_settings({"transactional.id": "x", "enable.idempotence": "false"}, "p")
     assert (settings["transactional.id"], settings["enable.idempotence"]) == ("p", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        (KafkaError._TIMED_OUT, True),
+        (KafkaError._TRANSPORT, True),
+        (KafkaError._ALL_BROKERS_DOWN, True),
+        (KafkaError._FENCED, False),
+        (KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, False),
+        (KafkaError.INVALID_TRANSACTION_TIMEOUT, False),
+    ],
+)
+def test_what_a_broker_has_answered_is_not_blamed_on_the_connection_to_another_one(code: int, wanted: bool) -> None:
+    assert has_no_connection(KafkaException(KafkaError(code))) is wanted
