@@ -18,7 +18,7 @@ class Step(Enum):
 
 
 class Contradiction(Enum):
-    """What contributions, or the records that they are of, hold and should not: nothing can come next before somebody decides."""
+    """Where records and contributions disagree about a batch: nothing can come next before somebody decides."""
 
     ROWS_GONE = "its log says that batch {batch} was averaged, but no row of it is there"
     ROWS_OF_NOTHING = "it holds rows of batch {batch}, of which no record was accepted"
