@@ -43,7 +43,7 @@ Each failure prints its seed and the command that repeats it.
 | command | runs |
 |---|---|
 | `make faults` | everything; the recorded run had {cases} cases |
-| `make test` | one case of each kind: every kill point in process with one shape of batch, real kills only where the tables and Kafka disagree, one network and one disk fault of each sort; the other cases differ only in seed, shape or place |
+| `make test` | the telling cases on real parts: a kill behind each step that leaves something else, real kills where the tables and Kafka disagree, some faults of network, disk and topics; all other points of a run in simulated worlds |
 | `make soak MINUTES=10` | batches, with a random fault in every second one |
 | `make defects` | a program that is broken on purpose, one rule at a time, and expects a test to notice |
 """  # noqa: E501 - a page
