@@ -240,11 +240,8 @@ def test_too_many_rejected_stop_the_run_with_their_reasons(world: World) -> None
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("point", ["before:abandon_delete", pytest.param("after:abandon_delete", marks=thorough)])
-@pytest.mark.parametrize(
-    "killed",
-    [*(pytest.param(one, marks=thorough) for one in ("after:plan_commit", "after:records_commit")), "after:counted_commit"],
-)
+@pytest.mark.parametrize("point", ["before:abandon_delete", "after:abandon_delete"])
+@pytest.mark.parametrize("killed", ["after:plan_commit", "after:records_commit", "after:counted_commit"])
 @pytest.mark.proves("F80", "F88")
 def test_a_kill_while_a_batch_is_abandoned_counts_nothing_of_it(world: World, killed: str, point: str) -> None:
     world.send(0, *some(2), b"junk")
@@ -369,14 +366,7 @@ def count_first(world: World, counts: tuple[Counts, ...]) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "point",
-    [
-        pytest.param("before:records_commit", marks=thorough),
-        "before:counted_commit",
-        pytest.param("before:contributions_commit", marks=thorough),
-    ],
-)
+@pytest.mark.parametrize("point", ["before:records_commit", "before:counted_commit", "before:contributions_commit"])
 @pytest.mark.proves("F29", "F30")
 def test_a_run_of_another_machine_that_was_overtaken_changes_nothing(world: World, point: str, chosen: random.Random) -> None:
     send_rejected(world, chosen)

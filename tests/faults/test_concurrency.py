@@ -104,7 +104,7 @@ def test_a_second_run_on_the_same_machine_is_told_who_works_and_does_nothing(wor
 
 @pytest.mark.thorough
 @pytest.mark.proves("F65")
-@pytest.mark.parametrize("point", [case(point, telling=point == "after:records_commit") for point in POINTS[2::4]])
+@pytest.mark.parametrize("point", POINTS[2::4])
 def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_twice(world: World, point: str) -> None:
     def remove_lock_and_run() -> None:
         world.pipeline.lock.unlink()
@@ -117,7 +117,7 @@ def test_a_lock_file_removed_by_hand_lets_two_runs_in_and_still_nothing_counts_t
 
 @pytest.mark.thorough
 @pytest.mark.proves("F55", "F56", "K26")
-@pytest.mark.parametrize("point", [case(point, telling=point == "before:averages_merge") for point in POINTS[4:]])
+@pytest.mark.parametrize("point", POINTS[4:])
 def test_maintenance_of_the_tables_in_the_middle_of_a_run_loses_nothing(world: World, point: str) -> None:
     for minute in (2, 3):
         world.run()

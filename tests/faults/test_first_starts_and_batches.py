@@ -101,19 +101,15 @@ SIZES = {"even": (6, 6, 6), "uneven": (17, 1, 0), "one partition": (0, 9, 0), "o
 
 @pytest.mark.thorough
 @pytest.mark.proves("F24", "F25", "K07", "K22")
-@pytest.mark.parametrize("sizes", [pytest.param(one, marks=[] if one == "uneven" else [pytest.mark.thorough]) for one in SIZES])
+@pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize(
     "kill",
     [
         "after:averages_commit:raise:2",
-        *(
-            pytest.param(kill, marks=pytest.mark.thorough)
-            for kill in ("after:plan_commit:raise:2", "after:records_commit:raise:2")
-        ),
-        *(
-            pytest.param(kill, marks=pytest.mark.thorough)
-            for kill in ("after:commit_transaction:raise", "after:done_commit:raise")
-        ),
+        "after:plan_commit:raise:2",
+        "after:records_commit:raise:2",
+        "after:commit_transaction:raise",
+        "after:done_commit:raise",
     ],
 )
 def test_a_backlog_cut_into_batches_survives_a_kill_in_one_of_them(world: World, sizes: str, kill: str) -> None:
@@ -130,7 +126,7 @@ def test_a_backlog_cut_into_batches_survives_a_kill_in_one_of_them(world: World,
 
 @pytest.mark.thorough
 @pytest.mark.proves("F24")
-@pytest.mark.parametrize("number", [pytest.param(number, marks=[pytest.mark.thorough] if number else []) for number in range(4)])
+@pytest.mark.parametrize("number", range(4))
 def test_any_cut_into_batches_gives_the_same_averages(world: World, number: int, request: pytest.FixtureRequest) -> None:
     chosen = random.Random(f"{request.config.getoption('seed')} {number}")
     for partition in range(3):
@@ -177,7 +173,7 @@ def test_a_producer_that_sends_a_reading_twice_has_sent_two_readings(world: Worl
 @pytest.mark.proves("F35")
 @pytest.mark.proves("F01", "F14")
 @pytest.mark.parametrize("partitions", [1, 20])
-@pytest.mark.parametrize("kill", ["", pytest.param("after:records_commit:raise", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kill", ["", "after:records_commit:raise"])
 def test_topics_of_one_and_of_many_partitions_are_counted_alike(new_world: NewWorld, partitions: int, kill: str) -> None:
     world = new_world(partitions=partitions)
     for number in range(0, partitions, 2):

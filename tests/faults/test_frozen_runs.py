@@ -62,7 +62,7 @@ def test_a_frozen_run_of_another_machine_wakes_up_superseded_and_changes_nothing
 
 @pytest.mark.thorough
 @pytest.mark.proves("F65", "K13")
-@pytest.mark.parametrize("point", ["before:records_commit", pytest.param("before:contributions_commit", marks=thorough)])
+@pytest.mark.parametrize("point", ["before:records_commit", "before:contributions_commit"])
 def test_a_frozen_run_cannot_bring_back_a_batch_that_was_abandoned_meanwhile(world: World, point: str, tmp_path: Path) -> None:
     frozen = world.submit(fault=f"{point}:stop")
     frozen.wait_until_frozen()

@@ -8,7 +8,6 @@ from confluent_kafka import Consumer, TopicPartition
 from spark_jobs.base.errors import DecisionNeeded, DefinitionChanged
 from tests.conftest import NewWorld
 from tests.faults.batches import some
-from tests.faults.cases import case
 from tests.faults.checkpoint_rows import states
 from tests.faults.forging import age_output
 from tests.group import move_group
@@ -94,8 +93,8 @@ def send_to_all(world: World, day: int) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.proves("F12", "F30", "F31", "F32", "F33", "K22", "C9")
-@pytest.mark.parametrize("spoilt", [case(one, telling=place == 0) for place, one in enumerate(SPOILS)])
-@pytest.mark.parametrize("point", [case(one, telling=one == LATE[0]) for one in POINTS])
+@pytest.mark.parametrize("spoilt", SPOILS)
+@pytest.mark.parametrize("point", POINTS)
 def test_a_spoilt_proof_neither_doubles_nor_skips_a_publication(world: World, point: str, spoilt: str) -> None:
     send_to_all(world, 16)
     world.run()

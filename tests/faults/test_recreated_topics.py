@@ -82,7 +82,7 @@ def test_a_topic_adopted_under_a_batch_that_dies_is_read_on_from_the_plan(world:
 
 @pytest.mark.thorough
 @pytest.mark.proves("F10", "F12")
-@pytest.mark.parametrize("kill", ["before:plan_commit", pytest.param("after:plan_commit", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("kill", ["before:plan_commit", "after:plan_commit"])
 def test_an_adoption_is_written_down_once_whatever_dies_after_it(world: World, kill: str) -> None:
     world.send(0, *some(4))
     world.run()
@@ -111,8 +111,10 @@ def test_a_partition_added_is_read_from_its_beginning(world: World) -> None:
     "point",
     [
         "after:plan_commit",
-        *(pytest.param(point, marks=pytest.mark.thorough) for point in ("after:ends_resolved", "before:records_files")),
-        *(pytest.param(point, marks=pytest.mark.thorough) for point in ("after:records_commit", "after:begin_transaction")),
+        "after:ends_resolved",
+        "before:records_files",
+        "after:records_commit",
+        "after:begin_transaction",
     ],
 )
 def test_a_partition_added_while_a_run_works_waits_for_the_next_run(world: World, point: str) -> None:

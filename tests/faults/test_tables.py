@@ -97,10 +97,9 @@ HEALS = {("daily_averages", "averages_commit"), ("daily_averages", "commit_trans
 """Where only the merge of the unfinished batch was taken back, which the next run makes again."""
 
 
-@pytest.mark.thorough
 @pytest.mark.proves("F49", "C7")
 @pytest.mark.parametrize("by", ["delta-rs", pytest.param("Spark", marks=pytest.mark.thorough)])
-@pytest.mark.parametrize(("table", "moment"), cases(("contributions", "finished"), ("daily_averages", "averages_commit")))
+@pytest.mark.parametrize(("table", "moment"), cases(("records", "contributions_commit")))
 def test_a_restore_to_before_the_batch_stops_or_heals(world: World, tmp_path: Path, table: str, moment: str, by: str) -> None:
     reach(world, moment)
     operator = Operator.with_copy(world, tmp_path)
@@ -141,9 +140,7 @@ def test_a_table_dropped_and_created_again_stops_the_run(world: World, tmp_path:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "table", ["records", *(pytest.param(one, marks=pytest.mark.thorough) for one in TABLES if one != "records")]
-)
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.proves("F48", "F45")
 def test_a_property_that_forgets_batches_is_refused_with_the_command_that_takes_it_off(
     world: World, tmp_path: Path, table: str

@@ -55,9 +55,7 @@ def set_output(world: World, key: str, value: str | None) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.proves("F34", "F40", "F42")
-@pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=[] if point == WRITTEN[-1] else pytest.mark.thorough) for point in WRITTEN]
-)
+@pytest.mark.parametrize("point", WRITTEN)
 def test_a_run_that_pauses_for_longer_than_its_transaction_may_last_publishes_nothing_of_it(
     proxied_world: World, network: Network, point: str
 ) -> None:
