@@ -37,8 +37,8 @@ test-long: setup browser ## What `make test` leaves out: a whole Airflow and its
 browser: ## Chromium and its driver for the tests of Airflow's pages: whatever is missing
 	@sh scripts/find_browser.sh
 
-faults: setup ## Every fault case there is, more than two hours on two cores; a summary in reports/faults.md
-	@$(BIN)/pytest --faults -q -n $(or $(WORKERS),3) --dist loadgroup
+faults: setup ## Every fault case, more than two hours on two cores, or a part: make faults PART=1/2, then 2/2; a summary in reports/faults.md
+	@$(BIN)/pytest --faults --part $(or $(PART),1/1) -q -n $(or $(WORKERS),3) --dist loadgroup
 
 faults-again: setup ## Only the cases that failed in the last `make faults`; the summary names them
 	@$(BIN)/pytest --faults -q --last-failed --last-failed-no-failures none

@@ -45,6 +45,9 @@ NewTopic = Callable[..., str]
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--faults", action="store_true", help="run every fault case, and only those, and write the report")
+    group.addoption(
+        "--part", default="1/1", help="with --faults: K/N, every Nth case from the Kth on; a later part joins the report"
+    )
     group.addoption("--thorough", action="store_true", help="do not leave out the cases that only `make faults` runs")
     group.addoption("--minutes", type=float, default=10, help="how long `make soak` goes on")
     group.addoption("--seed", type=int, default=1, help="what the random choices of fault cases begin with")
@@ -60,7 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the usual run leaves out, or all that is no fault case."""
     if config.getoption("faults"):
-        chosen = [item for item in items if item.get_closest_marker("group")]
+        part, parts = fault_report.part_of(config.getoption("part"))
+        chosen = [item for item in items if item.get_closest_marker("group")][part - 1 :: parts]
     elif config.getoption("thorough"):
         return
     else:

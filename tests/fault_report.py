@@ -100,19 +100,26 @@ class FaultReport:
 
     def _head(self) -> str:
         """What was run, when and where, for a reader who wants the same again."""
+        part, parts = part_of(self.config.getoption("part"))
+        which = f" PART={part}/{parts}" if parts > 1 else ""
         chosen = self.config.getoption("markexpr")
         only = f", only cases that are {chosen}" if chosen else ""
         return (
-            f"`make faults`{only}, seed {self.config.getoption('seed')}, on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} "
-            f"cores, {platform.system()}, Python {platform.python_version()}: {(time.monotonic() - self.begun) / 60:.0f} minutes."
+            f"`make faults{which}`{only}, seed {self.config.getoption('seed')}, on {datetime.now(UTC):%Y-%m-%d}, "
+            f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}: "
+            f"{(time.monotonic() - self.begun) / 60:.0f} minutes."
         )
 
-    def _told_again(self) -> tuple[str, list[Case]]:
-        """The run before, with what became of those of its cases that were run again."""
-        before = {one["id"]: Case(**one) for one in json.loads(JSON.read_text())}
-        for case in self.cases.values():
-            case.again = True
-        return TEXT.read_text().partition("\n")[0], list({**before, **self.cases}.values())
+    def _told(self) -> tuple[str, list[Case]]:
+        """Head and cases of the report: of this run, or of the runs before with what this one knows better."""
+        mine = list(self.cases.values())
+        if self.config.getoption("lf"):
+            for case in mine:
+                case.again = True
+            return reported_head(), joined(reported_cases(), mine)
+        if part_of(self.config.getoption("part"))[0] > 1:
+            return f"{reported_head()}\n{self._head()}", joined(reported_cases(), mine)
+        return self._head(), mine
 
     def _say_how_far(self, nodeid: str) -> None:
         failed = sum(case.outcome == "failed" for case in self.cases.values())
@@ -132,11 +139,33 @@ class FaultReport:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         REPORTS.mkdir(exist_ok=True)
-        head, cases = self._told_again() if self.config.getoption("lf") else (self._head(), list(self.cases.values()))
+        head, cases = self._told()
         JSON.write_text(json.dumps([vars(case) for case in cases], indent=1))
         TEXT.write_text(summary(cases, head))
         terminalreporter.write_line(TEXT.read_text())
         terminalreporter.write_line(f"written to {TEXT}; `make faults-docs` takes the results into docs/")
+
+
+def part_of(wanted: str) -> tuple[int, int]:
+    """Which part of how many is run: (1, 1) for all."""
+    part, _, parts = wanted.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise pytest.UsageError(f"--part {wanted}: K/N is wanted, such as 1/2, with K from 1 to N")
+    return int(part), int(parts)
+
+
+def reported_head() -> str:
+    """What the report in `reports/` says of its runs: all lines above its table."""
+    return TEXT.read_text().partition("\n\n")[0]
+
+
+def reported_cases() -> list[Case]:
+    return [Case(**one) for one in json.loads(JSON.read_text())]
+
+
+def joined(before: Sequence[Case], newer: Sequence[Case]) -> list[Case]:
+    """Each case once, with its newest result."""
+    return list({case.id: case for case in (*before, *newer)}.values())
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -146,7 +175,7 @@ def _reason(report: pytest.TestReport) -> str:
 
 def plain(nodeid: str) -> str:
     """Without the name of the worker's group that pytest-xdist hangs on it."""
-    return re.sub(r"@\w+$", "", nodeid)
+    return re.sub(r"@[\w -]+$", "", nodeid)
 
 
 def group_of(item: pytest.Item) -> str:
