@@ -51,8 +51,8 @@ DEFECTS = (
         "published without looking for the proof",
         "spark_jobs/run/steps.py",
         (
-            ("    left = _remaining(job, plan, question)\n", "    left = Remaining(question.expected, Output())\n"),
-            ("import Answer, Question, question_of", "import Answer, Output, Question, question_of"),
+            ("    left = _remaining(job, plan, question)\n", "    left = Remaining(question.expected, OutputEvidence())\n"),
+            ("import Answer, Question, question_of", "import Answer, OutputEvidence, Question, question_of"),
         ),
         (AT_POINT, "-k", "after:commit_transaction"),
     ),
