@@ -109,8 +109,6 @@ def judge_proof(expected: frozenset[Key], group: GroupEvidence, output: OutputEv
     if not expected:
         # Only the group's offsets: nothing that anybody sees could be there twice.
         return "unpublished" if group.older or group.silent else "published"
-    if not missing:
-        return "published"
     if output.seen:
         return "published" if all(map(output.may_be_gone, missing)) else "contradictory"
     return _of_the_group(group, output, hidden=all(map(output.may_be_gone, missing)))
