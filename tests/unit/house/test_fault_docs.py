@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.fault_docs import MODES, failures_page
+from tests.fault_docs import MODES, failures_page, marked_tests
 
 TESTS = Path(__file__).parents[2]
 MODES_BY_SECTION = yaml.safe_load(MODES.read_text())
@@ -38,3 +38,8 @@ def test_the_page_names_each_rows_tests_with_their_last_result() -> None:
     )
     assert "| F01 | it breaks | it holds | `faults/test_a`: it holds | 1 of 2 |" in page
     assert "| F02 | it melts | it freezes | none: no fridge here |  |" in page
+
+
+def test_a_row_without_a_fault_case_names_the_tests_that_carry_it(tmp_path: Path) -> None:
+    (tmp_path / "test_b.py").write_text('@pytest.mark.proves("F03")\n@other\ndef test_it_is_read() -> None: ...\n')
+    assert marked_tests(tmp_path) == {"F03": ["tests/test_b.py::test_it_is_read"]}
