@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import parse_location
 from spark_jobs.base.small_files import home_expanded, read_small_text
 from spark_jobs.pipeline.overrides import from_command_line, from_environment, put
+from spark_jobs.pipeline.section import Section
 from spark_jobs.pipeline.setting_types import (
     ConnectionId,
     Instant,
@@ -41,18 +42,6 @@ MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
 
 MIN_VACUUM_HOURS = 168
 """Delta's own default, a week. A file that is younger may still be read by somebody, or be about to be committed."""
-
-
-class Section(BaseModel):
-    """Base of all settings: immutable, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_nothing(cls, value: Any) -> Any:
-        """A section whose lines are all left out or commented out is one of defaults."""
-        return {} if value is None else value
 
 
 class TimeSettings(Section):
