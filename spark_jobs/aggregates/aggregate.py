@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.aggregates.measures import Average, Count, Row, State
+from spark_jobs.aggregates.measures import Count, Result, Row, State
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -48,7 +48,7 @@ class Aggregate:
     window: Window
     count: Count
     states: tuple[State, ...]
-    results: tuple[Average, ...]
+    results: tuple[Result, ...]
 
     @cached_property
     def group(self) -> tuple[str, ...]:

@@ -5,18 +5,20 @@ count, lowest and highest.
 import pyarrow as pa
 
 from spark_jobs.aggregates.aggregate import Aggregate, Dimension, Window
-from spark_jobs.aggregates.measures import Average, Count, Highest, Lowest, Row, Sum
+from spark_jobs.aggregates.measures import VALUE, Average, Count, Counted, Highest, Lowest, Row, Sum
 
 PARTITION, DAY = Dimension("partition", pa.int32()), Window("date", pa.date32())
 
-SUM, COUNT, LOWEST, HIGHEST = Sum("value"), Count("value"), Lowest("value"), Highest("value")
+READING = Counted("value")
+SUM, COUNT = Sum("value_sum", READING, VALUE.scale), Count("value_count", READING)
+LOWEST, HIGHEST = Lowest("value_min", READING, VALUE), Highest("value_max", READING, VALUE)
 
 DAILY_AVERAGE = Aggregate(
     dimensions=(PARTITION,),
     window=DAY,
     count=COUNT,
     states=(SUM, COUNT, LOWEST, HIGHEST),
-    results=(Average(SUM, COUNT),),
+    results=(Average("average", SUM, COUNT, VALUE),),
 )
 
 

@@ -1,7 +1,6 @@
 """What a pipeline file declares of its messages and aggregates: fields, derived fields, windows, dimensions, measures.
 
-Checked here as far as the file alone tells: names, types, and what refers to what. Of expressions only the length is checked; what
-they may say is known elsewhere.
+Checked here as far as the file alone tells: names, types, and what refers to what. What expressions may say is known elsewhere.
 """
 
 import re
@@ -212,7 +211,7 @@ def _require_measure(where: str, measure: MeasureSettings, kinds: Mapping[str, F
         raise ValueError(f"{where}: {measure.field} is a {kind}, which has no {measure.kind}; expected a decimal or a long")
     if measure.kind in ("variance", "stddev") and (kind.kind == "long" or kind.precision > MOST_SQUARED_DIGITS):
         raise ValueError(
-            f"{where}: squares of a {kind} may be too large for a table; expected a decimal of {MOST_SQUARED_DIGITS} digits at most"
+            f"{where}: squares of a {kind} may not fit a table; expected a decimal of at most {MOST_SQUARED_DIGITS} digits"
         )
     if measure.kind in ("min", "max") and kind.kind in ("boolean", "binary"):
         raise ValueError(f"{where}: {measure.field} is a {kind}, which has no {measure.kind}")
