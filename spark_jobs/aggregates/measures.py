@@ -81,8 +81,7 @@ class Sum:
 
         value = self.of.sql
         whole = f"cast({value} AS bigint)"
-        parts = [f"{whole} div 1000000", f"{whole} % 1000000"]
-        millions, units = (F.sum(F.expr(part)) for part in parts)
+        millions, units = (F.sum(F.expr(part)) for part in (f"{whole} div 1000000", f"{whole} % 1000000"))
         added = millions * F.lit(Decimal(1_000_000)) + units
         if self.scale:
             fraction = f"cast({value} - cast({whole} AS decimal(18,0)) AS decimal({self.scale + 2},{self.scale}))"

@@ -170,7 +170,7 @@ def require_consistent(
             raise ValueError(f"a field cannot be called {name}: the table records has a column of that name for something else")
     if both := sorted(fields.keys() & derived.keys()):
         raise ValueError(f"{both[0]} is among fields and among derived; give one of them another name")
-    kinds = {name: one.kind for name, one in (*fields.items(), *derived.items())}
+    kinds = {name: one.kind for name, one in fields.items()} | {name: one.kind for name, one in derived.items()}
     tables: dict[str, str] = dict.fromkeys(TABLES, "every pipeline has")
     for name, aggregate in aggregates.items():
         where = f"aggregates.{name}"

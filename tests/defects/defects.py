@@ -274,8 +274,8 @@ DEFECTS = (
         "spark_jobs/aggregates/measures.py",
         (
             (
-                'for part in (f"{whole} div 1000000", f"{whole} % 1000000", fraction))',
-                'for part in (f"{whole} * 0", whole, fraction))',
+                'for part in (f"{whole} div 1000000", f"{whole} % 1000000"))',
+                'for part in (f"{whole} * 0", whole))',
             ),
         ),
         ("tests/spark/test_sums.py",),

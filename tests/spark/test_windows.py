@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from spark_jobs.aggregates.windows import window_of
-from tests.unit.aggregates.test_windows import WINDOWS, ZONES, instants
+from tests.window_cases import WINDOWS, ZONES, instants
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

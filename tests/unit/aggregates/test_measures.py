@@ -60,7 +60,7 @@ def test_variance_and_its_root_are_the_nearest_millionths(values: list[int], sca
     assert Fraction(spread(total, squares, count, is_rooted=False)) * 10**6 == millionths(exact)
     root = Fraction(spread(total, squares, count, is_rooted=True)) * 10**6
     assert root.denominator == 1
-    assert max(root - Fraction(1, 2), 0) ** 2 <= exact * 10**12 < (root + Fraction(1, 2)) ** 2
+    assert max(root - Fraction(1, 2), Fraction(0)) ** 2 <= exact * 10**12 < (root + Fraction(1, 2)) ** 2
 
 
 def test_of_too_few_values_there_is_no_result() -> None:
