@@ -20,7 +20,20 @@ MOST_FIELDS, MOST_AGGREGATES, MOST_MEASURES = 100, 20, 50
 MOST_SQUARED_DIGITS = 12
 """10^14 squares of such numbers fit `decimal(38,2s)`."""
 
-OF_RECORDS = frozenset({"partition", "offset", "kafka_timestamp", "event_time", "filtered", "rejected_because", "raw", "batch"})
+OF_RECORDS = frozenset(
+    {
+        "partition",
+        "offset",
+        "kafka_timestamp",
+        "key",
+        "event_time",
+        "rounded_from",
+        "filtered",
+        "rejected_because",
+        "raw",
+        "batch",
+    }
+)
 """Columns of the table `records` that a field cannot have."""
 OF_TOTALS = frozenset({"date", "window_start", "revision", "batch", "aggregate", "partition"})
 """Columns of totals, and parts of the messages that they are published as, that no measure can have."""

@@ -32,6 +32,14 @@ class FieldRule(Section):
     def kind(self) -> FieldType:
         return FieldType("binary") if self.type == "binary" else field_type(self.type)
 
+    @property
+    def precision(self) -> int:
+        return self.kind.precision
+
+    @property
+    def scale(self) -> int:
+        return self.kind.scale
+
 
 class ExpressionRule(Section):
     """An expression as Spark is given it. It has failed if it is null although none of the fields that it reads is."""

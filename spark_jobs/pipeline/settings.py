@@ -202,14 +202,19 @@ class Pipeline(Section):
         )
 
 
-class ParsingRules(Section):
-    """Everything that decides whether a message is a reading and which one, with nothing left to the clock."""
+class TimeRules(Section):
+    """Everything that decides at what time something happened that a message tells of, with nothing left to the clock."""
 
     time_field: str
     time_format: StoredFormats
     timezone: str
     earliest: Instant
     latest: Instant
+
+
+class ParsingRules(TimeRules):
+    """Everything that decides whether a message is a reading and which one."""
+
     value_field: str
     precision: int
     scale: int

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.settings import TimeRules
 from spark_jobs.pipeline.time_formats import EPOCH_DIGITS, EPOCH_SHIFT, ISO_WORD, EpochUnit, TimePattern
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.message_formats import Rejection
@@ -21,7 +21,7 @@ _QUOTE = '"'
 _DECIMALS = 18
 
 
-def with_event_time(messages: DataFrame, *, rules: ParsingRules, formats: Sequence[TimePattern]) -> DataFrame:
+def with_event_time(messages: DataFrame, *, rules: TimeRules, formats: Sequence[TimePattern]) -> DataFrame:
     """Adds `event_time`, `date` (the day in the configured zone) and `time_reason`.
 
     Takes `plain_time` and `plain_is_instant`, and `time_text` where there is none: the time as it was written, of several formats
@@ -48,7 +48,21 @@ def with_event_time(messages: DataFrame, *, rules: ParsingRules, formats: Sequen
     return with_columns(messages, **columns)
 
 
-def plain_time(text: Column, start: Column, rules: ParsingRules, formats: Sequence[TimePattern]) -> Column:
+def with_matched_time(messages: DataFrame, *, text: Column, formats: Sequence[TimePattern]) -> DataFrame:
+    """Adds what `with_event_time` takes, of messages that have no plain form; `text` is the time as it was written, of several
+    formats with its quotes.
+    """
+    regex = formats[0].regex if len(formats) == 1 else "|".join(one.token for one in formats)
+    return with_columns(
+        messages,
+        time_string=text,
+        time_text=F.when(F.col("time_string").rlike(rf"\A(?:{regex})\z"), F.col("time_string")),
+        plain_time=F.lit(None).cast("timestamp"),
+        plain_is_instant=F.lit(False),
+    )
+
+
+def plain_time(text: Column, start: Column, rules: TimeRules, formats: Sequence[TimePattern]) -> Column:
     """The time of a plain message, in the first of the formats. One of fixed width begins in the message's bytes at `start`."""
     first = formats[0]
     if first.width:
@@ -63,11 +77,11 @@ def says_instant(text: Column, time: TimePattern) -> Column:
     return F.substring(text, 17, 99).rlike("[Zz+-]") if time.has_offset is None else F.lit(time.has_offset)
 
 
-def is_plausible(event_time: Column, rules: ParsingRules) -> Column:
+def is_plausible(event_time: Column, rules: TimeRules) -> Column:
     return event_time.between(constant(rules.earliest), constant(rules.latest))
 
 
-def _times_read(rules: ParsingRules, formats: Sequence[TimePattern]) -> Mapping[str, Column]:
+def _times_read(rules: TimeRules, formats: Sequence[TimePattern]) -> Mapping[str, Column]:
     """The time as each format reads it, null where it does not:
     `time_as_0` and so on, made from the text without quotes `text_as_0`.
     """
@@ -85,7 +99,7 @@ def _unquoted(formats: Sequence[TimePattern], token: str) -> Column:
     return text if len(formats) == 1 else F.when(text.rlike(rf"\A{token}\z"), F.btrim(text, F.lit(_QUOTE)))
 
 
-def _is_instant(rules: ParsingRules, formats: Sequence[TimePattern]) -> Column:
+def _is_instant(rules: TimeRules, formats: Sequence[TimePattern]) -> Column:
     kinds: set[bool | None] = {True} if rules.timezone == "UTC" else {one.has_offset for one in formats}
     if kinds in ({True}, {False}):
         return F.lit(kinds == {True})
@@ -107,7 +121,7 @@ def _unread(formats: Sequence[TimePattern]) -> Column:
     return F.when(is_number, Rejection.TIME_OUT_OF_RANGE).otherwise(Rejection.BAD_TIME)
 
 
-def _counted(time: Column, rules: ParsingRules, formats: Sequence[TimePattern]) -> Column:
+def _counted(time: Column, rules: TimeRules, formats: Sequence[TimePattern]) -> Column:
     """Of several formats an epoch is only read by the unit in which it is plausible: the same digits may be of another one."""
     return time if len(formats) == 1 else F.when(is_plausible(time, rules), time)
 

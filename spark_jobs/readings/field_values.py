@@ -6,23 +6,24 @@ becomes null silently.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from spark_jobs.pipeline.field_types import FieldType
 from spark_jobs.pipeline.record_rules import FieldRule
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.settings import TimeRules
 from spark_jobs.readings.judging import EPOCH, read_time, read_value
 from spark_jobs.readings.message_formats import Rejection
-from spark_jobs.readings.strict_objects import JsonNumber, NoObject, field_of
+from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
 
 MOST_BYTES = 256
 """Of a text or a key that is a field."""
 
-_LONG = re.compile("-?(?:0|[1-9][0-9]{0,18})")
+LONG = "-?(?:0|[1-9][0-9]{0,18})"
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 
 
@@ -56,11 +57,42 @@ class Misfit(Exception):
         self.problem = problem
 
 
+@dataclass(frozen=True)
+class RecordVerdict:
+    """What a message would become: its time in microseconds since 1970 and its fields, or the reason why it is rejected, or why
+    that is not decided here.
+    """
+
+    micros: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    undecided: str | None = None
+
+
+def judge_record(
+    message: bytes | None, times: TimeRules, rules: Iterable[FieldRule], key: bytes | None, headers: "Headers" = ()
+) -> RecordVerdict:
+    """The record that the message is by these rules, before any expression is worked out."""
+    try:
+        fields = strict_object(message)
+        time = field_of(fields, times.time_field)
+        if time is None:
+            return RecordVerdict(reason=Rejection.NO_TIME)
+        micros, _ = read_time(time, times)
+        return RecordVerdict(micros, field_values(rules, times, fields, key, headers))
+    except NoObject as refused:
+        return RecordVerdict(reason=refused.reason)
+    except BadField as bad:
+        return RecordVerdict(reason=bad.reason)
+    except Undecided as why:
+        return RecordVerdict(undecided=str(why))
+
+
 Headers = Iterable[tuple[str, bytes | None]]
 
 
 def field_values(
-    rules: Iterable[FieldRule], times: ParsingRules, fields: Mapping[str, Any], key: bytes | None, headers: Headers = ()
+    rules: Iterable[FieldRule], times: TimeRules, fields: Mapping[str, Any], key: bytes | None, headers: Headers = ()
 ) -> dict[str, Any]:
     """The value of each field, None for one that may be missing and is; `times` says how timestamps are written.
 
@@ -79,7 +111,7 @@ def _written(rule: FieldRule, fields: Mapping[str, Any], key: bytes | None, head
     return field_of(fields, rule.place)
 
 
-def _value(rule: FieldRule, times: ParsingRules, written: Any) -> Any:
+def _value(rule: FieldRule, times: TimeRules, written: Any) -> Any:
     if written is None:
         if rule.required:
             raise BadField(FieldProblem.MISSING_FIELD, rule.name)
@@ -100,7 +132,7 @@ def _text(written: bytes) -> str:
         raise Misfit(FieldProblem.BAD_STRING) from None
 
 
-def _read_string(written: Any, rule: FieldRule, _: ParsingRules) -> str:
+def _read_string(written: Any, rule: FieldRule, _: TimeRules) -> str:
     if not isinstance(written, str) or isinstance(written, JsonNumber) or not (written or rule.allow_empty):
         raise Misfit(FieldProblem.BAD_STRING)
     if len(written.encode()) > MOST_BYTES:
@@ -110,29 +142,27 @@ def _read_string(written: Any, rule: FieldRule, _: ParsingRules) -> str:
     return written
 
 
-def _read_binary(written: Any, _: FieldRule, __: ParsingRules) -> bytes:
+def _read_binary(written: Any, _: FieldRule, __: TimeRules) -> bytes:
     if len(written) > MOST_BYTES:
         raise Misfit(FieldProblem.TOO_LONG)
     return bytes(written)
 
 
-def _read_long(written: Any, _: FieldRule, __: ParsingRules) -> int:
-    if not isinstance(written, str) or not _LONG.fullmatch(written) or not _LEAST <= int(written) <= _MOST:
+def _read_long(written: Any, _: FieldRule, __: TimeRules) -> int:
+    if not isinstance(written, str) or not re.fullmatch(LONG, written) or not _LEAST <= int(written) <= _MOST:
         raise Misfit(FieldProblem.BAD_LONG)
     return int(written)
 
 
-def _read_decimal(written: Any, rule: FieldRule, times: ParsingRules) -> Any:
-    kind: FieldType = rule.kind
-    digits = {"precision": kind.precision, "scale": kind.scale, "excess_digits": rule.excess_digits}
+def _read_decimal(written: Any, rule: FieldRule, _: TimeRules) -> Decimal:
     try:
-        number, _ = read_value(written, times.model_copy(update=digits))
+        number, _rounded_from = read_value(written, rule)
     except NoObject as refused:
         raise Misfit(refused.reason) from None
     return number
 
 
-def _read_boolean(written: Any, rule: FieldRule, _: ParsingRules) -> bool:
+def _read_boolean(written: Any, rule: FieldRule, _: TimeRules) -> bool:
     if rule.source != "json" and written in ("true", "false"):
         return bool(written == "true")
     if not isinstance(written, bool):
@@ -140,8 +170,8 @@ def _read_boolean(written: Any, rule: FieldRule, _: ParsingRules) -> bool:
     return written
 
 
-def _read_date(written: Any, _: FieldRule, __: ParsingRules) -> date:
-    if not isinstance(written, str) or isinstance(written, JsonNumber) or not _DAY.fullmatch(written):
+def _read_date(written: Any, _: FieldRule, __: TimeRules) -> date:
+    if not isinstance(written, str) or isinstance(written, JsonNumber) or not re.fullmatch(DAY, written):
         raise Misfit(FieldProblem.BAD_DATE)
     try:
         return date.fromisoformat(written)
@@ -149,7 +179,7 @@ def _read_date(written: Any, _: FieldRule, __: ParsingRules) -> date:
         raise Misfit(FieldProblem.BAD_DATE) from None
 
 
-def _read_timestamp(written: Any, _: FieldRule, times: ParsingRules) -> datetime:
+def _read_timestamp(written: Any, _: FieldRule, times: TimeRules) -> datetime:
     """Any time of the calendar: what is plausible is asked of the event's own time alone."""
     try:
         micros, _day = read_time(written, times.model_copy(update={"earliest": FIRST, "latest": LAST}))
@@ -158,7 +188,7 @@ def _read_timestamp(written: Any, _: FieldRule, times: ParsingRules) -> datetime
         raise Misfit(FieldProblem.BAD_TIMESTAMP) from None
 
 
-_READERS: Mapping[str, Callable[[Any, FieldRule, ParsingRules], Any]] = {
+_READERS: Mapping[str, Callable[[Any, FieldRule, TimeRules], Any]] = {
     "string": _read_string,
     "binary": _read_binary,
     "long": _read_long,

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.settings import ParsingRules, TimeRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, ISO_WORD, NUMBER, TimePattern, named_parts, time_formats
 from spark_jobs.readings.message_formats import NOT_FINITE, Rejection
 from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
@@ -51,6 +51,17 @@ class MessageVerdict:
         return None if self.micros is None else EPOCH + self.micros * _MICROSECOND
 
 
+class Digits(Protocol):
+    """What a number may be."""
+
+    @property
+    def precision(self) -> int: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def excess_digits(self) -> str: ...
+
+
 def judge_message(message: bytes | None, rules: ParsingRules) -> MessageVerdict:
     """What the message would become by these rules."""
     try:
@@ -73,7 +84,7 @@ def verdict_of(fields: dict[str, Any], rules: ParsingRules) -> MessageVerdict:
     return MessageVerdict(micros, day, number, rounded_from)
 
 
-def read_time(written: Any, rules: ParsingRules) -> tuple[int, date]:
+def read_time(written: Any, rules: TimeRules) -> tuple[int, date]:
     """The instant in microseconds since 1970 and its local day; raises `NoObject` and `Undecided`."""
     micros, is_instant = _as_written(written, rules, _formats(rules.time_format))
     if rules.timezone == "UTC":
@@ -83,7 +94,7 @@ def read_time(written: Any, rules: ParsingRules) -> tuple[int, date]:
     return _of_instant(micros, rules, zone) if is_instant else _of_local_time(micros, rules, zone)
 
 
-def read_value(written: Any, rules: ParsingRules) -> tuple[Decimal, str | None]:
+def read_value(written: Any, rules: Digits) -> tuple[Decimal, str | None]:
     """The value, rounded half away from zero, and the number as written if that changed it; raises `NoObject`."""
     if not isinstance(written, str):
         raise NoObject(Rejection.BAD_NUMBER)
@@ -124,7 +135,7 @@ def _exponent(text: str) -> int:
     return int(text or "0")
 
 
-def _as_written(written: Any, rules: ParsingRules, formats: Sequence[TimePattern]) -> tuple[int, bool]:
+def _as_written(written: Any, rules: TimeRules, formats: Sequence[TimePattern]) -> tuple[int, bool]:
     """Microseconds by the first format that reads the time, and whether that is an instant; else as if the clock showed UTC."""
     if not isinstance(written, str):
         raise NoObject(Rejection.BAD_TIME)
@@ -144,7 +155,7 @@ def _is_instant(text: str, time: TimePattern) -> bool:
     return bool(re.search("[Zz+-]", text[16:])) if time.has_offset is None else time.has_offset
 
 
-def micros_of(text: str, time: TimePattern, rules: ParsingRules) -> int | None:
+def micros_of(text: str, time: TimePattern, rules: TimeRules) -> int | None:
     """Microseconds since 1970 of a text of this form, one without an offset as if in UTC; None if the calendar has no such
     time, or an epoch's is not plausible."""
     if time.epoch_unit:
@@ -153,7 +164,7 @@ def micros_of(text: str, time: TimePattern, rules: ParsingRules) -> int | None:
     return None if parts is None else _on_calendar(parts.groupdict())
 
 
-def _counted(text: str, shift: int, rules: ParsingRules) -> int | None:
+def _counted(text: str, shift: int, rules: TimeRules) -> int | None:
     """The microsecond in which an epoch's number lies; None if it is not plausible."""
     with localcontext() as context:
         context.prec = len(text) + 200
@@ -202,13 +213,13 @@ def _offset_seconds(text: str) -> int | None:
     return -minutes * 60 if text.startswith("-") else minutes * 60
 
 
-def _of_instant(micros: int, rules: ParsingRules, zone: ZoneInfo) -> tuple[int, date]:
+def _of_instant(micros: int, rules: TimeRules, zone: ZoneInfo) -> tuple[int, date]:
     _require_plausible(micros, rules)
     _require_known_rules(micros)
     return micros, _wall(micros, rules).replace(tzinfo=UTC).astimezone(zone).date()
 
 
-def _of_local_time(micros: int, rules: ParsingRules, zone: ZoneInfo) -> tuple[int, date]:
+def _of_local_time(micros: int, rules: TimeRules, zone: ZoneInfo) -> tuple[int, date]:
     """A local time that the clocks show twice is the earlier one; one that they skip is shifted by as much, and then refused."""
     local = _wall(micros, rules)
     try:
@@ -223,14 +234,14 @@ def _of_local_time(micros: int, rules: ParsingRules, zone: ZoneInfo) -> tuple[in
     return _micros(instant), local.date()
 
 
-def _wall(micros: int, rules: ParsingRules) -> datetime:
+def _wall(micros: int, rules: TimeRules) -> datetime:
     try:
         return (EPOCH + micros * _MICROSECOND).replace(tzinfo=None)
     except OverflowError:
         raise _out_of_years(rules) from None
 
 
-def _out_of_years(rules: ParsingRules) -> Exception:
+def _out_of_years(rules: TimeRules) -> Exception:
     """For a time before the year 1 or after 9999 in some zone, which only settings on that very edge take for plausible."""
     if rules.earliest.year > 1 and rules.latest.year < 9999:
         return NoObject(Rejection.TIME_OUT_OF_RANGE)
@@ -242,12 +253,12 @@ def _require_known_rules(micros: int) -> None:
         raise Undecided("for times before 1970 the zones of Java, which count, may differ from those here")
 
 
-def _require_plausible(micros: int, rules: ParsingRules) -> None:
+def _require_plausible(micros: int, rules: TimeRules) -> None:
     if not _is_plausible(micros, rules):
         raise NoObject(Rejection.TIME_OUT_OF_RANGE)
 
 
-def _is_plausible(micros: int, rules: ParsingRules) -> bool:
+def _is_plausible(micros: int, rules: TimeRules) -> bool:
     return _micros(rules.earliest) <= micros <= _micros(rules.latest)
 
 

@@ -11,7 +11,6 @@ Numbers never pass through a double: the JSON parser is shown each number as a s
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -19,23 +18,16 @@ from pyspark.sql import functions as F
 from spark_jobs.pipeline.settings import ParsingRules
 from spark_jobs.pipeline.time_formats import TimePattern, time_formats
 from spark_jobs.readings.columns import with_columns
-from spark_jobs.readings.event_times import constant, is_plausible, plain_time, says_instant, with_event_time
+from spark_jobs.readings.event_times import is_plausible, plain_time, says_instant, with_event_time
+from spark_jobs.readings.json_fields import json_text, kafka_timestamp, time_text, with_json_fields
 from spark_jobs.readings.message_formats import (
     PlainForm,
     Rejection,
     message_form,
-    numbers_regex,
-    path_of,
     plain_form,
     plain_number_regex,
 )
 from spark_jobs.readings.numbers import with_digits, with_value
-
-_JSON_WHITESPACE = " \t\r\n"
-_STRICT_JSON = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-_LONE_SURROGATE = r"\\u[dD][89a-fA-F]"
-_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC) - timedelta(milliseconds=1)
-"""What Kafka's number for "no timestamp" would be as a time."""
 
 
 def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: str) -> DataFrame:
@@ -54,7 +46,7 @@ def records_of(messages: DataFrame, *, rules: ParsingRules, batch: int, nonce: s
     return (
         messages.transform(with_plain_form, form=form, rules=rules, formats=formats)
         .transform(_with_usual_form, rules=rules, formats=formats, nonce=nonce)
-        .transform(_with_json_fields, rules=rules, nonce=nonce)
+        .transform(with_json_fields, names={"json_time": rules.time_field, "json_value": rules.value_field}, nonce=nonce)
         .transform(_with_texts, formats=formats, nonce=nonce, plain=plain_number_regex(rules.precision, rules.scale))
         .transform(with_event_time, rules=rules, formats=formats)
         .transform(with_digits)
@@ -126,68 +118,6 @@ def _with_usual_form(messages: DataFrame, *, rules: ParsingRules, formats: Seque
     )
 
 
-def _with_json_fields(messages: DataFrame, *, rules: ParsingRules, nonce: str) -> DataFrame:
-    """Adds `syntax`, the reason why a message has no fields, and `json_time` and `json_value` (VARIANT).
-
-    All three are null where the message has the usual form.
-    """
-    text, parsed, is_odd = F.col("text"), F.col("parsed"), ~F.col("is_usual")
-    blank = F.btrim(text, F.lit(_JSON_WHITESPACE)) == ""
-    readable = is_odd & text.isNotNull() & F.is_valid_utf8(text) & ~blank
-    quoted = F.regexp_replace(text, F.lit(numbers_regex()), F.lit(f'$1"{nonce}$2"'))
-    wrapped = F.try_parse_json(F.concat(F.lit("["), F.col("quoted"), F.lit(f',"{nonce}"]')))
-    complete = F.try_variant_get(parsed, "$[1]", "string") == nonce
-    fields = F.try_variant_get(parsed, "$[0]", "map<string,variant>")
-    return with_columns(
-        messages,
-        quoted=F.when(readable, quoted),
-        parsed=F.when(F.col("quoted").isNotNull(), wrapped),
-        complete=F.when(parsed.isNotNull(), F.coalesce(complete, F.lit(False))),
-        fields=F.when(F.col("complete"), fields),
-        syntax=F.when(is_odd & F.col("fields").isNull(), _syntax()),
-        json_time=_field("fields", rules.time_field),
-        json_value=_field("fields", rules.value_field),
-    )
-
-
-def _syntax() -> Column:
-    """Why a message that is not usual, and so has its bytes in `raw`, has no fields.
-    Cast again, so that usual ones carry no text along.
-    """
-    text = F.col("raw").cast("string")
-    return (
-        F.when(F.col("complete"), Rejection.NOT_AN_OBJECT)
-        .when(F.try_parse_json("quoted").isNotNull(), Rejection.TRAILING_DATA)
-        .when(_is_lenient_json("quoted") & ~text.rlike(_LONE_SURROGATE), Rejection.DUPLICATE_KEY)
-        .when(F.col("quoted").isNotNull(), Rejection.NOT_JSON)
-        .when(text.isNull(), Rejection.TOMBSTONE)
-        .when(~F.is_valid_utf8(text), Rejection.NOT_UTF8)
-        .otherwise(Rejection.EMPTY)
-    )
-
-
-def _is_lenient_json(text: str) -> Column:
-    """A lenient parser distinguishes, at the price of parsing again, what the strict one only refuses."""
-    return F.from_json(text, "map<string,string>", _STRICT_JSON).isNotNull()
-
-
-def _field(fields: str, name: str) -> Column:
-    """The field of that name; where there is none, the one that its path leads to from object to object.
-    Null is as good as missing.
-    """
-    literal = F.try_element_at(F.col(fields), F.lit(name))
-    field = F.coalesce(literal, _inner_field(fields, path)) if (path := path_of(name)) else literal
-    return F.when(F.col(fields).isNotNull(), F.when(~F.is_variant_null(field), field))
-
-
-def _inner_field(fields: str, path: Sequence[str]) -> Column:
-    *outer, name = path
-    inner = F.col(fields)
-    for step in outer:
-        inner = F.try_variant_get(F.try_element_at(inner, F.lit(step)), "$", "map<string,variant>")
-    return F.try_element_at(inner, F.lit(name))
-
-
 def _with_texts(messages: DataFrame, *, formats: Sequence[TimePattern], nonce: str, plain: str) -> DataFrame:
     """Adds `time_text`, `number` as it was written and `is_plain`.
 
@@ -201,26 +131,13 @@ def _with_texts(messages: DataFrame, *, formats: Sequence[TimePattern], nonce: s
     usual_number = F.concat(F.substring_index(first_two, "|", -1), F.substring_index(usual, "|", 1))
     return with_columns(
         messages,
-        time_string=_json_text(
-            "json_time", nonce, numbers=any(one.epoch_unit for one in formats), quote='"' if len(formats) > 1 else ""
-        ),
-        json_number=_json_text("json_value", nonce, numbers=True),
+        time_string=time_text("json_time", formats, nonce),
+        json_number=json_text("json_value", nonce, numbers=True),
         time_text=F.when(is_usual, F.substring_index(usual, "|", -1)).otherwise(strict_time),
         number=F.when(is_usual, usual_number).otherwise(F.col("json_number")),
         is_plain=F.when(is_usual, F.col("has_plain_form") | usual.startswith("|")).otherwise(
             F.col("number").rlike(rf"\A{plain}\z")
         ),
-    )
-
-
-def _json_text(field: str, nonce: str, *, numbers: bool, quote: str = "") -> Column:
-    """The text of a JSON string between quotes, and of a JSON number if `numbers` says so; null for all else."""
-    text = F.try_variant_get(field, "$", "string")
-    is_number = text.startswith(nonce)
-    number = F.substr(text, F.lit(len(nonce) + 1)) if numbers else F.lit(None).cast("string")
-    is_text = F.schema_of_variant(field) == "STRING"
-    return F.when(
-        F.col(field).isNotNull(), F.when(is_text, F.when(is_number, number).otherwise(F.concat(F.lit(quote), text, F.lit(quote))))
     )
 
 
@@ -232,7 +149,7 @@ def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
     return with_columns(messages, reason=reason).select(
         F.col("partition").cast("int").alias("partition"),
         F.col("offset").cast("long").alias("offset"),
-        _kafka_timestamp().alias("kafka_timestamp"),
+        kafka_timestamp().alias("kafka_timestamp"),
         "key",
         *[F.when(accepted, F.col(name)).alias(name) for name in ("event_time", "date")],
         F.when(accepted, F.col("value").cast("decimal(18,6)")).alias("value"),
@@ -241,10 +158,3 @@ def _as_records(messages: DataFrame, *, batch: int) -> DataFrame:
         F.when(~accepted, F.col("raw")).alias("raw"),
         F.lit(batch).cast("long").alias("batch"),
     )
-
-
-def _kafka_timestamp() -> Column:
-    """Null where it is none, or outside of what readers know as a time: a producer may have sent any number."""
-    sent = F.col("timestamp")
-    readable = sent.between(constant(datetime.min.replace(tzinfo=UTC)), constant(datetime.max.replace(tzinfo=UTC)))
-    return F.when(readable & (sent != constant(_NO_TIME)), sent)

@@ -8,20 +8,16 @@ import pytest
 
 from spark_jobs.pipeline.declared import FieldSettings
 from spark_jobs.pipeline.record_rules import RecordRules, record_rules
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.settings import TimeRules
 from spark_jobs.readings.field_values import BadField, field_values
 from spark_jobs.readings.strict_objects import strict_object
 
-TIMES = ParsingRules(
+TIMES = TimeRules(
     time_field="ts",
     time_format="iso8601",
     timezone="Europe/Zurich",
     earliest=datetime(2020, 1, 1, tzinfo=UTC),
     latest=datetime(2030, 1, 1, tzinfo=UTC),
-    value_field="",
-    precision=1,
-    scale=0,
-    excess_digits="round",
 )
 
 
