@@ -4,21 +4,29 @@ count, lowest and highest.
 
 import pyarrow as pa
 
-from spark_jobs.aggregates.aggregate import Aggregate, Dimension, Window
+from spark_jobs.aggregates.aggregate import Aggregate, Dimension, Measure
 from spark_jobs.aggregates.measures import VALUE, Average, Count, Counted, Highest, Lowest, Row, Sum
+from spark_jobs.aggregates.windows import Window
 
-PARTITION, DAY = Dimension("partition", pa.int32()), Window("date", pa.date32())
+PARTITION, DAY = Dimension("partition", pa.int32()), Window("day")
 
 READING = Counted("value")
 SUM, COUNT = Sum("value_sum", READING, VALUE.scale), Count("value_count", READING)
 LOWEST, HIGHEST = Lowest("value_min", READING, VALUE), Highest("value_max", READING, VALUE)
 
+AVERAGE = Average("average", SUM, COUNT, VALUE)
+
 DAILY_AVERAGE = Aggregate(
-    dimensions=(PARTITION,),
-    window=DAY,
+    name="daily_averages",
+    keys=(PARTITION, DAY),
     count=COUNT,
-    states=(SUM, COUNT, LOWEST, HIGHEST),
-    results=(Average("average", SUM, COUNT, VALUE),),
+    measures=(
+        Measure(
+            states=(SUM, COUNT, LOWEST, HIGHEST),
+            results=(AVERAGE,),
+            shown=("value_sum", "value_count", "value_min", "value_max", "average"),
+        ),
+    ),
 )
 
 

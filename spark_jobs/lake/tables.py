@@ -141,7 +141,7 @@ def merge_totals(table: DeltaTable, rows: pa.Table, aggregate: Aggregate, *, app
     within = f"{window} >= '{first}' AND {window} <= '{last}'"
     merge = table.merge(
         rows,
-        predicate=" AND ".join([*(f"target.{name} = source.{name}" for name in aggregate.group), within]),
+        predicate=f"{aggregate.same_group('target', 'source')} AND {within}",
         source_alias="source",
         target_alias="target",
         commit_properties=committed_as(app, version),
