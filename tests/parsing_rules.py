@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 
 RULES = ParsingRules(
     time_field="datetime",

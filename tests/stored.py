@@ -18,12 +18,13 @@ from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.progress.definition import silent_bounds
 from spark_jobs.progress.ledger import Counts, Done, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
+from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.ledger_rows import done_row
 from tests.settings_file import MINIMAL
 
@@ -59,14 +60,14 @@ def empty_lake(folder: Path) -> Lake:
 
 
 def lake_of(pipeline: Pipeline) -> Lake:
-    return Lake(pipeline.lake, pipeline.name)
+    return Lake.of(pipeline)
 
 
 def plan_batch(pipeline: Pipeline, batch: int, *, keeps_records: bool = True) -> None:
     """The plan alone: an unfinished batch."""
     lake, log = lake_of(pipeline), CheckpointLog(lake_of(pipeline))
     log.create()
-    rules, nothing = pipeline.parsing_rules(done_at(batch)), {0: 0, 1: 0}
+    rules, nothing = pipeline.rules(done_at(batch)), {0: 0, 1: 0}
     log.append(
         planned(
             Plan(

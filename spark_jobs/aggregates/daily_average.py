@@ -4,8 +4,10 @@ count, lowest and highest.
 
 import pyarrow as pa
 
-from spark_jobs.aggregates.aggregate import Aggregate, Dimension, Measure
-from spark_jobs.aggregates.measures import VALUE, Average, Count, Counted, Highest, Lowest, Row, Sum
+from spark_jobs.aggregates.aggregate import Aggregate, Measure
+from spark_jobs.aggregates.grouping import Dimension
+from spark_jobs.aggregates.results import Average
+from spark_jobs.aggregates.states import VALUE, Count, Counted, Highest, Lowest, Sum
 from spark_jobs.aggregates.windows import Window
 
 PARTITION, DAY = Dimension("partition", pa.int32()), Window("day")
@@ -27,9 +29,5 @@ DAILY_AVERAGE = Aggregate(
             shown=("value_sum", "value_count", "value_min", "value_max", "average"),
         ),
     ),
+    is_declared=False,
 )
-
-
-def place_of(row: Row) -> tuple[int, bytes]:
-    """The partition and the key of the message for a row of a group."""
-    return row[PARTITION.column], DAY.text(row[DAY.column]).encode()

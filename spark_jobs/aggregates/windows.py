@@ -5,22 +5,20 @@ hour that the clocks show twice is two windows. Only built-in expressions; nothi
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.pipeline.window_words import MINUTES_OF_HOUR, Unit, parse_window
+
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-Unit = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
-UNITS: tuple[str, ...] = get_args(Unit)
 OF_THE_CLOCK = ("minute", "hour")
-
-MINUTES_OF_HOUR = 60
-DATE, WINDOW_START = "date", "window_start"
+DATE, WINDOW_START, EVENT_TIME = "date", "window_start", "event_time"
 
 _SHOWN_EPOCH = datetime(1970, 1, 1)
 """What a clock shows, of no zone."""
@@ -88,6 +86,14 @@ class Window:
         begun = pc.floor_temporal(shown, multiple=self.count, unit=self.unit)
         return pc.subtract(instants, pc.subtract(shown, begun))
 
+    def between(self, first: date, last: date) -> tuple[Any, Any]:
+        """The first and the last window that has something of these days of the zone in it."""
+        if self.is_of_days:
+            return _first_day(first, self.unit), _first_day(last, self.unit)
+        zone, day = ZoneInfo(self.zone), timedelta(days=1)
+        begun, over = (datetime.combine(one, time(), zone).astimezone(UTC) for one in (first, last + day))
+        return begun, over - _MICROSECOND
+
     def text(self, value: Any) -> str:
         """A window's name for people and for messages: its first day, or its beginning with the offset that the zone had.
 
@@ -111,17 +117,10 @@ def _first_day(day: date, unit: str) -> date:
 
 
 def window_of(text: str, zone: str) -> Window:
-    """The window that a pipeline file names: a unit, or so many minutes. `ValueError` with the words that there are.
+    """The window that a pipeline file names.
 
     >>> window_of("hour", "UTC"), window_of("15 minutes", "UTC").count
     (Window(unit='hour', zone='UTC', count=1), 15)
     """
-    words = [one for one in UNITS if one != "minute"]
-    number, _, unit = text.partition(" ")
-    if text in words:
-        return Window(text, zone)  # type: ignore[arg-type]
-    if unit in ("minute", "minutes") and number.isdecimal() and number.isascii() and 0 < int(number) < MINUTES_OF_HOUR:
-        if MINUTES_OF_HOUR % int(number) == 0:
-            return Window("minute", zone, int(number))
-        raise ValueError(f"an hour is not a multiple of {number} minutes; expected 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30")
-    raise ValueError(f"{text!r} is no window; expected {', '.join(words)}, or so many minutes as '15 minutes'")
+    unit, count = parse_window(text)
+    return Window(unit, zone, count)

@@ -11,7 +11,7 @@ from spark_jobs.base.plain_tables import WIDE, Cell, number, numbers, plain_tabl
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted, excerpt
 from spark_jobs.lake.rejected import RejectedMessage, Rejections
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import Rules
 from spark_jobs.progress.history import NEXT, BatchHistory
 from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.readings.expectations import expected
@@ -112,12 +112,12 @@ def _decisions(one: BatchHistory) -> tuple[str, ...]:
     return tuple(f"{each.what}, {each.who}, {each.at:%Y-%m-%d %H:%M:%S}" for each in one.decisions)
 
 
-def rejected_report(found: Rejections, messages: Sequence[RejectedMessage], rules: Mapping[int, ParsingRules]) -> dict[str, Any]:
+def rejected_report(found: Rejections, messages: Sequence[RejectedMessage], rules: Mapping[int, Rules]) -> dict[str, Any]:
     """`message` is how the message begins, bytes that are no UTF-8 escaped; null if it had no value."""
     return {**asdict(found), "messages": [_message_report(one, rules) for one in messages]}
 
 
-def _message_report(one: RejectedMessage, rules: Mapping[int, ParsingRules]) -> dict[str, Any]:
+def _message_report(one: RejectedMessage, rules: Mapping[int, Rules]) -> dict[str, Any]:
     return {
         "batch": one.batch,
         "partition": one.partition,
@@ -130,12 +130,12 @@ def _message_report(one: RejectedMessage, rules: Mapping[int, ParsingRules]) -> 
     }
 
 
-def _expected(one: RejectedMessage, rules: Mapping[int, ParsingRules]) -> str:
+def _expected(one: RejectedMessage, rules: Mapping[int, Rules]) -> str:
     return expected(one.reason, rules[one.batch]) if one.batch in rules else "-"
 
 
 def rejected_table(
-    pipeline: str, found: Rejections, messages: Sequence[RejectedMessage], rules: Mapping[int, ParsingRules], width: int
+    pipeline: str, found: Rejections, messages: Sequence[RejectedMessage], rules: Mapping[int, Rules], width: int
 ) -> Group:
     """Newest first; what was expected is by the rules of the batch that read the message."""
     summary = rejected_text(found) if found.count else "no finished batch rejected a message"
@@ -152,12 +152,12 @@ def _shown(found: Rejections, messages: Sequence[RejectedMessage]) -> tuple[str,
     return (f"shown: {counted(len(messages), 'message')}, the newest first",)
 
 
-def _in_a_line(one: RejectedMessage, rules: Mapping[int, ParsingRules]) -> Sequence[Cell]:
+def _in_a_line(one: RejectedMessage, rules: Mapping[int, Rules]) -> Sequence[Cell]:
     place = (number(one.batch), str(one.partition), number(one.offset))
     return *place, _sent(one), one.reason, _expected(one, rules), _begins(one)
 
 
-def _stacked(one: RejectedMessage, rules: Mapping[int, ParsingRules]) -> Sequence[Cell]:
+def _stacked(one: RejectedMessage, rules: Mapping[int, Rules]) -> Sequence[Cell]:
     place = (f"batch {one.batch}", f"partition {one.partition}", f"offset {one.offset:,}", _sent(one))
     return place, (one.reason, f"expected {_expected(one, rules)}"), _begins(one)
 

@@ -1,4 +1,4 @@
-"""Which daily averages some finished batches changed, and what they are now. Two small tables by delta-rs: no Spark, no broker.
+"""Which totals of an aggregate some finished batches changed, and what they are now. Two tables by delta-rs: no Spark, no broker.
 
 For whoever works on after a run, as the DAG that waits for the asset does. Knows no Airflow.
 """
@@ -11,28 +11,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from spark_jobs.aggregates.aggregate import BATCH, REVISION
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.ledger import LedgerRow, done_rows
 
-_GROUP, _WINDOW = DAILY_AVERAGE.group, DAILY_AVERAGE.window
-COLUMNS = (
-    _WINDOW.column,
-    *(one.column for one in DAILY_AVERAGE.dimensions),
-    *(one.column for one in DAILY_AVERAGE.results),
-    DAILY_AVERAGE.count.column,
-    REVISION,
-    BATCH,
-)
+
+def columns_of(aggregate: Aggregate) -> tuple[str, ...]:
+    """What is shown of a total: its window and its dimensions, its results, its readings, and its last batch."""
+    dimensions = (one.column for one in aggregate.dimensions)
+    of_group = (aggregate.window.column, *dimensions, *aggregate.published, aggregate.count.column)
+    return *dict.fromkeys(of_group), REVISION, BATCH
 
 
 @dataclass(frozen=True)
-class FreshAverages:
-    """The averages that `batches` changed. `rows` has one row per partition and date, the newest day first, with the columns
-    partition, date, average, the count of readings, revision, and batch, which is the last one that touched the row.
+class FreshTotals:
+    """The totals that `batches` changed. `rows` has one row per group, the newest window first, with the columns of `columns_of`;
+    `batch` is the last one that touched the row.
     """
 
     batches: tuple[int, ...]
@@ -55,20 +50,19 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def fresh_averages(lake: Lake, batches: Collection[int]) -> FreshAverages:
-    """The rows of `daily_averages` of each (partition, date) that these batches contributed to, as the newest version has them.
+def fresh_totals(lake: Lake, aggregate: Aggregate, batches: Collection[int]) -> FreshTotals:
+    """The totals of each group that these batches contributed to, as the newest version has them.
 
     A batch without contributions, because it was abandoned or had no readings, adds nothing. `TableDamaged` if a table cannot be
     read.
     """
-    touched = read_rows(lake.open(CONTRIBUTIONS), _GROUP, [(BATCH, "in", sorted(batches))])
-    days = touched.group_by(list(_GROUP), use_threads=False).aggregate([])
-    averages = read_rows(lake.open(DAILY_AVERAGES), COLUMNS, [(_WINDOW.column, "in", days[_WINDOW.column].unique().to_pylist())])
-    rows = averages.join(days, list(_GROUP), join_type="inner", use_threads=False)
-    return FreshAverages(
-        tuple(sorted(batches)),
-        rows.sort_by([(_WINDOW.column, "descending"), *((one.column, "ascending") for one in DAILY_AVERAGE.dimensions)]),
-    )
+    window, group = aggregate.window.column, list(aggregate.group)
+    added = read_rows(lake.open(aggregate.contributions_table), group, [(BATCH, "in", sorted(batches))])
+    groups = added.group_by(group, use_threads=False).aggregate([])
+    within = aggregate.within(groups) if groups.num_rows else [(BATCH, "<", 0)]
+    rows = aggregate.touched(read_rows(lake.open(aggregate.name), columns_of(aggregate), within), groups)
+    order = [(window, "descending"), *((one.column, "ascending") for one in aggregate.dimensions)]
+    return FreshTotals(tuple(sorted(batches)), rows.sort_by(order))
 
 
 def batches_of_runs(rows: Iterable[LedgerRow]) -> dict[str, set[int]]:

@@ -81,7 +81,7 @@ class Status:
 
 def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     """The status as of `now`."""
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     log = CheckpointLog(lake)
     progress = log.progress
     found = look(broker, pipeline, progress)

@@ -50,9 +50,10 @@ class Findings:
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def partitions_with(self, where: str) -> set[int]:
-        """Partitions for which a place is known to be wrong: nothing else should be judged by it."""
-        return {one.partition for one in self.differences if one.where == where and one.partition is not None}
+    def is_wrong(self, where: str, partition: int | None) -> bool:
+        """Whether a place is known to be wrong for a partition, or anywhere if none is named: nothing should be judged by it."""
+        found = [one.partition for one in self.differences if one.where == where]
+        return bool(found) if partition is None else partition in found
 
     def attempt(self, table: str, read: Callable[[], Read]) -> Read | None:
         """What `read` returns, or None with a difference if the table cannot be read."""

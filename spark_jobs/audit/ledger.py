@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from spark_jobs.aggregates.aggregate import with_members
+from spark_jobs.aggregates.declared_aggregates import aggregates_of
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.base.wording import counted
 from spark_jobs.progress.definition import changes_output
@@ -43,7 +45,8 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 @dataclass(frozen=True)
 class Batch:
     """One batch as the log has it; `counts` are there once it is DONE, or was counted because its records are not kept, and
-    `done_at` once it is DONE. From `truncated` on, the topic's log was cut off later and holds other records.
+    `done_at` once it is DONE; `aggregates` are those that its plan fills, None if that cannot be read. From `truncated`
+    on, the topic's log was cut off later and holds other records.
     """
 
     number: int
@@ -55,6 +58,11 @@ class Batch:
     truncated: Mapping[int, int] = field(default_factory=dict)
     keeps_records: bool = True
     done_at: datetime | None = None
+    aggregates: frozenset[str] | None = None
+
+    def feeds(self, aggregate: str) -> bool:
+        """Whether the batch counts in an aggregate, or in the members of one."""
+        return self.aggregates is None or aggregate in self.aggregates
 
     @property
     def settled(self) -> bool:
@@ -180,7 +188,8 @@ def _planned(ledger: Ledger, row: Planned) -> None:
             sentence = f"batch {row.batch} begins partition {number} at {one.start}, the rows before it end at {before}"
             ledger.complain(sentence, number)
     # First what its columns say: a plan whose details cannot be read may have been abandoned, and later batches follow it.
-    planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records)
+    fed = frozenset(one.name for one in with_members(aggregates_of(row.definition.rules))) if row.definition else None
+    planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records, aggregates=fed)
     ledger.batches[row.batch], ledger.topic_id = planned, row.topic_id
     if isinstance(row.outset, Exception):
         _complain_of_holding(ledger, row, row.outset)
@@ -242,11 +251,13 @@ def _done(ledger: Ledger, row: Done) -> None:
 
 
 def _require_sum(ledger: Ledger, batch: int, planned: OffsetRange, found: Counts) -> None:
-    adds_up = found.read == found.accepted + found.rejected and found.read + found.gaps == planned.span
-    if not adds_up or min(found.accepted, found.rejected, found.gaps) < 0:
+    sorted_out = found.accepted + found.rejected + found.filtered
+    adds_up = found.read == sorted_out and found.read + found.gaps == planned.span
+    if not adds_up or min(found.accepted, found.rejected, found.filtered, found.gaps) < 0:
+        filtered = f"{found.filtered} filtered, " if found.filtered else ""
         ledger.complain(
             f"the counts of batch {batch}, partition {planned.partition} do not add up: {found.accepted} accepted, "
-            f"{found.rejected} rejected, {found.read} read and {counted(found.gaps, 'gap')} in a range of "
+            f"{found.rejected} rejected, {filtered}{found.read} read and {counted(found.gaps, 'gap')} in a range of "
             f"{counted(planned.span, 'offset')}",
             planned.partition,
         )

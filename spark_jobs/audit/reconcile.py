@@ -2,76 +2,37 @@
 
 Checkpoints say which offsets were read and what became of them; `records`, `contributions`, `daily_averages`, the output topic
 and the consumer group must all say the same. `audit` is the story: everything is read first and then judged. With `deep` every
-row of `records` is read as well, and what the input topic still holds. Where two places disagree, a third is asked which of them
-stands alone, so that a wrong contribution is not reported as a wrong average.
+row of `records` is read as well, and what the input topic still holds. Where two places disagree, `judging.py` says which of them
+is wrong.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections import ChainMap, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
-from spark_jobs.aggregates.measures import Row
+from spark_jobs.aggregates.aggregate import BATCH, Group
+from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.evidence import Evidence, read_evidence
-from spark_jobs.audit.findings import Difference, Findings, difference
-from spark_jobs.audit.rows import Mismatch, check_input, read_batch
+from spark_jobs.audit.findings import UNREADABLE, Difference, Findings
+from spark_jobs.audit.judging import NOT_LOOKED, Looked, judge_aggregate, judge_output
+from spark_jobs.audit.rows import Contributed, check_input, read_batch
 from spark_jobs.audit.stored import check_health
-from spark_jobs.audit.tables import (
-    AVERAGES_PLACE,
-    CONTRIBUTIONS_PLACE,
-    RECORDS_PLACE,
-    DayOfPartition,
-    Known,
-    Published,
-    WrongDay,
-    check_contributions,
-    check_records,
-    day_of,
-    doubled_days,
-    revisions_of,
-    wrong_days,
-)
-from spark_jobs.audit.topics import beyond_proof, check_group, check_output, wanted_of
+from spark_jobs.audit.tables import Known, check_records
+from spark_jobs.audit.topics import check_group
+from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS, Layout, layout_of
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Counts
-
-ASK_DEEP = "Audit with --deep: it shows which of the two is wrong; bring that table back from a backup."
-BRING_BOTH = (
-    "Nothing that is stored shows which of it and contributions is wrong; bring both back from a backup of the same moment."
-)
-
-
-Proof = Literal["proven", "not looked", "none"]
-"""Whether records were seen to add up to contributions; "none": there are no records to add up."""
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What every row of `records` said: of which batches they prove the contributions, and where they do not add up to them."""
-
-    deep: bool
-    proven: frozenset[int]
-    mismatches: list[Mismatch]
-
-    def at(self, known: Known, partition: int) -> Proof:
-        """Of a partition's contributions: any batch that read it may be the one that a wrong one is of."""
-        if not self.deep:
-            return "not looked"
-        batches = (one.number for one in known.ledger.settled if partition in one.ranges)
-        return "proven" if all(number in self.proven for number in batches) else "none"
-
-
-NOT_LOOKED = Looked(False, frozenset(), [])
 
 
 @dataclass(frozen=True)
@@ -109,14 +70,17 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     """Reconcile everything a pipeline has stored. What is wrong with tables and topics becomes a difference; an error of our tree
     is raised only if the broker or a topic cannot be asked at all.
     """
-    lake, findings = Lake(pipeline.lake, pipeline.name), Findings()
+    lake, findings = _planned_lake(pipeline), Findings()
     evidence = read_evidence(broker, pipeline, lake, findings)
     findings.differences += check_health(lake, evidence.ledger.table_ids if evidence else {})
     if evidence is not None:
         findings.differences += evidence.ledger.differences
         if evidence.records is not None:
             findings.differences += check_records(evidence.known, evidence.records)
-        _judge_days(evidence, findings, _check_every_row(broker, lake, evidence, findings) if deep else NOT_LOOKED)
+        looked = _check_every_row(broker, lake, evidence, findings) if deep else NOT_LOOKED
+        judged = [judge_aggregate(evidence, findings, looked, one, lake.layout) for one in lake.layout.all_aggregates]
+        if None not in judged:
+            judge_output(evidence, findings, lake.layout, dict(ChainMap(*(dict(one or {}) for one in judged))))
         findings.differences += check_group(evidence.known, pipeline.name, evidence.group or {})
         _take_notes(evidence, findings)
     return Audit(
@@ -131,13 +95,20 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     )
 
 
+def _planned_lake(pipeline: Pipeline) -> Lake:
+    """The tables that the newest plan fills: settings may have changed since."""
+    lake = Lake.of(pipeline)
+    with suppress(DayfoldError, *UNREADABLE):
+        definition = CheckpointLog(lake).progress.definition if lake.exists(CHECKPOINTS) else None
+        return replace(lake, layout=layout_of(definition.rules)) if definition else lake
+    return lake
+
+
 def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: Findings) -> Looked:
     """The deep checks, one finished batch at a time; contributions that the records do not add up to are judged later."""
     if evidence.records is None:
         return NOT_LOOKED
-    contributions: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
-    for row in evidence.contributions or []:
-        contributions[row["batch"]][day_of(row)] = row
+    contributions = _by_batch(evidence, lake.layout)
     policy = broker.topic_config(evidence.input.name, ["cleanup.policy"])["cleanup.policy"]
     table, mismatches, proven = lake.open(RECORDS), [], set()
     # Asked again: maintenance may have gone on since the counts were read.
@@ -145,11 +116,11 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
     for batch in evidence.ledger.settled:
         if batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number):
             continue
-        rows = findings.attempt(RECORDS, partial(read_batch, table, batch, contributions[batch.number]))
+        rows = findings.attempt(RECORDS, partial(read_batch, table, lake.layout, batch, contributions[batch.number]))
         if rows is None:
             return NOT_LOOKED
         findings.differences += rows.differences
-        mismatches += rows.mismatches if evidence.contributions is not None else []
+        mismatches += [one for one in rows.mismatches if evidence.contributions(one.aggregate) is not None]
         proven |= {batch.number} if batch.keeps_records else set()
         if batch.topic_id == evidence.input.id:
             compacted = policy is None or "compact" in policy
@@ -157,60 +128,12 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
     return Looked(True, frozenset(proven), mismatches)
 
 
-def _judge_days(evidence: Evidence, findings: Findings, looked: Looked) -> None:
-    """Contributions against records, daily averages against contributions, the output topic against both."""
-    if evidence.contributions is None:
-        findings.notes.append("daily averages and output topic were not compared: contributions cannot be read")
-        return
-    known, born = evidence.known, evidence.ledger.born
-    days = revisions_of(evidence.contributions, born.revisions_after if born else 0)
-    findings.differences += [*check_contributions(known, evidence.contributions), *doubled_days(evidence.averages or [])]
-    wrong = wrong_days(known, evidence.averages, days) if evidence.averages is not None else []
-    _judge_sums(findings, looked.mismatches, {one.day for one in wrong})
-    newest = _newest(evidence.output.records)
-    for one in wrong:
-        found = _judge_day(one, newest.get(one.day), findings.partitions_with(CONTRIBUTIONS_PLACE), looked.at(known, one.day[0]))
-        findings.differences += [found] if found else []
-    wanted = wanted_of(known, days, findings.partitions_with(CONTRIBUTIONS_PLACE))
-    findings.differences += check_output(evidence.output, wanted)
-    gone = beyond_proof(evidence.output, wanted)
-    if gone:
-        findings.notes.append(
-            f"{counted(gone, 'published average')} {'is' if gone == 1 else 'are'} beyond proof: {evidence.output.topic.name} "
-            f"does not hold {'it' if gone == 1 else 'them'} any more"
-        )
-
-
-def _judge_sums(findings: Findings, mismatches: Iterable[Mismatch], wrong: set[DayOfPartition]) -> None:
-    """If the averages agree with the contributions, it is the records that changed afterwards."""
-    damaged = findings.partitions_with(RECORDS_PLACE) | findings.partitions_with(CONTRIBUTIONS_PLACE)
-    for one in mismatches:
-        if one.partition not in damaged:
-            where = CONTRIBUTIONS_PLACE if (one.partition, one.day) in wrong else RECORDS_PLACE
-            findings.differences.append(difference(where, str(one), partition=one.partition))
-
-
-def _newest(records: Iterable[Published]) -> dict[DayOfPartition, Published]:
-    """The newest visible record of each day."""
-    return {(one.partition, one.day): one for one in sorted(records, key=lambda one: one.batch)}
-
-
-def _judge_day(wrong: WrongDay, published: Published | None, damaged: set[int], proof: Proof) -> Difference | None:
-    """Which of the two is wrong: what was published decides, or that contributions are proven to be the sum of the records.
-
-    None where contributions are known to be wrong already and nothing speaks for them.
-    """
-    number, day = wrong.day
-    for_contributions = published is not None and wrong.wanted is not None and published.says(wrong.wanted)
-    for_averages = published is not None and wrong.is_stored_as(published)
-    if number in damaged and (for_averages or not for_contributions):
-        return None
-    if for_averages and not for_contributions and proof != "proven":
-        sentence = f"partition {number}, {day} was averaged and published as something else than they add up to ({wrong})"
-        return difference(CONTRIBUTIONS_PLACE, sentence, partition=number)
-    if for_averages and for_contributions and proof != "proven":
-        return difference(AVERAGES_PLACE, str(wrong), ASK_DEEP if proof == "not looked" else BRING_BOTH, number)
-    return difference(AVERAGES_PLACE, str(wrong), partition=number)
+def _by_batch(evidence: Evidence, layout: Layout) -> Mapping[int, Contributed]:
+    found: dict[int, dict[str, dict[Group, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for one in layout.all_aggregates:
+        for row in evidence.contributions(one) or []:
+            found[row[BATCH]][one.name][one.group_of(row)] = row
+    return found
 
 
 def _take_notes(evidence: Evidence, findings: Findings) -> None:

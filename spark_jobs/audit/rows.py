@@ -6,9 +6,8 @@ of the input must see exactly the offsets that are stored. Of a batch whose reco
 counted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -16,43 +15,65 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.aggregates.measures import Row
+from spark_jobs.aggregates.aggregate import Aggregate, Group, sortable
+from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import CHECKPOINTS_PLACE, Batch
 from spark_jobs.audit.stored import query
-from spark_jobs.audit.tables import RECORDS_PLACE, day_of
+from spark_jobs.audit.tables import RECORDS_PLACE
 from spark_jobs.base import wording
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.lake.schemas import DAILY, RECORDS, Layout
 from spark_jobs.progress.offsets import OffsetRange, Topic
 
 SHOWN = 5
+MOST_PARTS = 100
+"""Sums of chunks that are held before they are put together."""
 
 Seen = dict[int, "np.ndarray[Any, np.dtype[np.bool_]]"]
 """Per partition of a batch, for each offset of its range whether a row holds it."""
 
-_WRONG_ROWS = """
-    SELECT partition, "offset",
-           CASE WHEN rejected_because IS NULL THEN 'is accepted but has no event time, date or value'
-                WHEN rejected_because = '' THEN 'is rejected without a reason'
-                ELSE 'is rejected but has a date or a value' END AS what
-    FROM records WHERE batch = {batch} AND (
-        (rejected_because IS NULL AND (event_time IS NULL OR "date" IS NULL OR value IS NULL))
-        OR rejected_because = '' OR (rejected_because IS NOT NULL AND ("date" IS NOT NULL OR value IS NOT NULL)))"""
+
+def _wrong_rows(layout: Layout, batch: int) -> str:
+    """Rows that are neither an accepted record nor a rejected message."""
+    lacking = " OR ".join(f'"{name}" IS NULL' for name in layout.required)
+    having = " OR ".join(f'"{name}" IS NOT NULL' for name, _ in layout.read)
+    accepted, rejected = (
+        ("has no event time, date or value", "has a date or a value")
+        if layout is DAILY
+        else ("lacks what every record has", "has what only a record has")
+    )
+    return f"""
+        SELECT partition, "offset",
+               CASE WHEN rejected_because IS NULL THEN 'is accepted but {accepted}'
+                    WHEN rejected_because = '' THEN 'is rejected without a reason'
+                    ELSE 'is rejected but {rejected}' END AS what
+        FROM records WHERE batch = {batch:d} AND (
+            (rejected_because IS NULL AND ({lacking})) OR rejected_because = ''
+            OR (rejected_because IS NOT NULL AND ({having})))"""
 
 
 @dataclass(frozen=True)
 class Mismatch:
     """A contribution that is not what the batch's records add up to; None where one side has none."""
 
+    aggregate: Aggregate
     batch: int
-    partition: int
-    day: date
+    group: Group
     stored: Row | None
     wanted: Row | None
 
+    @property
+    def row(self) -> Row:
+        """The group as a row."""
+        return dict(zip(self.aggregate.group, self.group, strict=True))
+
+    @property
+    def partition(self) -> int | None:
+        return self.aggregate.partition_of(self.row)
+
     def __str__(self) -> str:
-        where = f"batch {self.batch}, partition {self.partition}, {self.day}"
+        where = f"batch {self.batch}, {self.aggregate.named(self.row)}"
         if self.stored is None or self.wanted is None:
             return f"{where}: " + (
                 "records have readings of it, contributions have no row" if self.wanted else "no record is of it"
@@ -74,14 +95,19 @@ class BatchRows:
     mismatches: list[Mismatch]
 
 
-def read_batch(table: DeltaTable, batch: Batch, contributions: Mapping[tuple[int, date], Row]) -> BatchRows:
+Contributed = Mapping[str, Mapping[Group, Row]]
+"""The contributions of one batch to each aggregate, by the aggregate's name."""
+
+
+def read_batch(table: DeltaTable, layout: Layout, batch: Batch, contributions: Contributed) -> BatchRows:
     """All rows that an open `records` table holds of a finished batch, against the batch's contributions."""
     seen = {number: np.zeros(one.span, dtype=bool) for number, one in batch.ranges.items()}
-    differences = list(_check_rows(table, batch, seen))
-    return BatchRows(seen, differences, list(_check_sums(table, batch.number, contributions)) if batch.keeps_records else [])
+    differences = list(_check_rows(table, layout, batch, seen))
+    mismatches = list(_check_sums(table, layout, batch, contributions)) if batch.keeps_records else []
+    return BatchRows(seen, differences, mismatches)
 
 
-def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Difference]:
+def _check_rows(table: DeltaTable, layout: Layout, batch: Batch, seen: Seen) -> Iterator[Difference]:
     rows, outside = _mark(table, batch, seen)
     for number, count in sorted(outside.items()):
         yield difference(
@@ -97,7 +123,7 @@ def _check_rows(table: DeltaTable, batch: Batch, seen: Seen) -> Iterator[Differe
                 f"{'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
             )
             yield difference(RECORDS_PLACE, sentence, partition=number)
-    for row in _some(query(table, _WRONG_ROWS.format(batch=batch.number))):
+    for row in _some(query(table, _wrong_rows(layout, batch.number))):
         sentence = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
         yield difference(RECORDS_PLACE, sentence, partition=row["partition"])
 
@@ -140,16 +166,37 @@ def _some(rows: pa.RecordBatchReader, limit: int = 100) -> Iterator[Row]:
             return
 
 
-def _check_sums(table: DeltaTable, batch: int, stored: Mapping[tuple[int, date], Row]) -> Iterator[Mismatch]:
+def _check_sums(table: DeltaTable, layout: Layout, batch: Batch, stored: Contributed) -> Iterator[Mismatch]:
     """The batch's contributions that its records do not add up to."""
-    rows = query(table, DAILY_AVERAGE.again("records", batch)).read_all().to_pylist()
-    wanted = {day_of(row): row for row in rows}
-    for partition, day in sorted(wanted.keys() | stored.keys()):
-        key = (partition, day)
-        found = stored.get(key)
-        same = found is not None and key in wanted and all(found[name] == value for name, value in wanted[key].items())
-        if not same:
-            yield Mismatch(batch, partition, day, found, wanted.get(key))
+    aggregates = [one for one in layout.all_aggregates if batch.feeds(one.name)]
+    for one, wanted in zip(aggregates, _added_again(table, layout, batch.number, aggregates), strict=True):
+        found = stored.get(one.name, {})
+        for group in sorted(wanted.keys() | found.keys(), key=sortable):
+            row, must = found.get(group), wanted.get(group)
+            if row is None or must is None or any(row[name] != value for name, value in must.items()):
+                yield Mismatch(one, batch.number, group, row, must)
+
+
+def _added_again(table: DeltaTable, layout: Layout, batch: int, aggregates: Sequence[Aggregate]) -> Iterator[dict[Group, Row]]:
+    """What the accepted records of a batch add to each aggregate; memory grows with the groups alone."""
+    columns = ", ".join(f'"{name}"' for name in dict.fromkeys(name for one in aggregates for name in one.reads))
+    counting = f"rejected_because IS NULL{' AND NOT filtered' if layout.filters else ''}"
+    sums: list[list[pa.Table]] = [[] for _ in aggregates]
+    for chunk in query(table, f"SELECT {columns} FROM records WHERE batch = {batch:d} AND {counting}"):
+        readings = _typed(pa.Table.from_batches([chunk]), layout)
+        for one, found in zip(aggregates, sums, strict=True):
+            found.append(one.again(readings))
+            if len(found) > MOST_PARTS:
+                found[:] = [one.merge(pa.concat_tables(found))]
+    for one, found in zip(aggregates, sums, strict=True):
+        rows = one.merge(pa.concat_tables(found)).to_pylist() if found else []
+        yield {one.group_of(row): row for row in rows}
+
+
+def _typed(rows: pa.Table, layout: Layout) -> pa.Table:
+    """The query engine has types of its own for texts and bytes."""
+    schema = layout.schemas[RECORDS]
+    return rows.cast(pa.schema([schema.field(name) for name in rows.column_names]))
 
 
 def check_input(broker: Broker, topic: Topic, batch: Batch, seen: Seen, *, compacted: bool) -> Iterator[Difference]:

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, QueryBuilder
 
-from spark_jobs.aggregates.measures import Row
+from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.findings import RESTORE, Difference, as_difference, difference
 from spark_jobs.audit.ledger import Ledger, read_ledger
 from spark_jobs.audit.tables import Found
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.health import form_problems
+from spark_jobs.lake.record_files import filtered_in
 from spark_jobs.lake.rows import read_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
@@ -60,15 +62,21 @@ def record_counts(lake: Lake) -> RecordCounts:
     table = lake.open(RECORDS)
     require_files(lake, RECORDS, table, 0)
     files = pa.table(table.get_add_actions(flatten=True))
-    rows = _counted_by_statistics(files) if _are_exact(files) else _counted_by_query(table)
-    found = {(row["batch"], row["partition"]): Found(row["read"], row["accepted"], row["first"], row["last"]) for row in rows}
+    filters = lake.layout.filters
+    rows = _counted_by_statistics(files) if _are_exact(files, filters=filters) else _counted_by_query(table, filters=filters)
+    found = {
+        (row["batch"], row["partition"]): Found(row["read"], row["accepted"], row["first"], row["last"], row["filtered"])
+        for row in rows
+    }
     return RecordCounts(found, lake.pruned_batch(table))
 
 
-def _are_exact(files: pa.Table) -> bool:
+def _are_exact(files: pa.Table, *, filters: bool) -> bool:
     """Whether each file speaks of one batch and one partition, and has every count.
-    So they are written, unless partitions share a file.
+    So they are written, unless partitions share a file, or some of its records are filtered.
     """
+    if filters and any(filtered_in(one) is None for one in files.to_pylist()):
+        return False
     if not set(_EXACT) <= set(files.column_names) or any(files[name].null_count for name in _EXACT):
         return bool(files.num_rows == 0)
     return all(files[f"min.{name}"].equals(files[f"max.{name}"]) for name in ("batch", "partition"))
@@ -77,25 +85,29 @@ def _are_exact(files: pa.Table) -> bool:
 def _counted_by_statistics(files: pa.Table) -> list[Row]:
     if not files.num_rows:
         return []
-    grouped = files.group_by(["min.batch", "min.partition"], use_threads=False).aggregate(
-        [("num_records", "sum"), ("null_count.rejected_because", "sum"), ("min.offset", "min"), ("max.offset", "max")]
+    filtered = pa.array([filtered_in(one) or 0 for one in files.to_pylist()], pa.int64())
+    accepted = pc.subtract(files["null_count.rejected_because"].cast(pa.int64()), filtered)
+    counted = files.append_column("filtered", filtered).append_column("accepted", accepted)
+    grouped = counted.group_by(["min.batch", "min.partition"], use_threads=False).aggregate(
+        [("num_records", "sum"), ("accepted", "sum"), ("min.offset", "min"), ("max.offset", "max"), ("filtered", "sum")]
     )
-    rows: list[Row] = grouped.rename_columns(["batch", "partition", "read", "accepted", "first", "last"]).to_pylist()
+    rows: list[Row] = grouped.rename_columns(["batch", "partition", "read", "accepted", "first", "last", "filtered"]).to_pylist()
     return rows
 
 
-def _counted_by_query(table: DeltaTable) -> list[Row]:
+def _counted_by_query(table: DeltaTable, *, filters: bool) -> list[Row]:
     """For files that hold several partitions, or several batches, as an OPTIMIZE leaves them."""
-    sql = """
-        SELECT batch, partition, count(*) AS read, count(*) - count(rejected_because) AS accepted,
-               min("offset") AS first, max("offset") AS last
+    filtered = "sum(CASE WHEN filtered THEN 1 ELSE 0 END)" if filters else "0"
+    sql = f"""
+        SELECT batch, partition, count(*) AS read, count(*) - count(rejected_because) - {filtered} AS accepted,
+               min("offset") AS first, max("offset") AS last, {filtered} AS filtered
         FROM records GROUP BY batch, partition"""
     rows: list[Row] = query(table, sql).read_all().to_pylist()
     return rows
 
 
 def small_table(lake: Lake, name: str) -> list[Row]:
-    """All rows of `contributions` or `daily_averages`."""
+    """All rows of a table of contributions or totals."""
     table = lake.open(name)
     require_files(lake, name, table, 0)
     rows: list[Row] = read_rows(table).to_pylist()

@@ -6,16 +6,19 @@ given.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from confluent_kafka import Message
 
+from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate, Group
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.messages import AGGREGATE, place_of
 from spark_jobs.audit.findings import Difference, difference
-from spark_jobs.audit.tables import DayOfPartition, Known, Published, Revision
+from spark_jobs.audit.tables import Known
+from spark_jobs.audit.totals import Published, Revision
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
 from spark_jobs.broker.scan import headers_of
@@ -25,6 +28,8 @@ from spark_jobs.progress.offsets import Topic
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
 STRANGE = "Warn the topic's readers, and find out who else writes to it; only this pipeline may."
+DAY_LENGTH = len("2006-12-16")
+"""Of the keys of daily averages; those of declared aggregates are JSON objects."""
 MISSING = (
     "Restore the topic if it was emptied or created again; the values are in daily_averages, and each day is published again "
     "with its next late record."
@@ -34,8 +39,8 @@ GROUP = (
     "the next run."
 )
 
-PublishedKey = tuple[int, date, int]
-"""Partition, date, batch."""
+PublishedKey = tuple[int, bytes, int]
+"""Partition, key of the message, batch."""
 
 
 @dataclass
@@ -57,6 +62,10 @@ class OutputState:
     @property
     def place(self) -> str:
         return f"topic {self.topic.name}"
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return self.topic.numbers
 
 
 def read_output(broker: Broker, pipeline: Pipeline, born: Outset | None) -> OutputState:
@@ -95,19 +104,27 @@ def _text(header: str | bytes | None) -> str:
 
 
 def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> Published:
-    fields = json.loads(message.value() or b"", parse_float=Decimal, parse_int=Decimal)
-    key = bytes(message.key() or b"").decode()
-    if fields.pop(DAILY_AVERAGE.window.column) != key:
-        raise ValueError(f"its key is {key}, its date another")
+    batch, revision, count = (int(headers[name] or "") for name in (BATCH, REVISION, "count"))
+    partition, offset, key = int(message.partition() or 0), int(message.offset() or 0), bytes(message.key() or b"")
+    text = bytes(message.value() or b"").decode()
+    is_declared = AGGREGATE in headers
+    shown = text if is_declared else _average(text, key.decode())
+    named = f"the total {key.decode()}" if is_declared else f"the average of {key.decode()}"
+    return Published(partition, offset, key, batch, revision, count, shown, named)
+
+
+def _average(text: str, day: str) -> Decimal:
+    fields = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    if fields.pop(DAILY_AVERAGE.window.column) != day:
+        raise ValueError(f"its key is {day}, its date another")
+    date.fromisoformat(day)
     # Whatever the field was called when it was published: settings may have changed since.
     (average,) = fields.values()
-    batch, revision, count = (int(headers[name] or "") for name in ("batch", "revision", "count"))
-    partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-    return Published(partition, offset, date.fromisoformat(key), batch, revision, count, average)
+    return Decimal(average)
 
 
 @dataclass(frozen=True)
-class WantedAverage:
+class WantedTotals:
     """What contributions say must have been published; partitions in `skipped` are not judged, their contributions are wrong."""
 
     known: Known
@@ -115,20 +132,22 @@ class WantedAverage:
     skipped: frozenset[int]
 
 
-def wanted_of(known: Known, days: Mapping[DayOfPartition, list[Revision]], skipped: Iterable[int]) -> WantedAverage:
-    """Every revision of every day, by what distinguishes it on the topic."""
-    found = {(*day, one.batch): one for day, history in days.items() for one in history}
-    return WantedAverage(known, found, frozenset(skipped))
+def wanted_of(
+    aggregate: Aggregate, revisions: Mapping[Group, list[Revision]], partitions: Callable[[int], int]
+) -> dict[PublishedKey, Revision]:
+    """Every revision of every group, by what distinguishes it on the topic, which has so many partitions for a batch."""
+    every = (one for history in revisions.values() for one in history)
+    return {(*place_of(aggregate, one.columns, partitions(one.batch)), one.batch): one for one in every}
 
 
-def check_output(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
+def check_output(output: OutputState, wanted: WantedTotals) -> Iterator[Difference]:
     """I4 and I6: each visible record is wanted where it is, once and in order, and none is missing that could be seen."""
     for what in output.unreadable:
         yield difference(output.place, what, STRANGE)
     seen: dict[PublishedKey, Published] = {}
     newest: dict[int, int] = {}
     for one in output.records:
-        key = (one.partition, one.day, one.batch)
+        key = (one.partition, one.key, one.batch)
         found = _judge(output.place, one, wanted, seen.get(key), newest.get(one.partition, 0))
         if found:
             yield found
@@ -138,21 +157,19 @@ def check_output(output: OutputState, wanted: WantedAverage) -> Iterator[Differe
             seen.setdefault(key, one)
     yield from _check_republished(output, wanted)
     missing = [key for key in _must_be_seen(output, wanted, seen) if key not in seen]
-    for number, day, batch in sorted(missing, key=str):
-        sentence = f"the average of {day} of batch {batch} is missing on partition {number}"
+    for number, of, batch in sorted(missing, key=str):
+        what = f"the average of {of.decode()}" if len(of) == DAY_LENGTH else f"the total {of.decode()}"
+        sentence = f"{what} of batch {batch} is missing on partition {number}"
         yield difference(output.place, sentence, MISSING, number)
 
 
-def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[Difference]:
+def _check_republished(output: OutputState, wanted: WantedTotals) -> Iterator[Difference]:
     """What was published once more is a revision that contributions add up to, and the checkpoints know of it;
     its order proves nothing.
     """
     for one, when in output.republished:
-        here = wanted.revisions.get((one.partition, one.day, one.batch))
-        sentence = (
-            f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}, published "
-            f"again at {when},"
-        )
+        here = wanted.revisions.get((one.partition, one.key, one.batch))
+        sentence = f"partition {one.partition}, offset {one.offset}: {one.named} of batch {one.batch}, published again at {when},"
         if one.partition in wanted.skipped or not wanted.known.settled(one.batch):
             continue
         if here is None or not one.says(here):
@@ -162,10 +179,10 @@ def _check_republished(output: OutputState, wanted: WantedAverage) -> Iterator[D
             yield difference(output.place, f"{sentence} is in no row of the checkpoints", STRANGE, one.partition)
 
 
-def _judge(place: str, one: Published, wanted: WantedAverage, before: Published | None, newest: int) -> Difference | None:
+def _judge(place: str, one: Published, wanted: WantedTotals, before: Published | None, newest: int) -> Difference | None:
     """What is wrong with a visible record, if anything."""
-    here = wanted.revisions.get((one.partition, one.day, one.batch))
-    sentence = f"partition {one.partition}, offset {one.offset}: the average of {one.day} of batch {one.batch}"
+    here = wanted.revisions.get((one.partition, one.key, one.batch))
+    sentence = f"partition {one.partition}, offset {one.offset}: {one.named} of batch {one.batch}"
     if here is None or not one.says(here):
         home = _home(one, wanted)
         if home is not None:
@@ -190,57 +207,63 @@ def _judge(place: str, one: Published, wanted: WantedAverage, before: Published 
     return None
 
 
-def _home(one: Published, wanted: WantedAverage) -> int | None:
+def _home(one: Published, wanted: WantedTotals) -> int | None:
     """Another partition that wants exactly this record, if there is one."""
     others = {
-        number for number, day, batch in wanted.revisions if (day, batch) == (one.day, one.batch) and number != one.partition
+        number for number, key, batch in wanted.revisions if (key, batch) == (one.key, one.batch) and number != one.partition
     }
-    return next((number for number in sorted(others) if one.says(wanted.revisions[number, one.day, one.batch])), None)
+    return next((number for number in sorted(others) if one.says(wanted.revisions[number, one.key, one.batch])), None)
 
 
 def _values(one: Published, here: Revision) -> str:
     return (
-        f"says {one.average} (revision {one.revision}, count {one.count}), "
-        f"by contributions it is {here.average} (revision {here.revision}, count {here.count})"
+        f"says {one.shown} (revision {one.revision}, count {one.count}), "
+        f"by contributions it is {here.shown} (revision {here.revision}, count {here.count})"
     )
 
 
-def _must_be_seen(output: OutputState, wanted: WantedAverage, seen: Mapping[PublishedKey, Published]) -> Iterator[PublishedKey]:
+def _must_be_seen(output: OutputState, wanted: WantedTotals, seen: Mapping[PublishedKey, Published]) -> Iterator[PublishedKey]:
     """Revisions of finished batches that the topic still holds for certain: published after its first offset of now."""
     first = {number: min((key[2], key[1]) for key in seen if key[0] == number) for number in {key[0] for key in seen}}
     for key in required(output, wanted):
-        number, day, batch = key
-        if _surely_held(output, wanted, number, batch) or (number in first and (batch, day) > first[number]):
+        number, place, batch = key
+        if _surely_held(output, wanted, number, batch) or (number in first and _comes_later((batch, place), first[number])):
             yield key
 
 
-def required(output: OutputState, wanted: WantedAverage) -> Iterator[PublishedKey]:
+def _comes_later(one: tuple[int, bytes], first: tuple[int, bytes]) -> bool:
+    """Whether it was published after the first that is still there. Days of one batch are published in their order."""
+    in_order = len(one[1]) == len(first[1]) == DAY_LENGTH
+    return one > first if in_order else one[0] > first[0]
+
+
+def required(output: OutputState, wanted: WantedTotals) -> Iterator[PublishedKey]:
     """Revisions that were published here; where the topic is compacted, or may be, only the newest of each day."""
     elsewhere = {batch for _, _, batch in wanted.revisions if wanted.known.ledger.went_elsewhere(batch, output.topic.id)}
-    newest: dict[DayOfPartition, int] = {}
-    for number, day, batch in wanted.revisions:
+    newest: dict[tuple[int, bytes], int] = {}
+    for number, key, batch in wanted.revisions:
         if wanted.known.settled(batch) and number not in wanted.skipped and batch not in elsewhere:
-            newest[number, day] = max(batch, newest.get((number, day), 0))
-    for number, day, batch in wanted.revisions:
+            newest[number, key] = max(batch, newest.get((number, key), 0))
+    for number, key, batch in wanted.revisions:
         if (
-            (number, day) in newest
+            (number, key) in newest
             and wanted.known.settled(batch)
             and batch not in elsewhere
-            and (output.compacted is False or batch == newest[number, day])
+            and (output.compacted is False or batch == newest[number, key])
         ):
-            yield number, day, batch
+            yield number, key, batch
 
 
-def _surely_held(output: OutputState, wanted: WantedAverage, number: int, batch: int) -> bool:
+def _surely_held(output: OutputState, wanted: WantedTotals, number: int, batch: int) -> bool:
     """Whether the topic still begins before the place where it ended when the batch was planned."""
     low = next((one.low for one in output.topic.partitions if one.number == number), 0)
     return low <= wanted.known.ledger.batches[batch].output_starts.get(number, 0)
 
 
-def beyond_proof(output: OutputState, wanted: WantedAverage) -> int:
+def beyond_proof(output: OutputState, wanted: WantedTotals) -> int:
     """Averages that were published so long ago that the topic does not hold them any more, for all that it shows."""
-    seen = {(one.partition, one.day, one.batch) for one in output.records}
-    held = set(_must_be_seen(output, wanted, {(one.partition, one.day, one.batch): one for one in output.records}))
+    seen = {(one.partition, one.key, one.batch) for one in output.records}
+    held = set(_must_be_seen(output, wanted, {(one.partition, one.key, one.batch): one for one in output.records}))
     return sum(1 for key in required(output, wanted) if key not in seen and key not in held)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 from statistics import median
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.pipeline.time_formats import EPOCH_WORDS, ISO_WORD, MAX_FORMATS, default_earliest, time_formats, time_pattern
 from spark_jobs.readings.judging import read_time
 from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided

@@ -6,6 +6,8 @@ Reads a few messages and judges them by the rules they would be read by. Stores 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group
@@ -19,8 +21,10 @@ from spark_jobs.broker.cluster import connect_by
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.planning import Preview
-from spark_jobs.pipeline.settings import ParsingRules, Pipeline
+from spark_jobs.pipeline.rules import DeclaredRules, Rules
+from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.readings.expectations import expected
+from spark_jobs.readings.field_values import RecordVerdict, judge_record
 from spark_jobs.readings.judging import MessageVerdict, judge_message
 from spark_jobs.readings.rejected_hints import hint
 
@@ -36,7 +40,7 @@ class Judged:
     """A message and what would become of it."""
 
     message: Message
-    verdict: MessageVerdict
+    verdict: MessageVerdict | RecordVerdict
 
     @property
     def kind(self) -> str:
@@ -49,7 +53,7 @@ class Judged:
 class Sample:
     """The first messages of the next batch, by its rules; `allowed` is the fraction of a batch that may be rejected."""
 
-    rules: ParsingRules
+    rules: Rules
     allowed: float
     messages: tuple[Judged, ...]
 
@@ -64,8 +68,8 @@ class Sample:
 
 def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Preview, most: int) -> Sample:
     """Judge the first messages that the next run reads: those of an unfinished batch by its own rules, others by the settings."""
-    plan = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress.unfinished
-    rules = plan.rules if plan else pipeline.parsing_rules(machine.now())
+    plan = CheckpointLog(Lake.of(pipeline)).progress.unfinished
+    rules = plan.rules if plan else pipeline.rules(machine.now())
     asked = {one.partition: (one.start, one.end) for one in (plan.ranges if plan else found.partitions)}
     with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)
@@ -73,8 +77,14 @@ def sample_next(pipeline: Pipeline, environment: Mapping[str, str], found: Previ
         # What is gone is a problem that the plan says, and no reason to see nothing of the rest.
         spans = {one: (max(start, there[one][0]), min(end, there[one][1])) for one, (start, end) in asked.items() if one in there}
         messages = first_messages(broker, topic.name, spans, most)
-    judged = tuple(Judged(message, judge_message(message.value, rules)) for message in messages)
+    judged = tuple(Judged(message, _judge(message, rules)) for message in messages)
     return Sample(rules, pipeline.limits.max_rejected_fraction, judged)
+
+
+def _judge(message: Message, rules: Rules) -> MessageVerdict | RecordVerdict:
+    if isinstance(rules, DeclaredRules):
+        return judge_record(message.value, rules, rules.records.fields, message.key, message.headers)
+    return judge_message(message.value, rules)
 
 
 def sample_report(found: Sample) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def sample_report(found: Sample) -> dict[str, Any]:
     }
 
 
-def _report(one: Judged, rules: ParsingRules) -> dict[str, Any]:
+def _report(one: Judged, rules: Rules) -> dict[str, Any]:
     verdict, raw = one.verdict, one.message.value
     facts = {name: value for name, value in asdict(verdict).items() if name not in ("micros", "reason")}
     return {
@@ -108,7 +118,8 @@ def sample_table(pipeline: str, found: Sample, width: int) -> Group:
     """The sample for a terminal."""
     title = f"{pipeline}: {sample_sentence(found)}"
     if width >= WIDE:
-        columns = (*numbers("partition", "offset"), *texts("verdict"), *times("event time (UTC)", "day"), *numbers("value"))
+        read = texts("fields") if isinstance(found.rules, DeclaredRules) else (*times("day"), *numbers("value"))
+        columns = (*numbers("partition", "offset"), *texts("verdict"), *times("event time (UTC)"), *read)
         return plain_table(title, (*columns, *texts("message")), [_in_a_line(one, found.rules) for one in found.messages])
     columns = (*numbers("partition", "offset"), *texts("verdict", "reading, or message"))
     return plain_table(title, columns, [_stacked(one, found.rules) for one in found.messages])
@@ -149,29 +160,41 @@ def sample_notes(found: Sample) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _in_a_line(one: Judged, rules: ParsingRules) -> Sequence[Cell]:
-    at, day, value = _reading(one.verdict)
+def _in_a_line(one: Judged, rules: Rules) -> Sequence[Cell]:
     place = str(one.message.partition), number(one.message.offset)
-    return *place, _verdict(one, rules), at, day, value, "" if one.kind == ACCEPTED else _begins(one)
+    return *place, _verdict(one, rules), *_read(one.verdict), "" if one.kind == ACCEPTED else _begins(one)
 
 
-def _stacked(one: Judged, rules: ParsingRules) -> Sequence[Cell]:
-    at, day, value = _reading(one.verdict)
-    reading = (f"{at} UTC", f"day {day}", value) if one.kind == ACCEPTED else (_begins(one),)
+def _stacked(one: Judged, rules: Rules) -> Sequence[Cell]:
+    at, *read = _read(one.verdict)
+    named = read if isinstance(one.verdict, RecordVerdict) else (f"day {read[0]}", read[1])
+    reading = (f"{at} UTC", *named) if one.kind == ACCEPTED else (_begins(one),)
     return str(one.message.partition), number(one.message.offset), _verdict(one, rules), reading
 
 
-def _reading(verdict: MessageVerdict) -> tuple[str, str, str]:
-    if verdict.event_time is None or verdict.value is None:
+def _read(verdict: MessageVerdict | RecordVerdict) -> tuple[str, ...]:
+    """The time, and what else the columns of the table are."""
+    if isinstance(verdict, RecordVerdict):
+        shown = ", ".join(f"{name}={_plain(value)}" for name, value in verdict.values.items() if value is not None)
+        return _at(verdict.event_time), excerpt(shown.encode(), SHOWN) or "-"
+    if verdict.value is None:
         return "-", "-", "-"
     rounded = f" (rounded from {excerpt(verdict.rounded_from.encode(), 40)})" if verdict.rounded_from else ""
-    fraction = f".{verdict.event_time:%f}".rstrip("0").rstrip(".")
-    value = f"{verdict.value:f}"
-    shown = value.rstrip("0").rstrip(".") if "." in value else value
-    return f"{verdict.event_time:%Y-%m-%d %H:%M:%S}{fraction}", str(verdict.day), shown + rounded
+    return _at(verdict.event_time), str(verdict.day), _plain(verdict.value) + rounded
 
 
-def _verdict(one: Judged, rules: ParsingRules) -> Cell:
+def _at(time: datetime | None) -> str:
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M:%S}{f'.{time:%f}'.rstrip('0').rstrip('.')}"
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, Decimal):
+        return str(value)
+    shown = f"{value:f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def _verdict(one: Judged, rules: Rules) -> Cell:
     if one.verdict.undecided:
         return UNDECIDED, one.verdict.undecided
     if one.verdict.reason:

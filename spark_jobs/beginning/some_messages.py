@@ -11,6 +11,7 @@ import confluent_kafka
 
 from spark_jobs.base import machine
 from spark_jobs.broker.cluster import Broker
+from spark_jobs.broker.scan import headers_of
 from spark_jobs.progress.offsets import Topic
 
 SECONDS = 10.0
@@ -31,6 +32,8 @@ class Message:
     offset: int
     value: bytes | None
     sent: datetime | None
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 Spans = Mapping[int, tuple[int, int]]
@@ -88,14 +91,15 @@ def oldest_and_newest(broker: Broker, topic: Topic, most: int) -> list[Message]:
 
 def _until(messages: Iterator[confluent_kafka.Message], deadline: float) -> Iterator[Message]:
     for one in messages:
-        yield Message(int(one.partition() or 0), int(one.offset() or 0), _value(one), _sent(one))
+        place = int(one.partition() or 0), int(one.offset() or 0)
+        headers = tuple((name, _bytes(value)) for name, value in headers_of(one))
+        yield Message(*place, _bytes(one.value()), _sent(one), _bytes(one.key()), headers)
         if machine.monotonic() > deadline:
             return
 
 
-def _value(message: confluent_kafka.Message) -> bytes | None:
-    value = message.value()
-    return value.encode() if isinstance(value, str) else value
+def _bytes(found: str | bytes | None) -> bytes | None:
+    return found.encode() if isinstance(found, str) else found
 
 
 def _sent(message: confluent_kafka.Message) -> datetime | None:

@@ -74,9 +74,9 @@ def init_command(
     if as_json:
         typer.echo(json.dumps(_report(written), indent=2))
         return
-    settings, path = written.pipeline.input, written.path
+    pipeline, path = written.pipeline, written.path
     say(
-        f"wrote {path}: the average of {settings.value.field} per day of {settings.time.field}, for "
+        f"wrote {path}: the average of {pipeline.value.field} per day of {pipeline.input.time.field}, for "
         f"{written.pipeline.output.topic}"
     )
     say(f"of {counts_text(written.looked_at, written.accepted, written.rejected)}")
@@ -84,7 +84,7 @@ def init_command(
 
 
 def _report(written: WrittenPipeline) -> dict[str, object]:
-    time, value = written.pipeline.input.time, written.pipeline.input.value
+    time, value = written.pipeline.input.time, written.pipeline.value
     return {
         "file": str(written.path),
         "name": written.pipeline.name,

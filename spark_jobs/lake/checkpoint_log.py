@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from spark_jobs.base.errors import Superseded, TableDamaged, TryAgain
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CHECKPOINTS, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
 from spark_jobs.progress.checkpoints import Progress, after
 from spark_jobs.progress.ledger import Done, LedgerRow, Planned, Republished
@@ -77,12 +77,13 @@ class CheckpointLog:
         return self._table is not None
 
     def create(self) -> DeltaTable:
-        """Create the tables that are missing before the first plan. `Superseded` if another run did, and has appended already.
+        """Create the tables that no plan was made for yet. `Superseded` if another run created these, and has appended already.
 
-        Later none may be missing: one that is gone was there when the last batch was planned.
+        No other may be missing: one that is gone was there when the last batch was planned.
         """
-        if not self.progress.table_ids:
-            self._lake.create_missing()
+        planned = self.progress.table_ids
+        if not planned or set(self._lake.filled) - planned.keys():
+            self._lake.create_missing(planned)
         if self._table is None:
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)
@@ -114,7 +115,12 @@ class CheckpointLog:
         """
         table, sequence = self.create() if self._table is None else self._table, self.sequence + 1
         try:
-            append_once(table, _arrow(row, sequence), app=self._lake.app(CHECKPOINTS), version=sequence)
+            append_once(
+                table,
+                _arrow(row, sequence, self._lake.layout.schemas[CHECKPOINTS]),
+                app=self._lake.app(CHECKPOINTS),
+                version=sequence,
+            )
         except LostRace as error:
             self._table = self._lake.open(CHECKPOINTS)
             later = _rows(self._table, self.sequence)
@@ -164,5 +170,5 @@ def _read(row: Mapping[str, Any]) -> LedgerRow:
         raise damaged_row(f"row {row['sequence']}", error) from error
 
 
-def _arrow(row: LedgerRow, sequence: int) -> pa.Table:
-    return pa.Table.from_pylist([{"sequence": sequence, **columns_of(row)}], schema=SCHEMAS[CHECKPOINTS])
+def _arrow(row: LedgerRow, sequence: int, schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{"sequence": sequence, **columns_of(row)}], schema=schema)

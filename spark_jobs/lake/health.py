@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
@@ -18,7 +18,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import count_rows, read_rows, require_files
-from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.ledger import Done
@@ -58,7 +58,7 @@ def require_whole(lake: Lake, checkpoints: CheckpointLog) -> None:
 
 def form_problems(lake: Lake) -> Iterator[DayfoldError]:
     """What is wrong with each table's log, protocol, properties or columns, whatever its rows say."""
-    for name in SCHEMAS:
+    for name in lake.names:
         log = TableLog(lake.location(name))
         if lake.exists(name) or log.commits:
             yield from _problems_of_table(lake, name, log)
@@ -118,7 +118,7 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
     """A protocol that other readers do not know, or columns that are not ours: somebody's ALTER TABLE."""
     protocol = table.protocol()
     features = ", ".join(sorted({*(protocol.reader_features or []), *(protocol.writer_features or [])}))
-    columns, wanted = _types(table.schema()), _types(Schema.from_arrow(SCHEMAS[name]))
+    columns, wanted = _types(table.schema()), _types(Schema.from_arrow(lake.layout.schemas[name]))
     if protocol.min_reader_version > READER or protocol.min_writer_version > WRITER:
         versions = f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
         told = f"it needs {versions} ({features or 'no features'}), and this pipeline keeps to {READER} and {WRITER}"
@@ -172,8 +172,8 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamage
     """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
     yield from _restored_checkpoints(lake, checkpoints)
     progress = checkpoints.progress
-    for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES):
-        if not progress.table_ids and not lake.exists(name):
+    for name in lake.filled:
+        if name not in progress.table_ids and not lake.exists(name):
             continue
         table = lake.open(name)
         found = list(_contradictions(lake, name, table, progress))
@@ -212,7 +212,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Itera
     """The last finished batch must be there as its checkpoint counted it; a RESTORE or a lost commit takes it away first."""
     try:
         require_files(lake, name, table, done.batch)
-        wanted, found = _COUNTERS[name](table, done)
+        wanted, found = _counts(lake, name, table, done)
     except TableDamaged as damage:
         yield damage
         return
@@ -227,27 +227,38 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Itera
 def _records(table: DeltaTable, done: Done) -> tuple[str, str]:
     kept = sum(one.read for one in done.kept), sum(one.accepted for one in done.kept)
     wanted, found = (
-        f"{counted(read, 'record')} ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch))
+        f"{counted(read, 'record')} ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch)[:2])
     )
     return wanted, found
 
 
-def _contributions(table: DeltaTable, done: Done) -> tuple[str, str]:
-    rows = read_rows(table, [DAILY_AVERAGE.count.column], [("batch", "=", done.batch)])
-    return counted(sum(one.accepted for one in done.counts), "reading"), counted(
-        pc.sum(rows[DAILY_AVERAGE.count.column]).as_py() or 0, "reading"
-    )
+def _contributions(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:
+    rows = read_rows(table, [aggregate.count.column], [("batch", "=", done.batch)])
+    found = pc.sum(rows[aggregate.count.column]).as_py() or 0
+    return counted(sum(one.accepted for one in done.counts), "reading"), counted(found, "reading")
 
 
-def _averages(table: DeltaTable, done: Done) -> tuple[str, str]:
-    """A batch that is not finished may have touched some of the days since."""
+def _totals(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:
+    """A batch that is not finished may have touched some of the groups since."""
     if done.published is None:
         raise damaged_row(f"the row DONE of batch {done.batch}", KeyError("published"))
+    wanted = done.groups.get(aggregate.name, 0) if done.groups else done.published
     found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
-    return counted(done.published, "day"), counted(min(done.published, found), "day")
+    what = "day" if aggregate.window.is_of_days else "group"
+    return counted(wanted, what), counted(min(wanted, found), what)
 
 
-_COUNTERS = {RECORDS: _records, CONTRIBUTIONS: _contributions, DAILY_AVERAGES: _averages}
+def _counts(lake: Lake, name: str, table: DeltaTable, done: Done) -> tuple[str, str]:
+    """What the table must hold of the batch, and what it holds. Members are counted by what their measures are."""
+    if name == RECORDS:
+        return _records(table, done)
+    for one in lake.layout.aggregates:
+        if one.name in done.groups or not done.groups:
+            if name == one.contributions_table:
+                return _contributions(table, one, done)
+            if name == one.name:
+                return _totals(table, one, done)
+    return "", ""
 
 
 def way_back(lake: Lake, name: str) -> str:

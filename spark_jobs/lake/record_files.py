@@ -7,9 +7,9 @@ file that was cut short does not have.
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,8 @@ from deltalake.transaction import AddAction
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.rows import read_batches
-from spark_jobs.lake.schemas import RECORDS, SCHEMAS
-from spark_jobs.lake.tables import WITH_STATISTICS, Lake, committed_as, committing, require_schema
+from spark_jobs.lake.schemas import FILTERED, RECORDS
+from spark_jobs.lake.tables import Lake, committed_as, committing, require_schema
 from spark_jobs.progress.offsets import OffsetRange
 
 _COUNTED = (
@@ -36,7 +36,9 @@ _COUNTED = (
 
 @dataclass(frozen=True)
 class PartitionRows:
-    """What `records` holds of one batch and partition; `first` and `last` are offsets."""
+    """What `records` holds of one batch and partition; `first` and `last` are offsets,
+    and `filtered` records are neither accepted nor rejected.
+    """
 
     partition: int
     read: int
@@ -44,6 +46,11 @@ class PartitionRows:
     rounded: int
     first: int
     last: int
+    filtered: int = 0
+
+    @property
+    def rejected(self) -> int:
+        return self.read - self.accepted - self.filtered
 
 
 def new_folder(batch: int) -> str:
@@ -61,8 +68,9 @@ def written_files(lake: Lake, folder: str) -> list[AddAction]:
     found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
     files = [(one, _footer(one, storage)) for one in found if one.path.endswith(".parquet")]
     for _, footer in files:
-        require_schema(footer.schema.to_arrow_schema(), SCHEMAS[RECORDS])
-    return [_add_action(file, footer) for file, footer in files if footer.num_rows]
+        require_schema(footer.schema.to_arrow_schema(), lake.layout.schemas[RECORDS])
+    columns = lake.layout.with_statistics
+    return [_add_action(file, footer, columns) for file, footer in files if footer.num_rows]
 
 
 def _footer(file: pa_fs.FileInfo, storage: pa_fs.FileSystem) -> pq.FileMetaData:
@@ -72,14 +80,14 @@ def _footer(file: pa_fs.FileInfo, storage: pa_fs.FileSystem) -> pq.FileMetaData:
         raise TryAgain(f"{file.path} was cut short while Spark wrote it ({error}); make sure of room and run again") from error
 
 
-def _add_action(file: pa_fs.FileInfo, footer: pq.FileMetaData) -> AddAction:
+def _add_action(file: pa_fs.FileInfo, footer: pq.FileMetaData, columns: Collection[str]) -> AddAction:
     modified = 0 if file.mtime_ns is None else file.mtime_ns // 1_000_000
-    return AddAction(file.path, file.size, {}, modified, data_change=True, stats=json.dumps(_statistics(footer)))
+    return AddAction(file.path, file.size, {}, modified, data_change=True, stats=json.dumps(_statistics(footer, columns)))
 
 
-def _statistics(footer: pq.FileMetaData) -> dict[str, Any]:
+def _statistics(footer: pq.FileMetaData, counted: Collection[str]) -> dict[str, Any]:
     """In Delta's words: rows, and per counted column the nulls, the least and the greatest value."""
-    positions = {name: place for place, name in enumerate(footer.schema.names) if name in WITH_STATISTICS}
+    positions = {name: place for place, name in enumerate(footer.schema.names) if name in counted}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     columns = {name: [group.column(place).statistics for group in groups] for name, place in positions.items()}
     bounded = {name: [one for one in parts if one.has_min_max] for name, parts in columns.items()}
@@ -109,15 +117,20 @@ def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:
         table.delete(f"batch = {batch:d}", commit_properties=committed_as(app, batch))
 
 
-def batch_totals(table: DeltaTable, batch: int) -> tuple[int, int]:
-    """Records that an open `records` table holds of a batch, and accepted ones;
-    by statistics where each of its files holds one batch.
-    """
+class BatchTotals(NamedTuple):
+    """Records of a batch."""
+
+    read: int
+    accepted: int
+    filtered: int
+
+
+def batch_totals(table: DeltaTable, batch: int) -> BatchTotals:
+    """What an open `records` table holds of a batch; by statistics where each of its files holds one batch."""
     files = _files(table, batch)
-    if all(_is_counted(file) and _is_one(file, "batch") for file in files):
-        return sum(file["num_records"] for file in files), sum(file["null_count.rejected_because"] for file in files)
-    rows = _scanned(table, batch).values()
-    return sum(one.read for one in rows), sum(one.accepted for one in rows)
+    counted = all(_is_counted(file, filters=filters_records(table)) and _is_one(file, "batch") for file in files)
+    rows = list(map(_rows_of_file, files)) if counted else _scanned(table, batch).values()
+    return BatchTotals(*(sum(getattr(one, name) for one in rows) for name in BatchTotals._fields))
 
 
 def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
@@ -125,7 +138,8 @@ def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
     by statistics where each of its files holds one batch and partition.
     """
     files = _files(table, batch)
-    if all(_is_counted(file) and _is_one(file, "batch") and _is_one(file, "partition") for file in files):
+    filters = filters_records(table)
+    if all(_is_counted(file, filters=filters) and _is_one(file, "batch") and _is_one(file, "partition") for file in files):
         return _summed(_rows_of_file(file) for file in files)
     return _scanned(table, batch)
 
@@ -157,9 +171,23 @@ def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _is_counted(file: Mapping[str, Any]) -> bool:
+def filters_records(table: DeltaTable) -> bool:
+    """Whether there may be records that count in no aggregate."""
+    return any(field.name == FILTERED for field in table.schema().fields)
+
+
+def _is_counted(file: Mapping[str, Any], *, filters: bool) -> bool:
     """Whether every count, and every bound that is told, is among the file's statistics."""
-    return all(file.get(name) is not None for name in _COUNTED)
+    return all(file.get(name) is not None for name in _COUNTED) and (not filters or filtered_in(file) is not None)
+
+
+def filtered_in(file: Mapping[str, Any]) -> int | None:
+    """How many of a file's records are filtered, if its statistics tell: where all that are not rejected are, or none is."""
+    some, every = (file.get(f"{bound}.{FILTERED}") for bound in ("max", "min"))
+    valid = file["num_records"] - (file.get(f"null_count.{FILTERED}") or 0)
+    if file["null_count.rejected_because"] == 0 or some in (False, "false"):
+        return 0
+    return valid if every in (True, "true") else None
 
 
 def _is_one(file: Mapping[str, Any], column: str) -> bool:
@@ -168,11 +196,12 @@ def _is_one(file: Mapping[str, Any], column: str) -> bool:
 
 
 def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
-    rows = file["num_records"]
+    rows, filtered = file["num_records"], filtered_in(file) or 0
     return PartitionRows(
         partition=file["min.partition"],
         read=rows,
-        accepted=file["null_count.rejected_because"],
+        accepted=file["null_count.rejected_because"] - filtered,
+        filtered=filtered,
         rounded=rows - file["null_count.rounded_from"],
         first=file["min.offset"],
         last=file["max.offset"],
@@ -180,26 +209,31 @@ def _rows_of_file(file: Mapping[str, Any]) -> PartitionRows:
 
 
 def _scanned(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
-    columns = ["partition", "offset", "rejected_because", "rounded_from"]
+    columns = ["partition", "offset", "rejected_because", "rounded_from", *([FILTERED] if filters_records(table) else [])]
     parts = read_batches(table, columns, [("batch", "=", batch)])
     return _summed(row for part in parts for row in _rows_of_part(pa.Table.from_batches([part])))
 
 
 def _rows_of_part(part: pa.Table) -> Iterator[PartitionRows]:
+    filtered = part[FILTERED].cast(pa.int64()) if FILTERED in part.column_names else pa.nulls(part.num_rows, pa.int64())
+    part = part.append_column("filtered_rows", filtered)
     grouped = part.group_by("partition", use_threads=False).aggregate(
         [
             ("offset", "count"),
             ("rejected_because", "count"),
             ("rounded_from", "count"),
+            ("filtered_rows", "sum"),
             ("offset", "min"),
             ("offset", "max"),
         ]
     )
     for row in grouped.to_pylist():
+        filtered = row["filtered_rows_sum"] or 0
         yield PartitionRows(
             partition=row["partition"],
             read=row["offset_count"],
-            accepted=row["offset_count"] - row["rejected_because_count"],
+            accepted=row["offset_count"] - row["rejected_because_count"] - filtered,
+            filtered=filtered,
             rounded=row["rounded_from_count"],
             first=row["offset_min"],
             last=row["offset_max"],
@@ -215,6 +249,7 @@ def _summed(rows: Iterable[PartitionRows]) -> dict[int, PartitionRows]:
             read=old.read + row.read,
             accepted=old.accepted + row.accepted,
             rounded=old.rounded + row.rounded,
+            filtered=old.filtered + row.filtered,
             first=min(old.first, row.first),
             last=max(old.last, row.last),
         )

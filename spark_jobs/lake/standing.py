@@ -1,30 +1,40 @@
 """What the tables know of an unfinished batch, looked up together; what follows from it is decided in `progress/standing.py`."""
 
-from spark_jobs.lake.record_files import batch_totals
+from spark_jobs.aggregates.aggregate import Aggregate
+from spark_jobs.lake.record_files import BatchTotals, batch_totals
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.ledger import Tally
 from spark_jobs.progress.offsets import Plan
-from spark_jobs.progress.standing import Standing
+from spark_jobs.progress.standing import Standing, Summed
 
 
 def stand(lake: Lake, plan: Plan, counted: Tally | None) -> Standing:
     """Where the batch stands now; `counted` are the counts that the checkpoints have of it where records are not kept."""
-    contributions = lake.open(CONTRIBUTIONS)
-    read, accepted = _taken(lake, plan, counted)
+    lake = lake.filled_by(plan)
+    taken = _taken(lake, plan, counted)
     return Standing(
         plan.keeps_records,
-        read,
-        accepted,
-        closed=lake.known_batch(contributions) >= plan.batch,
-        contributed=bool(read_rows(contributions, ["batch"], [("batch", "=", plan.batch)]).num_rows),
-        averaged=lake.known_batch(lake.open(DAILY_AVERAGES)) >= plan.batch,
+        taken.read if taken else None,
+        taken.accepted if taken else 0,
+        taken.filtered if taken else 0,
+        tuple(_summed(lake, plan, one) for one in lake.layout.aggregates),
     )
 
 
-def _taken(lake: Lake, plan: Plan, counted: Tally | None) -> tuple[int | None, int]:
+def _summed(lake: Lake, plan: Plan, aggregate: Aggregate) -> Summed:
+    contributions = lake.open(aggregate.contributions_table)
+    return Summed(
+        aggregate.name,
+        closed=lake.known_batch(contributions) >= plan.batch,
+        contributed=bool(read_rows(contributions, ["batch"], [("batch", "=", plan.batch)]).num_rows),
+        totalled=lake.known_batch(lake.open(aggregate.name)) >= plan.batch,
+    )
+
+
+def _taken(lake: Lake, plan: Plan, counted: Tally | None) -> BatchTotals | None:
     if not plan.keeps_records:
-        return (counted.read, counted.accepted) if counted else (None, 0)
+        return BatchTotals(counted.read, counted.accepted, 0) if counted else None
     records = lake.open(RECORDS)
-    return batch_totals(records, plan.batch) if lake.known_batch(records) >= plan.batch else (None, 0)
+    return batch_totals(records, plan.batch) if lake.known_batch(records) >= plan.batch else None

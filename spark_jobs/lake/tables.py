@@ -4,9 +4,11 @@ Every commit is made by delta-rs in the driver, through the handle that was look
 own writer would skip a repeated batch without a word. What the columns mean is not known here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -18,16 +20,9 @@ from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.durability import sync_commits
-from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
-
-WITH_STATISTICS = ("partition", "offset", "date", "batch", "rounded_from", "rejected_because")
-"""Columns of `records` that every commit carries statistics of."""
-
-_PROPERTIES: Mapping[str, Mapping[str, str]] = {
-    # Verification reads these statistics instead of rows where it can; the other columns would only make commits larger.
-    RECORDS: {"delta.dataSkippingStatsColumns": ",".join(WITH_STATISTICS)},
-}
-
+from spark_jobs.lake.schemas import CHECKPOINTS, DAILY, RECORDS, Layout, layout_of
+from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.offsets import Plan
 
 MAINTAINED = "dayfold.maintained"
 """What a commit of maintenance has in its information: the pipeline's name. delta-rs numbers no OPTIMIZE and no VACUUM, and such
@@ -39,16 +34,40 @@ KEPT_COMMITS = 3
 """More than those that died before they saw to the disk can have left: each makes the disk keep the commits before its own."""
 
 
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+"""What tables look like does not depend on when it is asked."""
+
+
 class LostRace(Exception):
     """Another run committed the same step first; what it wrote decides."""
 
 
 @dataclass(frozen=True)
 class Lake:
-    """The four tables of a pipeline below `root`, a folder or a URI."""
+    """The tables of a pipeline below `root`, a folder or a URI."""
 
     root: str
     pipeline: str
+    layout: Layout = DAILY
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> "Lake":
+        """The tables that these settings fill."""
+        return cls(pipeline.lake, pipeline.name, layout_of(pipeline.rules(_ANY_TIME)))
+
+    def filled_by(self, plan: Plan) -> "Lake":
+        """The same with the tables that a batch fills; those of the settings, if its plan cannot be read."""
+        return self if plan.trouble else replace(self, layout=layout_of(plan.rules))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All tables."""
+        return tuple(self.layout.schemas)
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """The tables that batches are written into, in the order in which they are."""
+        return tuple(name for name in self.names if name != CHECKPOINTS)
 
     def location(self, name: str) -> str:
         """Folder or URI of a table."""
@@ -68,13 +87,15 @@ class Lake:
                 name, f"its log cannot be read ({innermost_cause(str(error))})", "Bring back the newest copy of the table."
             ) from error
 
-    def create_missing(self) -> None:
+    def create_missing(self, planned: Collection[str] = ()) -> None:
         """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others, not even after
-        a power cut.
+        a power cut. Those that a plan was made for, and all but new ones of other aggregates are, are never created anew.
         """
-        for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES, CHECKPOINTS):
-            properties = dict(_PROPERTIES.get(name, {}))
-            table = DeltaTable.create(self.location(name), SCHEMAS[name], mode="ignore", name=name, configuration=properties)
+        for name in (*(one for one in self.filled if one not in planned), CHECKPOINTS):
+            # The other columns would only make commits larger.
+            columns = {"delta.dataSkippingStatsColumns": ",".join(self.layout.with_statistics)} if name == RECORDS else {}
+            schema = self.layout.schemas[name]
+            table = DeltaTable.create(self.location(name), schema, mode="ignore", name=name, configuration=columns)
             sync_commits(table.table_uri, 0)
 
     def keep(self, name: str) -> None:
@@ -82,9 +103,9 @@ class Lake:
         table = self.open(name)
         sync_commits(table.table_uri, max(0, table.version() - KEPT_COMMITS))
 
-    def ids(self) -> dict[str, str]:
-        """Delta's own id of each table, which changes when a table is dropped and created again."""
-        return {name: str(self.open(name).metadata().id) for name in (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES)}
+    def ids(self, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+        """Delta's own id of each table, which changes when a table is dropped and created again, unless it is `known`."""
+        return {name: known.get(name) or str(self.open(name).metadata().id) for name in self.filled}
 
     def app(self, name: str) -> str:
         """Application id that batches are numbered under in the table's transaction log."""
@@ -112,7 +133,7 @@ def append_once(table: DeltaTable, rows: pa.Table, *, app: str, version: int) ->
     """Append `rows` and the application's version in one commit, unless anyone else committed that application since
     `table` was opened: then `LostRace`. The handle is what makes this a compare-and-set.
     """
-    require_schema(rows.schema, SCHEMAS[table.metadata().name or ""])
+    require_schema(rows.schema, pa.schema(table.schema().to_arrow()))
     with committing(table):
         write_deltalake(table, rows, mode="append", commit_properties=committed_as(app, version))
 

@@ -19,7 +19,6 @@ from spark_jobs.base.outages import outage
 from spark_jobs.base.wording import counted
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, require_proven
 from spark_jobs.maintenance.retention import last_prunable
@@ -69,12 +68,12 @@ def maintain(pipeline: Pipeline, *, now: datetime) -> Maintenance:
         work = _look(pipeline, now)
         if work is None:
             return Maintenance(pipeline.name, False, None, None, ())
-        before = {name: size_of(work.lake, name) for name in SCHEMAS}
+        before = {name: size_of(work.lake, name) for name in work.lake.names}
         if work.pruned:
             require_proven(work.lake, work.pruned)
             prune(work.lake, work.pruned)
             log.info("pruned   %s, up to batch %d", counted(work.pruned.rows, "record"), work.pruned.batch)
-        tables = tuple(_keep(work, name, before[name]) for name in SCHEMAS)
+        tables = tuple(_keep(work, name, before[name]) for name in work.lake.names)
         _require_whole(work.lake)
         return Maintenance(pipeline.name, False, work.pruned, work.unfinished, tables)
 
@@ -87,12 +86,14 @@ def preview_maintenance(pipeline: Pipeline, *, now: datetime) -> Maintenance:
             return Maintenance(pipeline.name, True, None, None, ())
         if work.pruned:
             require_proven(work.lake, work.pruned)
-        return Maintenance(pipeline.name, True, work.pruned, work.unfinished, tuple(_kept(work, name) for name in SCHEMAS))
+        return Maintenance(
+            pipeline.name, True, work.pruned, work.unfinished, tuple(_kept(work, name) for name in work.lake.names)
+        )
 
 
 def _look(pipeline: Pipeline, now: datetime) -> Work | None:
     """None if no batch was ever planned. Tables that a run would refuse are left alone: files may be the way back."""
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     checkpoints = _require_whole(lake)
     if not checkpoints.exists:
         return None

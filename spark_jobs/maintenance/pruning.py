@@ -7,23 +7,23 @@ a person to look at. By the number in the table's log `dayfold audit` distinguis
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
+from spark_jobs.aggregates.aggregate import BATCH, Group
+from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.findings import Difference
 from spark_jobs.audit.ledger import Batch, Ledger
-from spark_jobs.audit.rows import read_batch
+from spark_jobs.audit.rows import Contributed, read_batch
 from spark_jobs.audit.stored import RecordCounts, record_counts, small_table, stored_ledger
-from spark_jobs.audit.tables import CONTRIBUTIONS_PLACE, Found, Known, check_contributions, check_records, day_of, without_broken
+from spark_jobs.audit.tables import Found, Known, check_contributions, check_records, contributions_place, without_broken
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.upkeep import back_to
 from spark_jobs.progress.ledger import Done
 
 FoundRows = Mapping[tuple[int, int], Found]
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,23 +69,26 @@ def _doubts(lake: Lake, ledger: Ledger, prunable: Prunable) -> Iterator[Differen
     yield from ledger.differences
     known = Known(ledger, frozenset(), prunable.counts.pruned)
     yield from check_records(known, prunable.going)
-    rows = (row for row in small_table(lake, CONTRIBUTIONS) if row["batch"] <= prunable.batch)
-    contributions, broken = without_broken(CONTRIBUTIONS_PLACE, rows)
-    yield from broken
-    yield from check_contributions(known, contributions)
+    contributions: dict[int, dict[str, dict[Group, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for one in lake.layout.aggregates:
+        rows = (row for row in small_table(lake, one.contributions_table) if row[BATCH] <= prunable.batch)
+        whole, broken = without_broken(one, contributions_place(one), rows)
+        yield from broken
+        yield from check_contributions(known, one, whole)
+        for row in whole:
+            contributions[row[BATCH]][one.name][one.group_of(row)] = row
     there = {number for number, _ in prunable.going}
     yield from _deep_doubts(lake, [one for one in ledger.settled if one.number in there], contributions)
 
 
-def _deep_doubts(lake: Lake, batches: list[Batch], contributions: list[Row]) -> Iterator[Difference]:
-    days: dict[int, dict[tuple[int, date], Row]] = defaultdict(dict)
-    for row in contributions:
-        days[row["batch"]][day_of(row)] = row
+def _deep_doubts(lake: Lake, batches: list[Batch], contributions: Mapping[int, Contributed]) -> Iterator[Difference]:
     table = lake.open(RECORDS)
     for batch in batches:
-        rows = read_batch(table, batch, days[batch.number])
+        rows = read_batch(table, lake.layout, batch, contributions[batch.number])
         yield from rows.differences
-        yield from (Difference(CONTRIBUTIONS_PLACE, f"{CONTRIBUTIONS_PLACE}: {one}.", one.partition) for one in rows.mismatches)
+        for one in rows.mismatches:
+            place = contributions_place(one.aggregate)
+            yield Difference(place, f"{place}: {one}.", one.partition)
 
 
 def prune(lake: Lake, prunable: Prunable) -> None:

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from spark_jobs.base.location import as_uri
 from spark_jobs.base.wording import counted, printable
 from spark_jobs.orchestration.failures import failures_of_tasks
-from spark_jobs.orchestration.freshness import figures, fresh_table
+from spark_jobs.orchestration.freshness import figures, fresh_by_aggregate, fresh_table
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_figures
 from spark_jobs.pipeline.settings import Pipeline
@@ -65,20 +65,19 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
-    from spark_jobs.answers.fresh import fresh_averages
-    from spark_jobs.lake.schemas import DAILY_AVERAGES
     from spark_jobs.lake.tables import Lake
 
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     with failures_of_tasks():
-        found = fresh_averages(lake, batches)
-    log_table(fresh_table(pipeline, found, SHOWN))
-    shown = figures(found, SHOWN)
-    if shown["left_out"]:
-        log.info(
-            f"and {counted(shown['left_out'], 'average')} more, none of a later day; all are in {lake.location(DAILY_AVERAGES)}"
-        )
-    return shown
+        found = fresh_by_aggregate(lake, batches)
+    shown = {}
+    for aggregate, totals in found.items():
+        log_table(fresh_table(pipeline, aggregate, totals, SHOWN))
+        shown[aggregate.name] = figures(totals, SHOWN)
+        if more := shown[aggregate.name]["left_out"]:
+            what = counted(more, "total" if aggregate.is_declared else "average")
+            log.info(f"and {what} more, none of a later day; all are in {lake.location(aggregate.name)}")
+    return shown if pipeline.aggregates else next(iter(shown.values()))
 
 
 def done_of_run(pipeline: Pipeline, run_id: str) -> list["Done"]:
@@ -97,7 +96,7 @@ def rows_of_run(pipeline: Pipeline, run_id: str, plan: Mapping[str, Any] | None 
     from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.ledger import Counted, Planned
 
-    log = CheckpointLog(Lake(pipeline.lake, pipeline.name))
+    log = CheckpointLog(Lake.of(pipeline))
     ours = [row for row in log.rows if row.run_id == run_id and row.kind not in (Planned, Counted)]
     if ours:
         return ours

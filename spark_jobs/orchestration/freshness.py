@@ -19,7 +19,9 @@ from spark_jobs.pipeline.settings import Pipeline
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from spark_jobs.answers.fresh import FreshAverages
+    from spark_jobs.aggregates.aggregate import Aggregate
+    from spark_jobs.answers.fresh import FreshTotals
+    from spark_jobs.lake.tables import Lake
 
 LOGGED, RETURNED = 20, 200
 """Rows in the log, rows in the XCom: the first batch of a pipeline may hold the days of years,
@@ -42,20 +44,30 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 
     A skip if there is no such batch in the checkpoints.
     """
-    from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
+    from spark_jobs.answers.fresh import batches_of_runs
     from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
 
     events = [event for several in context["triggering_asset_events"].values() for event in several]
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     with failures_of_tasks():
         finished = batches_of_runs(CheckpointLog(lake).rows)
         batches = announced(events, finished) if events else {max(itertools.chain(*finished.values()), default=0)} - {0}
         if not batches:
             raise AirflowSkipException(f"the checkpoints of {pipeline.name} hold no finished batch that was to be shown")
-        found = fresh_averages(lake, batches)
-    log_table(fresh_table(pipeline, found))
-    return fresh_report(len(events), found)
+        found = fresh_by_aggregate(lake, sorted(batches))
+    for aggregate, totals in found.items():
+        log_table(fresh_table(pipeline, aggregate, totals))
+    shown = {aggregate.name: figures(totals, RETURNED) for aggregate, totals in found.items()}
+    about = {"events": len(events), "batches": sorted(batches)}
+    return {**about, "aggregates": shown} if pipeline.aggregates else {**about, **next(iter(shown.values()))}
+
+
+def fresh_by_aggregate(lake: "Lake", batches: Sequence[int]) -> dict["Aggregate", "FreshTotals"]:
+    """What these batches changed of each aggregate."""
+    from spark_jobs.answers.fresh import fresh_totals
+
+    return {one: fresh_totals(lake, one, batches) for one in lake.layout.aggregates}
 
 
 def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[int]:
@@ -72,29 +84,29 @@ def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[in
     return found
 
 
-def fresh_report(events: int, found: "FreshAverages") -> dict[str, Any]:
-    """Plain values for the XCom; `left_out` days are only counted."""
-    return {"events": events, "batches": list(found.batches), **figures(found, RETURNED)}
-
-
-def figures(found: "FreshAverages", most: int) -> dict[str, Any]:
-    """The newest so many averages as plain values, and how many there are."""
+def figures(found: "FreshTotals", most: int) -> dict[str, Any]:
+    """The newest so many totals as plain values, and how many there are; `left_out` ones are only counted."""
     averages = found.newest(most)
     days = found.rows.num_rows
     return {"days": days, "changed_since": found.changed_since, "left_out": days - len(averages), "averages": averages}
 
 
-def fresh_table(pipeline: Pipeline, found: "FreshAverages", most: int = LOGGED) -> "Group":
-    """The newest days for the log."""
-    from spark_jobs.answers.fresh import COLUMNS
+def fresh_table(pipeline: Pipeline, aggregate: "Aggregate", found: "FreshTotals", most: int = LOGGED) -> "Group":
+    """The newest totals for the log."""
+    from spark_jobs.answers.fresh import columns_of
     from spark_jobs.base.plain_tables import numbers, plain_table, texts
 
     days = found.rows.num_rows
     shown = f", the newest {most} of them" if days > most else ""
     since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
-    title = f"{pipeline.name}: {listed_batches(found.batches)} changed {counted(days, 'average')}{since}{shown}"
-    average = f"average {pipeline.input.value.field}"
-    rows = ([str(row[name]) for name in COLUMNS] for row in found.newest(most))
+    what = counted(days, "total") + f" {aggregate.name}" if aggregate.is_declared else counted(days, "average")
+    title = f"{pipeline.name}: {listed_batches(found.batches)} changed {what}{since}{shown}"
+    names = columns_of(aggregate)
+    rows = ([str(row[name]) for name in names] for row in found.newest(most))
+    if aggregate.is_declared:
+        keys = len(aggregate.group)
+        return plain_table(title, (*texts(*names[:keys]), *numbers(*names[keys:-1], "last batch")), rows)
+    average = f"average {pipeline.value.field}"
     return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
 
 

@@ -52,7 +52,7 @@ def tell_why_nothing(pipeline: Pipeline, context: Any) -> dict[str, Any]:
     from spark_jobs.lake.checkpoint_log import CheckpointLog
     from spark_jobs.lake.tables import Lake
 
-    readers = readers_of(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
+    readers = readers_of(CheckpointLog(Lake.of(pipeline)).rows)
     reason, named = why_nothing(pipeline.input.topic, readers, str(context["run_id"]), context["dag_run"].run_after)
     log.info(reason)
     for one in named:

@@ -66,7 +66,7 @@ def averages_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     facts = {
         "topic": pipeline.input.topic,
         "time": pipeline.input.time.field,
-        "value": pipeline.input.value.field,
+        "value": pipeline.value.field,
         "output": pipeline.output.topic,
         "tables": f"{pipeline.lake}/{pipeline.name}/",
         "config": config,

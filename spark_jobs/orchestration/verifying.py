@@ -51,13 +51,13 @@ def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterab
     from spark_jobs.lake.tables import Lake
     from spark_jobs.progress.ledger import Counts
 
-    table = Lake(pipeline.lake, pipeline.name).open(RECORDS)
+    table = Lake.of(pipeline).open(RECORDS)
     found = [batch_rows(table, batch) for batch in batches]
     totals = {}
     for number in partitions:
         rows = [one[number] for one in found if number in one]
-        read, accepted = sum(one.read for one in rows), sum(one.accepted for one in rows)
-        totals[number] = Counts(number, read, accepted, read - accepted, gaps=0)
+        names = ("read", "accepted", "rejected", "filtered")
+        totals[number] = Counts(number, gaps=0, **{name: sum(getattr(one, name) for one in rows) for name in names})
     return totals
 
 

@@ -10,13 +10,14 @@ import re
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded, go_on
 from spark_jobs.launch.java_zones import zone_trouble
-from spark_jobs.pipeline.settings import MAX_SCALE, MAX_WHOLE_DIGITS, ParsingRules
+from spark_jobs.pipeline.input_settings import MAX_SCALE, MAX_WHOLE_DIGITS
+from spark_jobs.pipeline.rules import DeclaredRules, Rules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.progress.standing import Standing
 
 
-def require_plannable(rules: ParsingRules) -> None:
+def require_plannable(rules: Rules) -> None:
     """Raise `ConfigurationError` if a batch that is planned by these rules could not be executed."""
     if trouble := rules_trouble(rules):
         raise ConfigurationError(f"the settings cannot be executed: {trouble}. Correct them, or run it with another Java")
@@ -46,12 +47,14 @@ def _trouble_of_rules(plan: Plan) -> str | None:
     return rules_trouble(plan.rules)
 
 
-def rules_trouble(rules: ParsingRules) -> str | None:
+def rules_trouble(rules: Rules) -> str | None:
     """Why rules could not be executed, none if they can."""
     try:
         time_formats(rules.time_format)
     except ValueError as error:
         return str(error)
+    if isinstance(rules, DeclaredRules):
+        return zone_trouble(rules.timezone)
     whole = rules.precision - rules.scale
     if not (0 <= rules.scale <= MAX_SCALE and 0 <= whole <= MAX_WHOLE_DIGITS and rules.precision > 0):
         return f"decimal({rules.precision},{rules.scale}) does not fit the tables"

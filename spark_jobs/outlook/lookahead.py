@@ -33,7 +33,7 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     """What the next run would do, asked of the broker and the checkpoints;
     raises what would stop it for its tables' or permissions' sake.
     """
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     health.require_readable(lake)
     checkpoints = CheckpointLog(lake)
     health.require_whole(lake, checkpoints)
@@ -43,7 +43,7 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
         found = preview_run(broker, pipeline, checkpoints.progress)
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
-        require_plannable(pipeline.parsing_rules(machine.now()))
+        require_plannable(pipeline.rules(machine.now()))
     return replace(found, notes=notes)
 
 
@@ -59,7 +59,7 @@ def expiring_certificates(pipeline: Pipeline, environment: Mapping[str, str], no
 
 def find_lag(pipeline: Pipeline, environment: Mapping[str, str]) -> int:
     """How many offsets a run would read now, asked of the broker and the checkpoints."""
-    progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+    progress = CheckpointLog(Lake.of(pipeline)).progress
     with connect_by(pipeline.kafka, environment) as broker:
         topic = broker.topic(pipeline.input.topic)
         starts = find_starts(broker, pipeline, progress, topic)
@@ -77,7 +77,7 @@ def find_group_offsets(
 def warn_early(pipeline: Pipeline, environment: Mapping[str, str]) -> None:
     """Log what an operator should hear before anything goes wrong; that it cannot be found out is such a warning, too."""
     try:
-        progress = CheckpointLog(Lake(pipeline.lake, pipeline.name)).progress
+        progress = CheckpointLog(Lake.of(pipeline)).progress
         kafka = load_kafka_settings(pipeline.kafka, environment)
         with connect(kafka) as broker:
             tls_files.warn_of_expiry(kafka, machine.now())

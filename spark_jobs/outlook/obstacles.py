@@ -5,14 +5,14 @@ Shared by the run, `dayfold plan` and `dayfold status`; needs no Spark.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 
-from spark_jobs.aggregates.aggregate import BATCH
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE, place_of
+from spark_jobs.aggregates.aggregate import BATCH, Aggregate
+from spark_jobs.aggregates.messages import place_of
 from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TransactionOpen
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.evidence import PUBLISHING_SECONDS, Evidence
 from spark_jobs.outlook.output_owner import require_planned_output
@@ -70,26 +70,31 @@ def _problems_of_unfinished(
     broker: Broker, pipeline: Pipeline, found: Evidence, plan: Plan, standing: Standing
 ) -> Iterator[DecisionNeeded]:
     """What hinders the batch before it is published."""
-    lake, allowed = Lake(pipeline.lake, pipeline.name), pipeline.limits.max_rejected_fraction
+    lake, allowed = Lake.of(pipeline), pipeline.limits.max_rejected_fraction
     unusable = list(_raised(lambda: require_usable(lake, plan, standing)))
     yield from unusable
     if unusable:
         return
     yield from _raised(lambda: require_planned_output(broker, plan, found.topics.output.name))
     if standing.read is not None:
-        read, accepted = standing.read, standing.accepted
-        yield from _raised(lambda: require_few_rejected(lake, plan, allowed, read=read, accepted=accepted))
+        read, rejected = standing.read, standing.rejected
+        yield from _raised(lambda: require_few_rejected(lake, plan, allowed, read=read, rejected=rejected))
     if standing.needs_kafka:
         yield from _raised(lambda: require_still_there(broker, plan, found.topics.input))
 
 
 def _require_proof(broker: Broker, pipeline: Pipeline, plan: Plan) -> None:
     """Raise what the run would stop with before it publishes an unfinished batch whose averages are known."""
-    contributions = Lake(pipeline.lake, pipeline.name).open(CONTRIBUTIONS)
-    rows = read_rows(contributions, DAILY_AVERAGE.group, [(BATCH, "=", plan.batch)]).to_pylist()
-    expected = frozenset(map(place_of, rows))
+    lake = Lake.of(pipeline).filled_by(plan)
+    expected = frozenset(chain.from_iterable(_places(lake, plan, one) for one in lake.layout.aggregates))
     with suppress(TransactionOpen):
         find_remaining(broker, plan, question_of(pipeline, plan, expected), seconds=PUBLISHING_SECONDS)
+
+
+def _places(lake: Lake, plan: Plan, aggregate: Aggregate) -> Iterator[tuple[int, bytes]]:
+    """Partition and key of each message that is published of the batch."""
+    rows = read_rows(lake.open(aggregate.contributions_table), aggregate.group, [(BATCH, "=", plan.batch)]).to_pylist()
+    return (place_of(aggregate, row, len(plan.output_starts)) for row in rows)
 
 
 def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:

@@ -23,7 +23,7 @@ def make_plan(pipeline: Pipeline, progress: Progress, topics: Topics, ranges: tu
         batch=progress.last_batch + 1,
         topic_id=topics.input.id,
         ranges=ranges,
-        rules=pipeline.parsing_rules(now),
+        rules=pipeline.rules(now),
         output_topic_id=topics.output.id,
         output_starts={partition.number: partition.stable for partition in topics.output.partitions},
         table_ids={},

@@ -20,9 +20,8 @@ MESSAGES_LOOKED_AT = 5
 """Offsets from the first rejected message on, of each reason."""
 
 
-def require_few_rejected(lake: Lake, plan: Plan, allowed: float, *, read: int, accepted: int) -> None:
+def require_few_rejected(lake: Lake, plan: Plan, allowed: float, *, read: int, rejected: int) -> None:
     """Raise `TooManyRejected` if more than the allowed fraction of what the batch read was rejected."""
-    rejected = read - accepted
     if rejected > allowed * read:
         raise TooManyRejected(plan.batch, rejected, read, allowed, _frequent_reasons(lake, plan))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.health import anew_or_back
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.standing import stand
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.executable import require_executable
@@ -20,20 +20,28 @@ from spark_jobs.progress.standing import Contradiction, Standing, next_step
 def standing_of(pipeline: Pipeline, progress: Progress) -> Standing | None:
     """Where the unfinished batch stands, None if there is none."""
     plan = progress.unfinished
-    return stand(Lake(pipeline.lake, pipeline.name), plan, progress.counted) if plan else None
+    return stand(Lake.of(pipeline), plan, progress.counted) if plan else None
 
 
 def require_usable(lake: Lake, plan: Plan, standing: Standing) -> None:
     """Raise if the stored plan of an unfinished batch cannot be executed here, or its tables contradict each other."""
     require_executable(plan, standing)
+    lake = lake.filled_by(plan)
     found = next_step(standing)
     if isinstance(found, Contradiction):
-        raise contradicted(found, lake, plan, standing)
+        raise contradicted(found, lake, plan, standing, _contradicting(found, lake, standing))
 
 
-def contradicted(found: Contradiction, lake: Lake, plan: Plan, standing: Standing) -> TableDamaged:
-    """Which table says of the batch what no other does, and the way on."""
-    table = RECORDS if found is Contradiction.RECORDS_GONE else CONTRIBUTIONS
+def _contradicting(found: Contradiction, lake: Lake, standing: Standing) -> str:
+    """The table that says otherwise than all others."""
+    if found is Contradiction.RECORDS_GONE:
+        return RECORDS
+    is_wrong = (one.lost_its_rows if found is Contradiction.ROWS_GONE else one.contributed for one in standing.sums)
+    return next(one.contributions_table for one, wrong in zip(lake.layout.aggregates, is_wrong, strict=True) if wrong)
+
+
+def contradicted(found: Contradiction, lake: Lake, plan: Plan, standing: Standing, table: str) -> TableDamaged:
+    """What a table holds of the batch against all others, and the way on."""
     what = f"{found.value.format(batch=plan.batch)} (was the table restored, or was the batch about to be abandoned?)"
     return TableDamaged(table, what, anew_or_back(lake, table, standing))
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spark_jobs.pipeline.field_types import FieldType, field_type
 from spark_jobs.pipeline.section import Section
+from spark_jobs.pipeline.window_words import parse_window
 
 MeasureKind = Literal["count", "sum", "min", "max", "average", "variance", "stddev", "first", "last", "summary", "unique"]
 KINDS: tuple[str, ...] = get_args(MeasureKind)
@@ -56,6 +57,11 @@ def _name(text: str) -> str:
 
 def _typed(text: str) -> str:
     field_type(text)
+    return text
+
+
+def _window(text: str) -> str:
+    parse_window(text)
     return text
 
 
@@ -144,7 +150,7 @@ Measure = Annotated[MeasureSettings, BeforeValidator(_measure_as_mapping)]
 class AggregateSettings(Section):
     """A window, what records are grouped by beside it, and what is summed up of each group."""
 
-    window: str
+    window: Annotated[str, AfterValidator(_window)]
     dimensions: tuple[str, ...] = Field((), max_length=20)
     measures: dict[ColumnName, Measure] = Field(min_length=1, max_length=MOST_MEASURES)
 

@@ -69,3 +69,12 @@ def field_type(text: str) -> FieldType:
     if not (1 <= precision <= MOST_DIGITS and scale <= precision):
         raise ValueError(f"{text} has to have 1 to {MOST_DIGITS} digits, and no more of them after the point")
     return FieldType("decimal", precision, scale)
+
+
+def stored_type(text: str) -> FieldType:
+    """The same of a type as it was stored, which may also be one that no file can name.
+
+    >>> stored_type("binary").arrow
+    DataType(binary)
+    """
+    return FieldType("binary") if text == "binary" else field_type(text)

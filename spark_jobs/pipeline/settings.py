@@ -10,110 +10,28 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import parse_location
 from spark_jobs.base.small_files import home_expanded, read_small_text
+from spark_jobs.pipeline.aggregate_rules import aggregate_rules, conditions
+from spark_jobs.pipeline.declared import MOST_AGGREGATES, AggregateSettings, ColumnName, FieldSettings, require_consistent
+from spark_jobs.pipeline.input_settings import InputSettings, ValueSettings
 from spark_jobs.pipeline.overrides import from_command_line, from_environment, put
+from spark_jobs.pipeline.record_rules import RecordRules, record_rules
+from spark_jobs.pipeline.rules import DeclaredRules, ParsingRules, Rules, TimeRules
 from spark_jobs.pipeline.section import Section
-from spark_jobs.pipeline.setting_types import (
-    ConnectionId,
-    Instant,
-    LocalPath,
-    MailAddress,
-    Name,
-    Start,
-    StoredFormats,
-    TableRoot,
-    TimeFormats,
-    TimeZone,
-    TopicName,
-    Unit,
-)
+from spark_jobs.pipeline.setting_types import ConnectionId, LocalPath, MailAddress, Name, TableRoot, TopicName
 from spark_jobs.pipeline.strict_yaml import Value, YamlProblem, parse_yaml
-from spark_jobs.pipeline.time_formats import EARLIEST_OF_EPOCHS, default_earliest, time_formats
+from spark_jobs.pipeline.time_formats import default_earliest, time_formats
 
 LARGEST_FILE, LONGEST_SHOWN = 100_000, 100
-MAX_WHOLE_DIGITS, MAX_SCALE = 12, 6
-"""What fits the tables' `decimal(18,6)`; sums of 10^14 such values fit `decimal(38,6)`."""
 
 MIN_VACUUM_HOURS = 168
 """Delta's own default, a week. A file that is younger may still be read by somebody, or be about to be committed."""
-
-
-class TimeSettings(Section):
-    """Where a message holds its event time, and which times are plausible."""
-
-    field: str = Field(min_length=1)
-    format: TimeFormats = Field(
-        description="pattern letters of Spark and Java, iso8601, epoch_seconds and so on, or a list of these"
-    )
-    timezone: TimeZone = "UTC"
-    earliest: Instant | None = Field(None, description="none: 1970, and 1980 where a format is an epoch's")
-    latest: Instant | None = Field(None, description="none: one day ahead of the moment the batch is planned")
-
-    @model_validator(mode="after")
-    def _units_apart(self) -> Self:
-        units = [one.pattern for one in time_formats(self.format) if one.epoch_unit]
-        if len(units) > 1 and self.earliest and self.earliest < EARLIEST_OF_EPOCHS:
-            raise ValueError(
-                f"a number may be plausible as {' and as '.join(units)} before 1980; leave earliest out, or set it to "
-                "1980-01-01 or later"
-            )
-        return self
-
-
-class ValueSettings(Section):
-    """Where a message holds its value, and how many digits of it count."""
-
-    field: str = Field(min_length=1)
-    type: str = "decimal(18,6)"
-    excess_digits: Literal["round", "reject"] = "round"
-    unit: Unit = Field(None, description="shown beside values, and nothing else")
-
-    @model_validator(mode="after")
-    def _fits_the_tables(self) -> Self:
-        if self.scale > MAX_SCALE or self.precision - self.scale > MAX_WHOLE_DIGITS or self.precision < max(1, self.scale):
-            raise ValueError(
-                f"type {self.type} does not fit decimal(18,6): at most {MAX_WHOLE_DIGITS} digits before and {MAX_SCALE} "
-                "after the point"
-            )
-        return self
-
-    @property
-    def precision(self) -> int:
-        return self._digits[0]
-
-    @property
-    def scale(self) -> int:
-        return self._digits[1]
-
-    @property
-    def _digits(self) -> tuple[int, int]:
-        match = re.fullmatch(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)", self.type)
-        if match is None:
-            raise ValueError(f"type {self.type!r} is not of the form decimal(18,6)")
-        return int(match[1]), int(match[2])
-
-
-class InputSettings(Section):
-    """The topic that is read and the shape of its messages."""
-
-    topic: TopicName
-    start: Start = Field("earliest", description="first run only; a time is Kafka's time of the records, not the readings' own")
-    time: TimeSettings
-    value: ValueSettings
-
-    @model_validator(mode="after")
-    def _two_fields(self) -> Self:
-        if self.time.field == self.value.field:
-            raise ValueError(f"time and value cannot be the same field {self.time.field!r}")
-        if self.value.field == "date":
-            raise ValueError("the value's field cannot be called date: published averages carry it beside their date")
-        return self
 
 
 class OutputSettings(Section):
@@ -166,6 +84,7 @@ class Pipeline(Section):
     lake: TableRoot
     state: LocalPath = Path("data/state")
     input: InputSettings
+    aggregates: dict[ColumnName, AggregateSettings] = Field({}, max_length=MOST_AGGREGATES)
     output: OutputSettings
     records: bool = Field(
         True, description="off: the table records gets only what is rejected, and batches are averaged from Kafka"
@@ -186,39 +105,60 @@ class Pipeline(Section):
         """Lock file of the pipeline's runs on this machine."""
         return self.state / f"{self.name}.lock"
 
-    def parsing_rules(self, now: datetime) -> "ParsingRules":
-        """The rules a batch planned at `now` is parsed by; stored in its plan, so that a rerun parses alike."""
-        time, value = self.input.time, self.input.value
+    @model_validator(mode="after")
+    def _aggregates_of_fields(self) -> Self:
+        """What is declared goes together, to the last expression."""
+        if self.input.fields is None:
+            if self.aggregates:
+                raise ValueError("aggregates are declared of input.fields, and this file has input.value instead")
+            return self
+        if not self.aggregates:
+            raise ValueError("aggregates is missing; with input.fields the file says what is summed up of them")
+        if not self.records:
+            raise ValueError("records: off goes with input.value alone; declared aggregates are made of the table records")
+        require_consistent(self.input.fields, self.input.derived, self.aggregates)
+        self._record_rules(self.input.fields)
+        return self
+
+    def _record_rules(self, fields: Mapping[str, FieldSettings]) -> RecordRules:
+        declared = self.input
+        return record_rules(fields, declared.derived, declared.where, declared.time.timezone, conditions(self.aggregates))
+
+    @property
+    def value(self) -> ValueSettings:
+        """The one value of a pipeline whose aggregates are not declared; `TypeError` of others."""
+        if self.input.value is None:
+            raise TypeError(f"{self.name} declares its aggregates")
+        return self.input.value
+
+    def rules(self, now: datetime) -> Rules:
+        """The rules a batch planned at `now` is read and summed up by; stored in its plan, so that a rerun does alike."""
+        if self.input.fields is None:
+            return self.parsing_rules(now)
+        records = self._record_rules(self.input.fields)
+        aggregates = aggregate_rules(self.aggregates, records, self.input.time.timezone)
+        return DeclaredRules(**dict(self._time_rules(now)), records=records, aggregates=aggregates)
+
+    def parsing_rules(self, now: datetime) -> ParsingRules:
+        """The same of a pipeline whose aggregates are not declared."""
+        value = self.value
         return ParsingRules(
-            time_field=time.field,
-            time_format=time.format,
-            timezone=time.timezone,
-            earliest=time.earliest or default_earliest(time_formats(time.format)),
-            latest=time.latest or now + timedelta(days=1),
+            **dict(self._time_rules(now)),
             value_field=value.field,
             precision=value.precision,
             scale=value.scale,
             excess_digits=value.excess_digits,
         )
 
-
-class TimeRules(Section):
-    """Everything that decides at what time something happened that a message tells of, with nothing left to the clock."""
-
-    time_field: str
-    time_format: StoredFormats
-    timezone: str
-    earliest: Instant
-    latest: Instant
-
-
-class ParsingRules(TimeRules):
-    """Everything that decides whether a message is a reading and which one."""
-
-    value_field: str
-    precision: int
-    scale: int
-    excess_digits: Literal["round", "reject"]
+    def _time_rules(self, now: datetime) -> TimeRules:
+        time = self.input.time
+        return TimeRules(
+            time_field=time.field,
+            time_format=time.format,
+            timezone=time.timezone,
+            earliest=time.earliest or default_earliest(time_formats(time.format)),
+            latest=time.latest or now + timedelta(days=1),
+        )
 
 
 def load_pipeline(path: Path, *, overrides: Iterable[str] = (), environment: Mapping[str, str] = {}) -> Pipeline:

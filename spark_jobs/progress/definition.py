@@ -4,27 +4,17 @@ Two definitions differ where they could make another average of the same message
 result (limits, alerts, where records are kept) is no part of it. Plain comparison; knows no client, no table and no clock.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from spark_jobs.pipeline.settings import ParsingRules, TimeSettings
+from spark_jobs.pipeline.input_settings import TimeSettings
+from spark_jobs.pipeline.rule_texts import TIME_SETTINGS, setting_texts
+from spark_jobs.pipeline.rules import Rules
 from spark_jobs.progress.offsets import Plan, Topic
 
-SETTINGS: Mapping[str, str] = {
-    "time_field": "input.time.field",
-    "time_format": "input.time.format",
-    "timezone": "input.time.timezone",
-    "earliest": "input.time.earliest",
-    "latest": "input.time.latest",
-    "value_field": "input.value.field",
-    "precision": "input.value.type",
-    "scale": "input.value.type",
-    "excess_digits": "input.value.excess_digits",
-}
-"""The setting that each rule comes from; a rule without one is compared under its own name."""
-
 OUTPUT = "output.topic"
+THE_DEFAULT, NOT_THERE = "the default", "nothing"
 
 BOUNDS = ("earliest", "latest")
 """Rules that the program fills in where the settings are silent:
@@ -43,7 +33,7 @@ class Definition:
     A topic that was created again is another one, so its id counts. `output_topic` is None in rows of before its name was stored.
     """
 
-    rules: ParsingRules
+    rules: Rules
     silent: frozenset[str]
     output_topic_id: str
     output_topic: str | None
@@ -71,12 +61,12 @@ def defined_by(plan: Plan) -> Definition:
     return Definition(plan.rules, plan.silent, plan.output_topic_id, plan.output_topic)
 
 
-def defined_now(rules: ParsingRules, silent: frozenset[str], output: Topic) -> Definition:
+def defined_now(rules: Rules, silent: frozenset[str], output: Topic) -> Definition:
     """What a batch would follow that was planned now."""
     return Definition(rules, silent, output.id, output.name)
 
 
-def silent_of_old(rules: ParsingRules, stored_at: datetime) -> frozenset[str]:
+def silent_of_old(rules: Rules, stored_at: datetime) -> frozenset[str]:
     """What the settings were silent about when a plan was made that does not say it, as far as its own values tell."""
     ahead = stored_at + timedelta(days=1) - rules.latest
     at_default = {"earliest": rules.earliest == EARLIEST_AT_FIRST, "latest": 0 <= ahead.total_seconds() <= PLANNING_SECONDS}
@@ -89,22 +79,32 @@ def changes(before: Definition, now: Definition) -> tuple[Change, ...]:
 
 
 def _changed_rules(before: Definition, now: Definition) -> Iterator[Change]:
-    found: dict[str, Change] = {}
-    for name in ParsingRules.model_fields:
-        values = [getattr(one.rules, name) for one in (before, now)]
-        if values[0] != values[1] and not (name in before.silent and name in now.silent):
-            setting = SETTINGS.get(name, name)
-            found[setting] = Change(setting, *(_shown(one, name) for one in (before, now)))
-    yield from found.values()
+    """An aggregate that is new, or gone, changes none that there was before."""
+    texts = [setting_texts(one.rules) for one in (before, now)]
+    kept = _aggregates(before) & _aggregates(now)
+    both_silent = {TIME_SETTINGS[name] for name in before.silent & now.silent}
+    for setting in dict.fromkeys([*texts[0], *texts[1]]):
+        values = [found.get(setting, NOT_THERE) for found in texts]
+        if values[0] != values[1] and setting not in both_silent and aggregate_of(setting) in (None, *kept):
+            yield Change(setting, *(_shown(one, setting, value) for one, value in zip((before, now), values, strict=True)))
 
 
-def _shown(definition: Definition, name: str) -> str:
-    if name in definition.silent:
-        return "the default"
-    if SETTINGS.get(name) == "input.value.type":
-        return f"decimal({definition.rules.precision},{definition.rules.scale})"
-    value = getattr(definition.rules, name)
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+def _shown(definition: Definition, setting: str, value: str) -> str:
+    return THE_DEFAULT if setting in (TIME_SETTINGS[name] for name in definition.silent) else value
+
+
+def _aggregates(definition: Definition) -> set[str | None]:
+    return {aggregate_of(one) for one in setting_texts(definition.rules)} - {None}
+
+
+def aggregate_of(setting: str) -> str | None:
+    """The declared aggregate that a setting is of.
+
+    >>> aggregate_of("aggregates.hourly.window"), aggregate_of("input.where")
+    ('hourly', None)
+    """
+    section, _, rest = setting.partition(".")
+    return rest.partition(".")[0] if section == "aggregates" else None
 
 
 def _changed_output(before: Definition, now: Definition) -> Iterator[Change]:

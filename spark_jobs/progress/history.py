@@ -9,7 +9,7 @@ from datetime import datetime
 
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.wording import counted
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import Rules
 from spark_jobs.progress.ledger import Abandoned, Counted, Done, LedgerRow, Planned
 from spark_jobs.progress.losses import decisions_in, losses_in
 
@@ -92,7 +92,7 @@ def _decision(row: LedgerRow) -> Decision:
     return Decision(row.at, signed_by(row.by), row.run_id, " ".join([row.state, ", ".join(parts)]).strip())
 
 
-def rules_of(rows: Iterable[LedgerRow], batches: Collection[int]) -> dict[int, ParsingRules]:
+def rules_of(rows: Iterable[LedgerRow], batches: Collection[int]) -> dict[int, Rules]:
     """The rules that these batches were read by, as their plans have them."""
     return {row.batch: row.plan.rules for row in rows if isinstance(row, Planned) and row.batch in batches}
 

@@ -19,18 +19,21 @@ from spark_jobs.progress.stored_plans import damaged_row
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of one partition's range: `read` = `accepted` + `rejected`, and `gaps` are its offsets without a record."""
+    """What became of one partition's range: `read` = `accepted` + `rejected` + `filtered`, and `gaps` are its offsets without a
+    record. `filtered` records count in no aggregate.
+    """
 
     partition: int
     read: int
     accepted: int
     rejected: int
     gaps: int
+    filtered: int = 0
 
     @property
     def only_rejected(self) -> "Counts":
         """What is stored of the same where accepted records are not kept."""
-        return replace(self, read=self.rejected, accepted=0)
+        return replace(self, read=self.rejected, accepted=0, filtered=0)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Tally:
     @property
     def accepted(self) -> int:
         return sum(one.accepted for one in self.counts)
+
+    @property
+    def rejected(self) -> int:
+        return sum(one.rejected for one in self.counts)
 
 
 class Shared(TypedDict):
@@ -135,7 +142,7 @@ class Done(RowBase):
 
     `decided` is the operator's word on what was published, if it was needed. `rejected` is by reason, and None before reasons
     were counted. `keeps_records`: whether the accepted records are in the table `records`, as all were in batches that do not say
-    so.
+    so. `groups` are how many totals of each declared aggregate the batch touched.
     """
 
     STATE = "DONE"
@@ -151,6 +158,7 @@ class Done(RowBase):
     keeps_records: bool = True
     seconds: Mapping[str, float] = field(default_factory=dict)
     decided: str | None = None
+    groups: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def kept(self) -> tuple[Counts, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from spark_jobs.base.wording import counted
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import Rules
 
 
 @dataclass(frozen=True, order=True)
@@ -202,7 +202,7 @@ class Plan:
     batch: int
     topic_id: str
     ranges: tuple[OffsetRange, ...]
-    rules: ParsingRules
+    rules: Rules
     output_topic_id: str
     output_starts: Mapping[int, int]
     table_ids: Mapping[str, str]

@@ -17,7 +17,7 @@ from spark_jobs.progress.offsets import Topic
 
 def current_definition(pipeline: Pipeline, output: Topic, now: datetime) -> Definition:
     """What a batch planned at `now` would follow."""
-    return defined_now(pipeline.parsing_rules(now), silent_bounds(pipeline.input.time), output)
+    return defined_now(pipeline.rules(now), silent_bounds(pipeline.input.time), output)
 
 
 def changes_since(progress: Progress, now: Definition) -> tuple[Change, ...]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from spark_jobs.base.signature import Signature, stored_signature
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import stored_rules
 from spark_jobs.progress import ledger
 from spark_jobs.progress.definition import Change, Definition, defined_by, silent_of_old
 from spark_jobs.progress.ledger import Counts, LedgerRow, Shared
@@ -146,7 +146,7 @@ def _outset(details: Details) -> ledger.Outset:
 
 
 def _definition(details: Details, at: datetime) -> Definition:
-    rules = ParsingRules.model_validate(details["rules"])
+    rules = stored_rules(details["rules"])
     silent = frozenset(details["silent"]) if "silent" in details else silent_of_old(rules, at)
     return Definition(rules, silent, details["output_topic_id"], details.get("output_topic"))
 
@@ -175,6 +175,7 @@ def _done_details(row: ledger.Done) -> Details:
         "gaps": dict(row.gaps),
         "records": row.keeps_records,
         "seconds": dict(row.seconds),
+        "groups": dict(row.groups) or None,
     }
     if row.decided and row.by:
         details["decided"] = {"published": row.decided, "by": row.by.stored}
@@ -197,6 +198,7 @@ def _done(shared: Shared, body: Body) -> ledger.Done:
         keeps_records=_keeps_records(details),
         seconds=dict(details.get("seconds") or {}),
         decided=(details.get("decided") or {}).get("published"),
+        groups=dict(details.get("groups") or {}),
     )
 
 

@@ -26,25 +26,43 @@ class Contradiction(Enum):
 
 
 @dataclass(frozen=True)
+class Summed:
+    """What is known of an unfinished batch and one aggregate: `closed` says that the log of contributions knows the batch,
+    `contributed` that rows of it are there, `totalled` that the log of the totals knows it.
+    """
+
+    aggregate: str
+    closed: bool
+    contributed: bool
+    totalled: bool
+
+    @property
+    def lost_its_rows(self) -> bool:
+        return self.closed and not self.contributed
+
+
+@dataclass(frozen=True)
 class Standing:
     """What is known of an unfinished batch.
 
     `read` is how many records it has: None until `records` holds them or, where records are not kept, until they were counted;
-    `accepted` of them are readings. `closed` says that the log of contributions knows the batch, `contributed` that rows of it
-    are there, `averaged` that the log of the daily averages knows it.
+    `accepted` of them count, and `filtered` ones do not though nothing is wrong with them.
     """
 
     keeps_records: bool
     read: int | None = None
     accepted: int = 0
-    closed: bool = False
-    contributed: bool = False
-    averaged: bool = False
+    filtered: int = 0
+    sums: tuple[Summed, ...] = ()
+
+    @property
+    def rejected(self) -> int:
+        return (self.read or 0) - self.accepted - self.filtered
 
     @property
     def counts_already(self) -> bool:
-        """Whether it is part of an average, or may be: it cannot be abandoned any more."""
-        return self.averaged or self.contributed
+        """Whether it is part of a total, or may be: it cannot be abandoned any more."""
+        return any(one.totalled or one.contributed for one in self.sums)
 
     @property
     def needs_kafka(self) -> bool:
@@ -59,21 +77,18 @@ class Standing:
 
 def next_step(standing: Standing) -> Step | Contradiction:
     """What a run does next with the batch, or why it can do nothing."""
+    sums = standing.sums
     if standing.read is None:
         return Step.READ
     if not standing.accepted:
-        return _of_nothing(standing) if standing.contributed else Step.PUBLISH
-    if not standing.contributed:
-        return _without_contributions(standing)
-    return Step.PUBLISH if standing.averaged else Step.MERGE
+        return _of_nothing(standing) if any(one.contributed for one in sums) else Step.PUBLISH
+    if any(one.lost_its_rows for one in sums):
+        return Contradiction.ROWS_GONE
+    if not sums or not all(one.contributed for one in sums):
+        return Step.ADD_UP if standing.keeps_records else Step.READ
+    return Step.PUBLISH if all(one.totalled for one in sums) else Step.MERGE
 
 
 def _of_nothing(standing: Standing) -> Contradiction:
     """Rows come after records, and where these are kept both are there: no record at all is one that was taken away."""
     return Contradiction.ROWS_OF_NOTHING if standing.read or not standing.keeps_records else Contradiction.RECORDS_GONE
-
-
-def _without_contributions(standing: Standing) -> Step | Contradiction:
-    if standing.closed:
-        return Contradiction.ROWS_GONE
-    return Step.ADD_UP if standing.keeps_records else Step.READ

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
 
 FORMAT = 1

@@ -20,7 +20,10 @@ def contributions_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
     """
     from pyspark.sql import functions as F
 
-    return aggregate.add_up(records.where(F.col("rejected_because").isNull()))
+    accepted = F.col("rejected_because").isNull()
+    if "filtered" in records.columns:
+        accepted &= ~F.col("filtered")
+    return aggregate.add_up(records.where(accepted))
 
 
 def sums_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":

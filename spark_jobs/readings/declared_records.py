@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.pipeline.record_rules import ExpressionRule, RecordRules
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import DeclaredRules, TimeRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import with_event_time, with_matched_time
@@ -24,19 +24,22 @@ _OWN = {"timestamp": "_timestamp", "key": "_key", "raw": "_raw", "syntax": "_syn
 """What is known of a message besides its fields, under names that no field can have."""
 
 
-def declared_records_of(messages: DataFrame, *, times: TimeRules, rules: RecordRules, batch: int, nonce: str) -> DataFrame:
+def declared_records_of(messages: DataFrame, *, rules: DeclaredRules, batch: int, nonce: str) -> DataFrame:
     """One record per message: its place, its time, its fields and derived fields, and what became of it.
 
     Takes Kafka's columns key, value, partition, offset, timestamp and headers. Where `rejected_because` is set, all that was read
     is null and `raw` has the message; elsewhere `filtered` says whether it counts in no aggregate. `rounded_from` names each
     number that was rounded, as it was written.
     """
-    names = {"json_time": times.time_field, **{f"json_{one.name}": one.place for one in rules.fields if one.source == "json"}}
+    records = rules.records
+    names = {"json_time": rules.time_field, **{f"json_{one.name}": one.place for one in records.fields if one.source == "json"}}
+    if "headers" not in messages.columns:
+        messages = with_columns(messages, headers=F.lit(None).cast("array<struct<key: string, value: binary>>"))
     found = messages.transform(_with_text).transform(with_json_fields, names=names, nonce=nonce)
-    found = found.transform(_with_time, times=times, nonce=nonce)
-    for one in rules.fields:
-        found = found.transform(with_field, rule=one, times=times, nonce=nonce)
-    return found.transform(_with_expressions, rules=rules).transform(_as_records, rules=rules, batch=batch)
+    found = found.transform(_with_time, times=rules, nonce=nonce)
+    for one in records.fields:
+        found = found.transform(with_field, rule=one, times=rules, nonce=nonce)
+    return found.transform(_with_expressions, rules=records).transform(_as_records, rules=records, batch=batch)
 
 
 def _with_text(messages: DataFrame) -> DataFrame:
@@ -67,7 +70,7 @@ def _with_expressions(messages: DataFrame, *, rules: RecordRules) -> DataFrame:
         *(F.col(f"value_{name}").alias(name) for name in names),
         *(F.col(kind + name).alias(f"_{kind}{name}") for name in names for kind in (REASON, ROUNDED)),
     )
-    columns = {}
+    columns: dict[str, Column] = {}
     for one in rules.derived:
         columns |= {one.name: F.expr(one.sql), f"_failed_{one.name}": _has_failed(F.col(one.name), one)}
     if rules.where:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.pipeline.time_formats import EPOCH_DIGITS, EPOCH_SHIFT, ISO_WORD, EpochUnit, TimePattern
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.message_formats import Rejection

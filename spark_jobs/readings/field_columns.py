@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from spark_jobs.pipeline.record_rules import FieldRule
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import with_event_time, with_matched_time

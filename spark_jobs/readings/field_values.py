@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from spark_jobs.pipeline.record_rules import FieldRule
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.readings.judging import EPOCH, read_time, read_value
 from spark_jobs.readings.message_formats import Rejection
 from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
@@ -67,6 +67,10 @@ class RecordVerdict:
     values: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
     undecided: str | None = None
+
+    @property
+    def event_time(self) -> datetime | None:
+        return None if self.micros is None else EPOCH + timedelta(microseconds=self.micros)
 
 
 def judge_record(

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from spark_jobs.pipeline.settings import ParsingRules, TimeRules
+from spark_jobs.pipeline.rules import ParsingRules, TimeRules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, ISO_WORD, NUMBER, TimePattern, named_parts, time_formats
 from spark_jobs.readings.message_formats import NOT_FINITE, Rejection
 from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object

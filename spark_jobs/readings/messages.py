@@ -75,6 +75,8 @@ def read_messages(
     ranges: Iterable[OffsetRange],
     java: Mapping[str, str],
     divide: Callable[[Sequence[int], int], Tasks] = tasks_for,
+    *,
+    headers: bool = False,
 ) -> "DataFrame":
     """Kafka source frame of the ranges, one row per visible record; `java` are the client settings without prefix."""
     read = [one for one in ranges if one.span]
@@ -84,6 +86,7 @@ def read_messages(
         **_CONSUMER,
         **range_options(topic, read),
         "maxRecordsPerPartition": str(tasks.most_records),
+        "includeHeaders": str(headers).lower(),
     }
     messages = spark.read.format("kafka").options(**options).load()
     return messages if tasks.combined is None else messages.coalesce(tasks.combined)

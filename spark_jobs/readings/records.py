@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.pipeline.time_formats import TimePattern, time_formats
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import is_plausible, plain_time, says_instant, with_event_time

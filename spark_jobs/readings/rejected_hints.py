@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import Any
 
 from spark_jobs.base.wording import printable
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import DeclaredRules, Rules
 from spark_jobs.pipeline.time_formats import EPOCH_SHIFT, EPOCH_WORDS, WORDS, time_formats, time_pattern
+from spark_jobs.readings.field_values import FieldProblem
 from spark_jobs.readings.message_formats import Rejection
 from spark_jobs.readings.strict_objects import field_of
 
@@ -28,15 +29,26 @@ class _Number(str):
     __slots__ = ()
 
 
-def hint(reason: str, messages: Iterable[bytes | None], rules: ParsingRules) -> str | None:
+def hint(reason: str, messages: Iterable[bytes | None], rules: Rules) -> str | None:
     """A sentence about messages that were rejected for this reason, if they show what is wrong with the settings."""
     objects = [one for one in map(_object, messages) if one]
-    match reason:
-        case Rejection.NO_TIME | Rejection.NO_VALUE:
-            return _fields_there(rules.time_field if reason == Rejection.NO_TIME else rules.value_field, objects)
+    problem, _, name = reason.partition(":")
+    match problem:
+        case Rejection.NO_TIME | Rejection.NO_VALUE | FieldProblem.MISSING_FIELD:
+            place = _place(problem, name, rules)
+            return _fields_there(place, objects) if place else None
         case Rejection.BAD_TIME | Rejection.TIME_OUT_OF_RANGE:
             return next((found for one in objects if (found := _other_formats(field_of(one, rules.time_field), rules))), None)
     return None
+
+
+def _place(problem: str, name: str, rules: Rules) -> str | None:
+    """Where the messages should have had what they lack, if that is in their JSON."""
+    if problem == Rejection.NO_TIME:
+        return rules.time_field
+    if isinstance(rules, DeclaredRules):
+        return next((one.place for one in rules.records.fields if one.name == name and one.source == "json"), None)
+    return rules.value_field
 
 
 def _object(message: bytes | None) -> dict[str, Any] | None:
@@ -66,7 +78,7 @@ def _names(fields: Mapping[str, Any], depth: int = 1) -> Iterator[str]:
             yield name
 
 
-def _other_formats(written: Any, rules: ParsingRules) -> str | None:
+def _other_formats(written: Any, rules: Rules) -> str | None:
     """Which of the words reads a time that the configured formats do not."""
     if not isinstance(written, str):
         return None
@@ -79,7 +91,7 @@ def _other_formats(written: Any, rules: ParsingRules) -> str | None:
     return f"{shown} is {readers[right[0]] or 'a time'} as {right[0]}: is input.time.format {right[0]}?"
 
 
-def _read_as(written: str, word: str, rules: ParsingRules) -> str | None:
+def _read_as(written: str, word: str, rules: Rules) -> str | None:
     """The time in UTC, or an empty text where it depends on the zone; None if the word does not read it as a plausible one."""
     if word not in EPOCH_WORDS:
         is_text = not isinstance(written, _Number)

@@ -25,15 +25,12 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.grants import GROUP, Grant, missing
 from spark_jobs.broker.group_kind import ConsumerGroup
 from spark_jobs.lake.rows import count_rows
-from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS
+from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
 from spark_jobs.pipeline.settings import Pipeline
 
 BelongingKind = Literal["table", "leftover", "file", "group", "transactional id", "output topic", "dag"]
-
-TABLES = (RECORDS, CONTRIBUTIONS, DAILY_AVERAGES, CHECKPOINTS)
-"""In the order in which they go: as long as the checkpoints are there, a run misses the others and says so."""
 
 GOING = ".forgotten"
 """What is added to the name of a table's folder that is about to be deleted: from then on it is no table."""
@@ -74,7 +71,7 @@ def find_belongings(broker: Broker, pipeline: Pipeline, config: Path, environmen
     group = broker.find_group(pipeline.name)
     ours = group if group and group.is_of_consumers else None
     things = (
-        *_tables(Lake(pipeline.lake, pipeline.name)),
+        *_tables(Lake.of(pipeline)),
         *(Belonging("file", str(one), _owner(pipeline, one)) for one in files_of(pipeline, environment)),
         *([Belonging("group", pipeline.name, ours.state)] if ours else []),
         *_left_alone(broker, pipeline, config),
@@ -108,8 +105,13 @@ def folder_of(lake: Lake, name: str) -> Path:
     return folder
 
 
+def going_tables(lake: Lake) -> tuple[str, ...]:
+    """In the order in which they go: as long as the checkpoints are there, a run misses the others and says so."""
+    return *lake.filled, CHECKPOINTS
+
+
 def _tables(lake: Lake) -> Iterator[Belonging]:
-    for name in TABLES:
+    for name in going_tables(lake):
         location = lake.location(name)
         if (size := _bytes_in(location)) is not None:
             rows, trouble = _rows_of(lake, name)

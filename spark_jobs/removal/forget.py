@@ -26,7 +26,7 @@ from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake.durability import sync
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.removal.belongings import GOING, TABLES, Belongings, files_of, find_belongings, folder_of
+from spark_jobs.removal.belongings import GOING, Belongings, files_of, find_belongings, folder_of, going_tables
 
 
 def look(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> Belongings:
@@ -42,11 +42,11 @@ def forget(pipeline: Pipeline, config: Path, environment: Mapping[str, str]) -> 
     kafka = load_kafka_settings(pipeline.kafka, environment)
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id="forget"), connect(kafka) as broker:
         found = find_belongings(broker, pipeline, config, environment)
-        lake = Lake(pipeline.lake, pipeline.name)
+        lake = Lake.of(pipeline)
         _require_removable(found, lake)
         Publisher.open(kafka, pipeline.name).fence()
         fault("after:forget_fence")
-        for name in TABLES:
+        for name in going_tables(lake):
             _remove_table(lake, name)
         _remove_if_empty(lake)
         _remove_group(broker, found)

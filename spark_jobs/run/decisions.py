@@ -16,7 +16,7 @@ from spark_jobs.base.machine import now
 from spark_jobs.base.signature import signature
 from spark_jobs.lake import tables
 from spark_jobs.lake.record_files import delete_batch
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import LostRace
 from spark_jobs.outlook.still_there import losses_of, require_no_losses, require_same_topic
 from spark_jobs.outlook.topics import first_starts
@@ -37,12 +37,14 @@ def abandon(job: Job) -> None:
     plan = job.checkpoints.progress.unfinished
     if plan is None:
         raise UsageError("there is no unfinished batch to abandon; run again without --abandon")
+    job = job.of(plan)
     if job.standing(plan).counts_already:
         raise DecisionNeeded(
             f"batch {plan.batch} has been averaged already and cannot be abandoned; run without --abandon to finish it"
         )
     try:
-        _close(job, job.lake.open(CONTRIBUTIONS), plan.batch)
+        for one in job.lake.layout.all_aggregates:
+            _close(job, job.lake.open(one.contributions_table), plan.batch)
         _close(job, job.lake.open(RECORDS), plan.batch)
         fault("before:abandon_delete")
         delete_batch(job.lake.open(RECORDS), plan.batch, app=job.lake.app(RECORDS))

@@ -1,14 +1,15 @@
 """What the steps of one run share: settings, clients, tables, what was asked for, and the clock."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pyarrow as pa
 
 from spark_jobs.access.properties import KafkaSettings
+from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.base import machine
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.checkpoint_log import CheckpointLog
@@ -35,17 +36,21 @@ class RunRequest:
     published: Answer | None = None
 
 
+AddUp = Callable[[Aggregate], pa.Table]
+"""How to get what a batch adds to an aggregate, in the columns of its contributions."""
+
+
 class Engine(Protocol):
     """What a run leaves to Spark: all that grows with the number of messages. It commits nothing."""
 
     def write_records(self, job: "Job", plan: Plan, *, only_rejected: bool) -> str:
         """Read the batch from Kafka and write its records as Parquet files; their folder below that of the table."""
 
-    def add_up_stored(self, job: "Job", plan: Plan) -> pa.Table:
-        """What the accepted ones of the batch's stored records add up to; the columns of `contributions`."""
+    def add_up_stored(self, job: "Job", plan: Plan, aggregate: Aggregate) -> pa.Table:
+        """What the accepted ones of the batch's stored records add to an aggregate; the columns of its contributions."""
 
     def add_up(self, job: "Job", plan: Plan) -> pa.Table:
-        """Read the batch from Kafka and add it up; the columns of `readings.averages.sums_of`."""
+        """Read a batch whose records are not kept from Kafka and add it up; the columns of `readings.averages.sums_of`."""
 
     def find_holes(self, job: "Job", ranges: Iterable[OffsetRange]) -> pa.Table:
         """Read ranges from Kafka for their offsets alone; the columns of `readings.messages.holes_of`."""
@@ -67,6 +72,10 @@ class Job:
     engine: Engine
     resumed: Planned | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def of(self, plan: Plan) -> "Job":
+        """The same with the tables that a plan fills, which may be others than those of the settings."""
+        return replace(self, lake=self.lake.filled_by(plan))
 
     def standing(self, plan: Plan) -> Standing:
         """Where an unfinished batch stands now."""

@@ -15,6 +15,7 @@ from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.record_times import instant_of
+from spark_jobs.broker.scan import headers_of
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.offsets import OffsetRange
@@ -26,6 +27,7 @@ _MESSAGES = pa.schema(
         ("timestamp", pa.timestamp("us", tz="UTC")),
         ("key", pa.binary()),
         ("value", pa.binary()),
+        ("headers", pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))),
     ]
 )
 ROWS, BYTES = 50_000, 32 * 2**20
@@ -65,4 +67,5 @@ def _row(message: Message) -> dict[str, object]:
         "timestamp": instant_of(milliseconds),
         "key": message.key(),
         "value": message.value(),
+        "headers": [{"key": name, "value": value} for name, value in headers_of(message)],
     }

@@ -1,31 +1,33 @@
 """The message that a total is published as: key, value and headers (docs/messages.md). Sends nothing."""
 
 import json
-from decimal import Decimal
+from collections.abc import Iterator
 
-from spark_jobs.aggregates.aggregate import BATCH, REVISION
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE, place_of
-from spark_jobs.aggregates.measures import Row
+from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
+from spark_jobs.aggregates.messages import AGGREGATE, json_number, place_of, value_of
+from spark_jobs.aggregates.states import Row
 from spark_jobs.broker.publisher import OutputRecord
+from spark_jobs.pipeline.rules import ParsingRules, Rules
 
 
-def output_record(row: Row, *, pipeline: str, value_field: str) -> OutputRecord:
-    """The message for one row of `daily_averages`."""
-    (result,), window = DAILY_AVERAGE.results, DAILY_AVERAGE.window
-    partition, key = place_of(row)
-    headers = {"pipeline": pipeline, BATCH: row[BATCH], REVISION: row[REVISION], "count": DAILY_AVERAGE.readings(row)}
-    return OutputRecord(
-        partition=partition,
-        key=key,
-        value=f'{{"{window.column}": "{key.decode()}", {json.dumps(value_field)}: {json_number(row[result.column])}}}'.encode(),
-        headers=tuple((name, str(value).encode()) for name, value in headers.items()),
-    )
+def output_record(row: Row, aggregate: Aggregate, *, pipeline: str, rules: Rules, partitions: int) -> OutputRecord:
+    """The message for one total, for a topic of so many partitions."""
+    partition, key = place_of(aggregate, row, partitions)
+    value = _average(aggregate, row, rules) if isinstance(rules, ParsingRules) else value_of(aggregate, row)
+    return OutputRecord(partition=partition, key=key, value=value.encode(), headers=tuple(_headers(row, aggregate, pipeline)))
 
 
-def json_number(value: Decimal) -> str:
-    """A JSON number without exponent and trailing zeros.
+def _average(aggregate: Aggregate, row: Row, rules: ParsingRules) -> str:
+    """As these messages have always been, to the byte."""
+    (result,), window = aggregate.published, aggregate.window
+    day, value = window.text(row[window.column]), json_number(row[result])
+    return f'{{"{window.column}": "{day}", {json.dumps(rules.value_field)}: {value}}}'
 
-    >>> json_number(Decimal("239.940000")), json_number(Decimal("100.000000")), json_number(Decimal("-0.000000"))
-    ('239.94', '100', '0')
-    """
-    return format((value + 0).normalize(), "f")
+
+def _headers(row: Row, aggregate: Aggregate, pipeline: str) -> Iterator[tuple[str, bytes]]:
+    yield "pipeline", pipeline.encode()
+    if aggregate.is_declared:
+        yield AGGREGATE, aggregate.name.encode()
+    yield BATCH, str(row[BATCH]).encode()
+    yield REVISION, str(row[REVISION]).encode()
+    yield "count", str(aggregate.readings(row)).encode()

@@ -18,7 +18,7 @@ from datetime import date, datetime
 from typing import Any
 
 from spark_jobs.access.properties import load_kafka_settings
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TryAgain, UsageError
 from spark_jobs.base.faults import fault
@@ -30,7 +30,6 @@ from spark_jobs.broker.publisher import REPUBLISHED, OutputRecord, Publisher
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import Condition, read_rows
-from spark_jobs.lake.schemas import DAILY_AVERAGES
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.evidence import look
 from spark_jobs.outlook.obstacles import require_tables_not_behind
@@ -84,7 +83,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:republish_lock")
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=run_id), connect(kafka) as broker:
-        lake = Lake(pipeline.lake, pipeline.name)
+        lake = Lake.of(pipeline)
         health.require_readable(lake)
         require_permissions(broker, kafka, pipeline)
         # Before the fence, which would end a run that is at work on another machine.
@@ -95,12 +94,12 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         checkpoints = CheckpointLog(lake)
         health.require_whole(lake, checkpoints)
         topics = _require_settled(broker, pipeline, checkpoints.progress)
-        rows = current_averages(lake, days) if checkpoints.progress.last_done else []
+        rows = current_totals(lake, days) if checkpoints.progress.last_done else []
         made = Republication(pipeline.name, topics.output.name, machine.now(), checkpoints.progress.last_batch, len(rows), days)
         if rows:
             checkpoints.append(_row(made, checkpoints.progress, run_id, topics.output))
             fault("after:republish_row")
-            publisher.publish(made.topic, _records(pipeline, made, rows), ends=())
+            publisher.publish(made.topic, _records(pipeline, made, rows, len(topics.output.partitions)), ends=())
             _require_visible(broker, made, publisher)
         return made
 
@@ -130,14 +129,22 @@ def _require_settled(broker: Broker, pipeline: Pipeline, progress: Progress) -> 
     return found.topics
 
 
-def current_averages(lake: Lake, days: Days | None) -> list[dict[str, Any]]:
-    """Rows of `daily_averages` as they are now, in the order in which a batch publishes them."""
-    where: list[Condition] = (
-        [(DAILY_AVERAGE.window.column, ">=", days[0]), (DAILY_AVERAGE.window.column, "<=", days[1])] if days else []
-    )
-    rows = read_rows(lake.open(DAILY_AVERAGES), where=where)
-    found: list[dict[str, Any]] = rows.sort_by(DAILY_AVERAGE.order).to_pylist()
+Rows = list[tuple[Aggregate, dict[str, Any]]]
+"""Totals, each with the aggregate that it is of."""
+
+
+def current_totals(lake: Lake, days: Days | None) -> Rows:
+    """All totals that are published, or those of windows that touch these days, in the order in which a batch publishes them."""
+    found: Rows = []
+    for one in lake.layout.aggregates:
+        rows = read_rows(lake.open(one.name), where=_within(one, days) if days else [])
+        found += [(one, row) for row in rows.sort_by(one.order).to_pylist()]
     return found
+
+
+def _within(aggregate: Aggregate, days: Days) -> list[Condition]:
+    first, last = aggregate.window.between(*days)
+    return [(aggregate.window.column, ">=", first), (aggregate.window.column, "<=", last)]
 
 
 def _row(made: Republication, progress: Progress, run_id: str, output: Topic) -> Republished:
@@ -155,10 +162,10 @@ def _row(made: Republication, progress: Progress, run_id: str, output: Topic) ->
     )
 
 
-def _records(pipeline: Pipeline, made: Republication, rows: list[dict[str, Any]]) -> Iterator[OutputRecord]:
-    mark = ((REPUBLISHED, _time(made).encode()),)
-    for row in rows:
-        record = output_record(row, pipeline=pipeline.name, value_field=pipeline.input.value.field)
+def _records(pipeline: Pipeline, made: Republication, rows: Rows, partitions: int) -> Iterator[OutputRecord]:
+    mark, rules = ((REPUBLISHED, _time(made).encode()),), pipeline.rules(made.at)
+    for aggregate, row in rows:
+        record = output_record(row, aggregate, pipeline=pipeline.name, rules=rules, partitions=partitions)
         yield OutputRecord(record.partition, record.key, record.value, record.headers + mark)
 
 

@@ -9,20 +9,24 @@ beside it. So the whole batch is then read by librdkafka, to which a timestamp i
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from spark_jobs.access.java_secrets import secrets_file
+from spark_jobs.aggregates.aggregate import BATCH, Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.location import for_spark
 from spark_jobs.lake.record_files import files_of_batch, new_folder
-from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.lake.schemas import FILTERED, RECORDS, REJECTED
 from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.rules import DeclaredRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.readings.averages import contributions_of, sums_of
+from spark_jobs.readings.declared_records import declared_records_of
 from spark_jobs.readings.messages import holes_of, read_messages
 from spark_jobs.readings.records import records_of
 from spark_jobs.run.job import Job
@@ -37,9 +41,11 @@ T = TypeVar("T")
 
 _REFUSED = re.compile(r"Record at topic \S+ partition \d+ offset \d+ has timestamp value -?\d+(?= that overflows)")
 
-_FOR_AVERAGES = "batch bigint, partition int, date date, value decimal(18,6), rejected_because string"
-_FOR_SPARK = "partition int, offset bigint, timestamp timestamp, key binary, value binary"
-Reader = Callable[["SparkSession", str, Iterable[OffsetRange], Mapping[str, str]], "DataFrame"]
+_FOR_SPARK = (
+    "partition int, offset bigint, timestamp timestamp, key binary, value binary, "
+    "headers array<struct<key: string, value: binary>>"
+)
+Reader = Callable[..., "DataFrame"]
 """How Spark reads the visible messages of a topic's ranges: `read_messages`, or in a test a reader that sees other things."""
 
 
@@ -59,11 +65,11 @@ class SparkEngine:
             write_parquet(kept, f"{job.lake.location(RECORDS)}/{folder}")
             return folder
 
-        return self._reading(job, plan.ranges, write)
+        return self._reading(job, plan.ranges, write, headers=_reads_headers(plan))
 
-    def add_up_stored(self, job: Job, plan: Plan) -> pa.Table:
+    def add_up_stored(self, job: Job, plan: Plan, aggregate: Aggregate) -> pa.Table:
         """See `Engine`."""
-        return contributions_of(read_stored(self.spark(), job.lake, plan.batch), DAILY_AVERAGE).toArrow()
+        return contributions_of(read_stored(self.spark(), job.lake, plan.batch, aggregate), aggregate).toArrow()
 
     def add_up(self, job: Job, plan: Plan) -> pa.Table:
         """See `Engine`."""
@@ -73,7 +79,7 @@ class SparkEngine:
         """See `Engine`."""
         return self._reading(job, tuple(ranges), lambda messages: holes_of(messages).toArrow())
 
-    def _reading(self, job: Job, ranges: Sequence[OffsetRange], use: Callable[["DataFrame"], T]) -> T:
+    def _reading(self, job: Job, ranges: Sequence[OffsetRange], use: Callable[["DataFrame"], T], *, headers: bool = False) -> T:
         """What `use` makes of the visible messages of these ranges, one row each;
         it may be called a second time and must act on all of them.
         """
@@ -85,7 +91,8 @@ class SparkEngine:
         java = job.kafka.java(secrets)
         job.kafka.write_java_secrets(secrets)
         try:
-            return use(self.read(spark, job.pipeline.input.topic, ranges, java))
+            read = partial(self.read, headers=True) if headers else self.read
+            return use(read(spark, job.pipeline.input.topic, ranges, java))
         except (Py4JJavaError, PySparkException) as error:
             refused = _REFUSED.search(str(error))
             if refused is None:
@@ -104,11 +111,22 @@ def write_parquet(records: "DataFrame", place: str) -> None:
     records.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(for_spark(place))
 
 
-def read_stored(spark: "SparkSession", lake: Lake, batch: int) -> "DataFrame":
-    """What averaging needs of the stored records of a batch; there must be some."""
+def read_stored(spark: "SparkSession", lake: Lake, batch: int, aggregate: Aggregate) -> "DataFrame":
+    """What an aggregate needs of the stored records of a batch; there must be some."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    schema = lake.layout.schemas[RECORDS]
+    fate = (name for name in (BATCH, REJECTED, FILTERED) if name in schema.names)
+    wanted = from_arrow_schema(pa.schema([schema.field(name) for name in dict.fromkeys([*fate, *aggregate.reads])]))
     paths = map(for_spark, files_of_batch(lake, batch))
-    return spark.read.schema(_FOR_AVERAGES).parquet(*paths).where(f"batch = {batch:d}")
+    return spark.read.schema(wanted).parquet(*paths).where(f"batch = {batch:d}")
+
+
+def _reads_headers(plan: Plan) -> bool:
+    return isinstance(plan.rules, DeclaredRules) and plan.rules.records.reads_headers
 
 
 def _parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
+    if isinstance(plan.rules, DeclaredRules):
+        return declared_records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
     return records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)

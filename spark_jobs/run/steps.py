@@ -1,7 +1,7 @@
 """S2, S6 and S7: the batch is planned, published and done. Each says what a kill leaves behind and why the rerun makes that
 harmless.
 
-S3 is in `steps_records.py`, or `steps_counts.py` where records are not kept; S4 and S5 are in `steps_averages.py`.
+S3 is in `steps_records.py`, or `steps_counts.py` where records are not kept; S4 and S5 are in `steps_totals.py`.
 """
 
 import logging
@@ -9,9 +9,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.faults import fault
 from spark_jobs.base.machine import now
@@ -24,6 +21,7 @@ from spark_jobs.progress.ledger import Done, Tally, planned
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.run.job import Job
 from spark_jobs.run.output_records import output_record
+from spark_jobs.run.steps_totals import RowsByTable
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +34,7 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     job.checkpoints.create()
     fault("before:plan_commit")
     # Those that the tables of the last batch had were compared when this run began.
-    plan = replace(plan, table_ids=job.checkpoints.progress.table_ids or job.lake.ids())
+    plan = replace(plan, table_ids=job.lake.ids(job.checkpoints.progress.table_ids))
     job.checkpoints.append(planned(plan, job.request.run_id, now(), signature(job.request.run_id, os.environ)))
     fault("after:plan_commit")
     partitions = sum(1 for one in plan.ranges if one.span)
@@ -46,7 +44,7 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
 
 @dataclass(frozen=True)
 class Publication:
-    """As many averages as belong to a batch, where the output topic of that id ends behind them, and the operator's word on what
+    """As many totals as belong to a batch, where the output topic of that id ends behind them, and the operator's word on what
     of them was published, if it was needed.
     """
 
@@ -56,27 +54,28 @@ class Publication:
     decided: Answer | None = None
 
 
-def publish(job: Job, plan: Plan, publisher: Publisher, rows: pa.Table) -> Publication:
-    """S6: publish the changed daily averages and the group's offsets in one transaction, unless that is proven done already.
+def publish(job: Job, plan: Plan, publisher: Publisher, totals: RowsByTable) -> Publication:
+    """S6: publish the changed totals and the group's offsets in one transaction, unless that is proven done already.
 
     Killed before the coordinator has the commit: invisible, and published again. After it: proven, and not repeated. Killed
     before the commit was read back: the next run looks as if nobody had confirmed anything.
     """
-    records = {(one.partition, one.key): one for one in _records(job, plan, rows)}
+    records = {(one.partition, one.key): one for one in _records(job, plan, totals)}
     question = question_of(job.pipeline, plan, frozenset(records), job.request.published)
     left = _remaining(job, plan, question)
     if left.settled:
         log.info("publish  batch %d was published already", plan.batch)
-        return Publication(len(rows), left.output.topic_id, left.output.ends)
+        return Publication(len(records), left.output.topic_id, left.output.ends)
     offsets = group_offsets(question.input_topic, plan.batch, plan.ranges)
     publisher.publish(question.output_topic, [one for key, one in records.items() if key in left.averages], offsets)
     ends = confirm(job.broker, plan, question, publisher.last)
-    return Publication(len(rows), left.output.topic_id, ends, left.decided)
+    return Publication(len(records), left.output.topic_id, ends, left.decided)
 
 
-def _records(job: Job, plan: Plan, rows: pa.Table) -> Iterator[OutputRecord]:
-    ordered = rows.sort_by(DAILY_AVERAGE.order).to_pylist()
-    return (output_record(row, pipeline=job.pipeline.name, value_field=plan.rules.value_field) for row in ordered)
+def _records(job: Job, plan: Plan, totals: RowsByTable) -> Iterator[OutputRecord]:
+    for one in job.lake.layout.aggregates:
+        for row in totals[one.name].sort_by(one.order).to_pylist():
+            yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
 
 
 def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
@@ -88,7 +87,9 @@ def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
         raise
 
 
-def finish(job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int]) -> Done:
+def finish(
+    job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int], groups: Mapping[str, int]
+) -> Done:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
@@ -110,6 +111,7 @@ def finish(job: Job, plan: Plan, tally: Tally, published: Publication, reasons: 
         keeps_records=plan.keeps_records,
         seconds=dict(job.seconds),
         decided=published.decided,
+        groups=groups,
     )
     fault("before:done_commit")
     job.checkpoints.append(done)

@@ -11,6 +11,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged, TryAgain, go_on
 from spark_jobs.base.faults import fault
@@ -55,7 +56,7 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
         _require_rejected(job, plan, {one.partition: one.rejected for one in tally.counts})
         return tally, partial(_add_up_again, job, plan, topic, tally)
     sums = _add_up(job, plan, topic)
-    rejected = {number: one.read - one.accepted for number, one in sums.rows.items()}
+    rejected = {number: one.rejected for number, one in sums.rows.items()}
     if job.lake.known_batch(table) < plan.batch:
         append_records(
             job, plan, table, partial(write_records, job, plan, only_rejected=True) if any(rejected.values()) else None
@@ -65,7 +66,7 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     fault("before:counted_commit")
     job.checkpoints.append_or_agree(counted_row(plan, tally, job.request.run_id, now()))
     fault("after:counted_commit")
-    return tally, lambda: sums.contributions
+    return tally, lambda _: sums.contributions
 
 
 def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
@@ -90,7 +91,7 @@ def _rows_of(sums: pa.Table) -> dict[int, PartitionRows]:
     return {row["partition"]: PartitionRows(**row) for row in rows}
 
 
-def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally) -> pa.Table:
+def _add_up_again(job: Job, plan: Plan, topic: Topic, tally: Tally, _: Aggregate) -> pa.Table:
     sums = _add_up(job, plan, topic)
     for before, after in zip(tally.counts, tally_of(plan, sums.rows, ()).counts, strict=True):
         if before != after:

@@ -6,7 +6,6 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
@@ -22,13 +21,13 @@ from spark_jobs.outlook.still_there import require_not_replaced, require_still_t
 from spark_jobs.progress.ledger import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.run import gaps
-from spark_jobs.run.job import Job
+from spark_jobs.run.job import AddUp, Job
 
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
 
-Taken = tuple[Tally, Callable[[], pa.Table]]
-"""What became of a batch's offsets, and how to get what its records add up to, in the columns of `contributions`."""
+Taken = tuple[Tally, AddUp]
+"""What became of a batch's offsets, and how to get what its records add up to."""
 
 
 def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
@@ -99,7 +98,8 @@ def tally_of(plan: Plan, rows: Mapping[int, PartitionRows], explained: Iterable[
 def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
     if rows is None:
         return Counts(planned_range.partition, 0, 0, 0, planned_range.span)
-    return Counts(rows.partition, rows.read, rows.accepted, rows.read - rows.accepted, planned_range.span - rows.read)
+    gaps = planned_range.span - rows.read
+    return Counts(rows.partition, rows.read, rows.accepted, rows.rejected, gaps, rows.filtered)
 
 
 def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:

@@ -20,7 +20,6 @@ from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import reasons_of_batch
-from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import Evidence, look
@@ -38,7 +37,7 @@ from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.progress.standing import Standing, next_step
-from spark_jobs.run import decisions, steps, steps_averages, steps_counts, steps_records
+from spark_jobs.run import decisions, steps, steps_counts, steps_records, steps_totals
 from spark_jobs.run.job import Engine, Job, RunRequest, step
 
 log = logging.getLogger("dayfold")
@@ -53,7 +52,7 @@ def run_pipeline(pipeline: Pipeline, request: RunRequest, engine: Engine) -> lis
         require_permissions(broker, kafka, pipeline)
         tls_files.warn_of_expiry(kafka, now())
         publisher = fenced(pipeline, kafka)
-        lake = Lake(pipeline.lake, pipeline.name)
+        lake = Lake.of(pipeline)
         health.require_readable(lake)
         checkpoints = CheckpointLog(lake)
         job = Job(pipeline, request, kafka, broker, lake, checkpoints, engine, checkpoints.unfinished_plan)
@@ -102,8 +101,8 @@ def require_nothing_wrong(job: Job, found: Evidence) -> None:
 
 def resume(job: Job, planned: Planned, standing: Standing) -> None:
     """Say which batch is gone on with, and where; raise if that is impossible."""
-    require_usable(job.lake, planned.plan, standing)
-    for name in SCHEMAS:
+    require_usable(job.of(planned.plan).lake, planned.plan, standing)
+    for name in job.of(planned.plan).lake.names:
         job.lake.keep(name)
     log.info("resume   %s; this run %s", resumed_text(planned), next_step(standing).value)
 
@@ -140,18 +139,19 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
 def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Done:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     require_planned_output(job.broker, plan, topics.output.name)
+    job = job.of(plan)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)
         allowed = job.pipeline.limits.max_rejected_fraction
-        require_few_rejected(job.lake, plan, allowed, read=tally.read, accepted=tally.accepted)
-        reasons = reasons_of_batch(job.lake, plan.batch) if tally.read > tally.accepted else {}
+        require_few_rejected(job.lake, plan, allowed, read=tally.read, rejected=tally.rejected)
+        reasons = reasons_of_batch(job.lake, plan.batch) if tally.rejected else {}
     with step(job, plan, "contributions"):
-        contributions = steps_averages.save_contributions(job, plan, tally.accepted, add_up)
+        contributions = steps_totals.save_contributions(job, plan, tally.accepted, add_up)
     with step(job, plan, "averages"):
-        averages = steps_averages.save_averages(job, plan, contributions)
+        totals = steps_totals.save_totals(job, plan, contributions)
     with step(job, plan, "publish"):
-        published = steps.publish(job, plan, publisher, averages)
-    done = steps.finish(job, plan, tally, published, reasons)
+        published = steps.publish(job, plan, publisher, totals)
+    done = steps.finish(job, plan, tally, published, reasons, steps_totals.touched_groups(plan, totals))
     log.info("done     batch %d: %s", plan.batch, sums_text([done]))
     return done

@@ -163,11 +163,11 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))
     nothing = _outcome(lambda: rows_of_run(pipeline, "second"))
-    log, at = CheckpointLog(Lake(pipeline.lake, pipeline.name)), datetime(2026, 1, 1, tzinfo=UTC)
+    log, at = CheckpointLog(Lake.of(pipeline)), datetime(2026, 1, 1, tzinfo=UTC)
     for batch, run_id in enumerate(["first", "second", "second"], start=1):
         ranges = (OffsetRange(0, 10 * batch, 10 * batch + 10), OffsetRange(1, 0, 0))
         counts = (Counts(0, 10, 9, 1, 0), Counts(1, 0, 0, 0, 0))
-        log.append(planned(Plan(batch, "id", ranges, pipeline.parsing_rules(at), "output id", {}, {}, "nonce"), run_id, at))
+        log.append(planned(Plan(batch, "id", ranges, pipeline.rules(at), "output id", {}, {}, "nonce"), run_id, at))
         log.append(Done(batch=batch, run_id=run_id, at=at, topic_id="id", ranges=ranges, counts=counts))
     return {
         "nothing": nothing,

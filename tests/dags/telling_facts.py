@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import append_once, merge_totals
 from spark_jobs.orchestration.finished import SHOWN, find_finished, show_averages
 from spark_jobs.orchestration.nothing_new import tell_why_nothing
 from spark_jobs.pipeline.settings import Pipeline
 from tests.dags.maintenance_facts import Lines
+from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.stored import DAY, contribution, done_at, lake_of, stored_pipeline
 
 BATCHES = 2

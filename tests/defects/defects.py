@@ -271,7 +271,7 @@ DEFECTS = (
     ),
     Defect(
         "whole parts are added up in one number",
-        "spark_jobs/aggregates/measures.py",
+        "spark_jobs/aggregates/states.py",
         (
             (
                 'for part in (f"{whole} div 1000000", f"{whole} % 1000000"))',

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, Producer, TopicPartition
 from deltalake import DeltaTable
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.broker.cluster import LATEST, UNCOMMITTED
 from spark_jobs.broker.publisher import OutputRecord
 from spark_jobs.run.output_records import output_record
+from tests import parsing_rules
 from tests.faults.checkpoint_rows import ranges
 from tests.submitted import wait_until
 from tests.world import World
@@ -44,11 +46,14 @@ def put_group(world: World, places: Mapping[int, Place]) -> None:
         consumer.close()
 
 
+RULES = parsing_rules.rules(value_field="voltage")
+
+
 def averages_of(world: World, batch: int) -> list[OutputRecord]:
     """The records that a batch publishes, while its averages are the newest."""
     rows = DeltaTable(f"{world.tables}/daily_averages").to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
     mine = sorted((row["partition"], row["date"], row) for row in rows if row["batch"] == batch)
-    return [output_record(row, pipeline=world.pipeline.name, value_field="voltage") for _, _, row in mine]
+    return [output_record(row, DAILY_AVERAGE, pipeline=world.pipeline.name, rules=RULES, partitions=3) for _, _, row in mine]
 
 
 def write(world: World, records: Sequence[OutputRecord], *, commit: bool = True) -> None:

@@ -10,8 +10,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from spark_jobs.lake.schemas import SCHEMAS
-from spark_jobs.removal.belongings import TABLES
+from tests.daily_tables import SCHEMAS, TABLES
 
 SOURCE = Path(__file__).parent.parent.parent / "spark_jobs"
 

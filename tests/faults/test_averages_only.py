@@ -17,13 +17,14 @@ from spark_jobs.access.properties import load_kafka_settings
 from spark_jobs.base.errors import DecisionNeeded, OffsetsLost, Superseded, TableDamaged, TooManyRejected, TryAgain
 from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
-from spark_jobs.lake.schemas import RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.planning import preview_run
 from spark_jobs.progress.ledger import Counts, Tally, counted_row
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run.spark_engine import Reader
 from tests import oracle
 from tests.conftest import NewWorld
+from tests.daily_tables import SCHEMAS
 from tests.faults.audited import audited, told
 from tests.faults.batches import SHAPES, send_rejected, send_tiny, some
 from tests.faults.maintained import maintain_in_a_year

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
 from tests import oracle
+from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 
 pytestmark = pytest.mark.group("CC")
 

@@ -11,11 +11,11 @@ from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.standing import stand
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.progress.standing import Contradiction, Standing, Step, next_step
 from tests.conftest import NewWorld
+from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 from tests.faults.batches import some
 from tests.stored import lake_of
 from tests.world import World

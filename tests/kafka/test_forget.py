@@ -25,12 +25,13 @@ from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.removal.belongings import TABLES, Belongings
+from spark_jobs.removal.belongings import Belongings
 from spark_jobs.removal.forget import forget, look
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.spark_engine import SparkEngine
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
+from tests.daily_tables import TABLES
 from tests.faults import points
 from tests.group import commit_as
 from tests.stored import SIZE, stored_pipeline

@@ -5,7 +5,7 @@ import secrets
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from spark_jobs.aggregates.placing import partition_of
+from spark_jobs.aggregates.messages import partition_of
 from spark_jobs.local.kafka.server import RunningKafka, create_topics
 
 PARTITIONS = 7

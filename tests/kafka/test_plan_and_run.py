@@ -15,7 +15,7 @@ from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.publisher import proof_text
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.local.kafka.server import RunningKafka
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
@@ -23,6 +23,7 @@ from spark_jobs.run.job import RunRequest
 from spark_jobs.run.spark_engine import SparkEngine
 from spark_jobs.run.story import run_pipeline
 from tests.conftest import NewTopic
+from tests.daily_tables import CONTRIBUTIONS
 from tests.group import commit_as
 from tests.stored import lake_of, plan_batch, stored_pipeline
 

@@ -12,7 +12,7 @@ import pytest
 
 from spark_jobs.pipeline.declared import DerivedSettings, FieldSettings
 from spark_jobs.pipeline.record_rules import RecordRules, record_rules
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import DeclaredRules, TimeRules
 from spark_jobs.readings.declared_records import declared_records_of
 from spark_jobs.readings.field_values import judge_record
 from spark_jobs.readings.judging import EPOCH
@@ -72,7 +72,9 @@ def rules_of(fields: dict[str, dict[str, Any]] = FIELDS, where: str | None = Non
 
 def read(spark: "SparkSession", sent: Sequence[Sent], rules: RecordRules) -> list[dict[str, Any]]:
     rows = [(one.key, one.value, 1, offset, ARRIVED, list(one.headers) or None) for offset, one in enumerate(sent)]
-    records = declared_records_of(spark.createDataFrame(rows, KAFKA), times=TIMES, rules=rules, batch=7, nonce=NONCE)
+    records = declared_records_of(
+        spark.createDataFrame(rows, KAFKA), rules=DeclaredRules(**dict(TIMES), records=rules, aggregates=()), batch=7, nonce=NONCE
+    )
     found: list[dict[str, Any]] = sorted(records.toArrow().to_pylist(), key=lambda row: row["offset"])
     return found
 
@@ -141,7 +143,7 @@ def test_spark_makes_of_each_message_what_plain_python_makes_of_it(spark: "Spark
 
 
 def test_where_filters_and_derived_fields_are_worked_out(spark: "SparkSession") -> None:
-    derived = {
+    derived: dict[str, dict[str, Any]] = {
         "net": {"sql": "cost * 0.9", "type": "decimal(12,6)"},
         "share": {"sql": "cost / clicks", "type": "decimal(12,6)"},
         "is_big": {"sql": "net > 100", "type": "boolean"},

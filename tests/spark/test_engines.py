@@ -146,7 +146,7 @@ def test_of_a_batch_that_keeps_no_records_the_rejected_ones_are_kept(side: Side)
 
 def test_stored_records_add_up_to_contributions(side: Side) -> None:
     stored(side)
-    assert rows(side.engine.add_up_stored(side.job, side.plan), *DAILY_AVERAGE.contributions.names) == ADDED
+    assert rows(side.engine.add_up_stored(side.job, side.plan, DAILY_AVERAGE), *DAILY_AVERAGE.contributions.names) == ADDED
 
 
 def test_messages_add_up_to_the_same_without_being_stored(side: Side) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.readings.judging import judge_message
 from tests import message_cases as cases
 from tests.message_cases import BEFORE_1970, FROM_1980, GOOD, at, compact, in_every_form, shown, voltage

@@ -10,6 +10,7 @@ from deltalake.transaction import AddAction
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, new_folder, written_files
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
@@ -59,7 +60,7 @@ def test_what_was_committed_is_what_every_reader_finds(spark: SparkSession, lake
     by_spark = spark.read.format("delta").load(lake.location(RECORDS)).orderBy("partition", "offset").toArrow()
     assert by_spark.to_pylist() == by_delta_rs.to_pylist()
     assert by_delta_rs.num_rows == 7
-    averaged = read_stored(spark, lake, 1).collect()
+    averaged = read_stored(spark, lake, 1, DAILY_AVERAGE).collect()
     assert sorted(row["rejected_because"] or "" for row in averaged) == ["", "", "", "", "EMPTY", "EMPTY", "EMPTY"]
 
 
@@ -86,7 +87,7 @@ def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark:
     written(frame(spark, accepted(0)), lake)
     commit(lake, frame(spark, accepted(0)))
     assert read_rows(lake.open(RECORDS)).num_rows == 1
-    assert read_stored(spark, lake, 1).count() == 1
+    assert read_stored(spark, lake, 1, DAILY_AVERAGE).count() == 1
 
 
 @pytest.mark.group("DF")

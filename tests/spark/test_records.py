@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pyspark.sql import SparkSession
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.message_formats import PlainForm, Rejection, plain_form
 from spark_jobs.readings.records import records_of, with_plain_form

@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.readings.averages import contributions_of, sums_of
+from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 
 RECORDS = (
     "batch bigint, partition int, offset bigint, date date, value decimal(18,6), rounded_from string, rejected_because string"

@@ -16,13 +16,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.errors import PySparkException
 
+from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.broker.record_times import instant_of
 from spark_jobs.lake.record_files import files_of_batch, new_folder
-from spark_jobs.lake.schemas import RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.readings.judging import judge_message
 from spark_jobs.run.job import Job
+from tests.daily_tables import SCHEMAS
 from tests.worlds.cluster import Cluster, Stored
 
 SUMS = pa.schema(
@@ -89,7 +92,7 @@ class SimulatedEngine:
         pq.write_table(table, attempt, compression="none")
         attempt.rename(folder / name)
 
-    def add_up_stored(self, job: Job, plan: Plan) -> pa.Table:
+    def add_up_stored(self, job: Job, plan: Plan, _: Aggregate) -> pa.Table:
         self.disturbed.point("spark: add up")
         columns = ["batch", "partition", "date", "value", "rejected_because"]
         files = [pq.read_table(path, columns=columns) for path in files_of_batch(job.lake, plan.batch)]
@@ -134,7 +137,7 @@ class SimulatedEngine:
 
 
 def _record(plan: Plan, partition: int, record: Stored) -> dict[str, Any]:
-    found = judge_message(record.value, plan.rules)
+    found = judge_message(record.value, _parsing(plan))
     assert found.undecided is None, found.undecided
     return {
         "partition": partition,
@@ -172,3 +175,8 @@ def _sum(plan: Plan, place: tuple[Any, ...], rows: list[dict[str, Any]], added: 
     offsets = [row["offset"] for row in rows]
     counts = {"read": len(rows), "rounded": sum(row["rounded_from"] is not None for row in rows)}
     return (added or nothing) | counts | {"first": min(offsets), "last": max(offsets)}
+
+
+def _parsing(plan: Plan) -> ParsingRules:
+    assert isinstance(plan.rules, ParsingRules)
+    return plan.rules

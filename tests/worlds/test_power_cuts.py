@@ -13,10 +13,10 @@ from spark_jobs.base.faults import calling
 from spark_jobs.base.machine import Machine, running_on
 from spark_jobs.base.outages import as_ours
 from spark_jobs.broker.clients import made_by
-from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
+from tests.daily_tables import SCHEMAS
 from tests.worlds.backends import SimulatedBackend
 from tests.worlds.clients import clients_on
 from tests.worlds.engine import SimulatedEngine

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.answers.readers import ADDING_UP
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
@@ -22,7 +23,7 @@ from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.publisher import is_republished
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import DAILY_AVERAGES, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.local.demo.readings import Readings, rows_per_partition
 from spark_jobs.pipeline.settings import Pipeline
@@ -102,9 +103,9 @@ def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | 
     `killed` is a batch that a killed run left unfinished: what it was planned to read is compared with what the next one made of
     it.
     """
-    lake = Lake(pipeline.lake, pipeline.name)
+    lake = Lake.of(pipeline)
     records = read_rows(lake.open(RECORDS), ["partition", "offset", "date", "value", "rejected_because", "batch"])
-    averages = read_rows(lake.open(DAILY_AVERAGES))
+    averages = read_rows(lake.open(DAILY_AVERAGE.name))
     topic = broker.topic(pipeline.input.topic)
     own, further = _split(records, rows_per_partition(readings.days, len(topic.partitions)))
     expected, totals = csv_totals(readings), _totals_of_averages(averages)
@@ -115,7 +116,7 @@ def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | 
         *_unequal("daily_averages", _sum(expected, _accepted(further)), totals),
         *_not_once(records, {one.number: one.stable for one in topic.partitions}),
         *_published_twice(published),
-        *_unlike_published(averages, _newest(published), pipeline.input.value.field),
+        *_unlike_published(averages, _newest(published), pipeline.value.field),
         *unlike_planned(killed, rows, records),
     ]
     if differences:

@@ -76,7 +76,7 @@ def kill_run(airflow: Scheduler, number: int, name: str) -> Step:
     log = airflow.log(number)
     log.unlink(missing_ok=True)
     seconds = kill_dag(airflow.pipeline.name, {**airflow.environment, **DEATH}, log)
-    lake = Lake(airflow.pipeline.lake, airflow.pipeline.name)
+    lake = Lake.of(airflow.pipeline)
     plan = CheckpointLog(lake).progress.unfinished
     if plan is None:
         raise TryAgain(f"DAG run {number} was killed before its batch was planned; see {log}")
@@ -152,4 +152,4 @@ def started_spark(result: DagRunResult) -> bool:
 
 def finished_batches(pipeline: Pipeline) -> list[Done]:
     """The DONE row of each finished batch."""
-    return done_rows(CheckpointLog(Lake(pipeline.lake, pipeline.name)).rows)
+    return done_rows(CheckpointLog(Lake.of(pipeline)).rows)

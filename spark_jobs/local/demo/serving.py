@@ -57,7 +57,7 @@ def welcome(ground: Ground, running: RunningAirflow) -> Iterator[str]:
     yield f"{'user':<10} {USER}"
     yield f"{'password':<10} {running.api.password}"
     yield f"{'DAG':<10} {running.api.address}/dags/{ground.pipeline.name}, paused: switch it on, and it runs at once, then daily"
-    lake = Lake(ground.pipeline.lake, ground.pipeline.name)
+    lake = Lake.of(ground.pipeline)
     if not lake.exists(CHECKPOINTS):
         yield (
             f"\nThe demo has not been run here: there are no tables yet, and {ground.pipeline.input.topic} may be empty. A "

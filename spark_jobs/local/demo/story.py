@@ -147,7 +147,7 @@ def average_new(demo: Demo, what: str) -> None:
     """One DAG run if there is anything to do. The very first one is killed in the middle of its batch,
     and another one resumes it.
     """
-    progress = CheckpointLog(Lake(demo.pipeline.lake, demo.pipeline.name)).progress
+    progress = CheckpointLog(Lake.of(demo.pipeline)).progress
     found = preview_run(demo.broker, demo.pipeline, progress)
     if found.problems:
         raise DecisionNeeded(f"{found.problems[0]}\nTo begin the demo again: make clean, then make demo.")
@@ -194,7 +194,7 @@ def check_and_print(demo: Demo) -> Outcome:
     killed, steps = demo.steps.killed, demo.steps.all
     with demo.screen.waiting("check"):
         verdict = check(demo.broker, demo.pipeline, demo.readings, killed.batch if killed else None)
-    value = demo.pipeline.input.value
+    value = demo.pipeline.value
     sheets = (
         step_sheet(steps),
         batch_sheet(dag_runs.finished_batches(demo.pipeline)),

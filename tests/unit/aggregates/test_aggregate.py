@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from spark_jobs.aggregates.aggregate import Aggregate, Dimension, Measure
-from spark_jobs.aggregates.measures import Average, Count, Counted, Sum
+from spark_jobs.aggregates.aggregate import Aggregate, Measure
+from spark_jobs.aggregates.grouping import Dimension
+from spark_jobs.aggregates.results import Average
+from spark_jobs.aggregates.states import Count, Counted, Sum
 from spark_jobs.aggregates.windows import Window
 from spark_jobs.lake.tables import merge_totals
 

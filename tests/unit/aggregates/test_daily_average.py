@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.aggregates.measures import average
-from spark_jobs.lake.schemas import SCHEMAS
+from spark_jobs.aggregates.results import average
+from tests.daily_tables import SCHEMAS
 
 DAY = date(2006, 12, 16)
 

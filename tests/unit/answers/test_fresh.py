@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.answers.fresh import batches_of_runs, fresh_averages
+from spark_jobs.answers.fresh import FreshTotals, batches_of_runs, fresh_totals
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from spark_jobs.lake.tables import Lake, append_once, merge_totals
+from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.stored import DAY, empty_lake, lake_of, stored_pipeline
 
 BATCHES = {1: (16, 17), 2: (17, 18), 3: (19,)}
@@ -42,23 +42,27 @@ def average(row: Mapping[str, object]) -> Mapping[str, object]:
     return {**row, "average": row["value_sum"], "revision": row["batch"]}
 
 
+def fresh(lake: Lake, batches: Collection[int]) -> FreshTotals:
+    return fresh_totals(lake, DAILY_AVERAGE, batches)
+
+
 def days_of(lake: Lake, *batches: int) -> dict[int, int]:
     """Day and last batch of each row, in their order."""
-    return {int(row["date"][-2:]): row["batch"] for row in fresh_averages(lake, batches).newest(10)}
+    return {int(row["date"][-2:]): row["batch"] for row in fresh(lake, batches).newest(10)}
 
 
 def test_the_days_of_a_batch_are_shown_the_newest_first(lake: Lake) -> None:
     assert list(days_of(lake, 2).items()) == [(18, 2), (17, 2)]
-    assert fresh_averages(lake, [2]).changed_since == 0
+    assert fresh(lake, [2]).changed_since == 0
 
 
 def test_several_batches_show_a_day_they_share_once(lake: Lake) -> None:
     assert list(days_of(lake, 2, 1).items()) == [(18, 2), (17, 2), (16, 1)]
-    assert fresh_averages(lake, [2, 1]).batches == (1, 2)
+    assert fresh(lake, [2, 1]).batches == (1, 2)
 
 
 def test_a_day_that_a_later_batch_changed_is_shown_as_it_is_now_and_counted(lake: Lake) -> None:
-    found = fresh_averages(lake, [1])
+    found = fresh(lake, [1])
     assert days_of(lake, 1) == {17: 2, 16: 1}
     assert found.changed_since == 1
     (newest,) = found.newest(1)
@@ -66,7 +70,7 @@ def test_a_day_that_a_later_batch_changed_is_shown_as_it_is_now_and_counted(lake
 
 
 def test_a_batch_without_readings_or_that_nobody_knows_changed_nothing(lake: Lake) -> None:
-    assert fresh_averages(lake, [9]).rows.num_rows == 0
+    assert fresh(lake, [9]).rows.num_rows == 0
 
 
 def test_only_the_partitions_that_a_batch_touched_are_shown(lake: Lake) -> None:
@@ -79,11 +83,11 @@ def test_only_the_partitions_that_a_batch_touched_are_shown(lake: Lake) -> None:
         version=4,
     )
     assert read_rows(lake.open(DAILY_AVERAGES)).num_rows == 5
-    assert [row["partition"] for row in fresh_averages(lake, [2]).newest(10)] == [0, 0]
+    assert [row["partition"] for row in fresh(lake, [2]).newest(10)] == [0, 0]
 
 
 def test_each_run_has_the_batches_that_it_finished(tmp_path: Path) -> None:
     pipeline = stored_pipeline(tmp_path, 2)
     log = CheckpointLog(lake_of(pipeline))
     assert batches_of_runs(log.rows) == {"run": {1, 2}}
-    assert {row["date"] for row in fresh_averages(lake_of(pipeline), [2]).newest(10)} == {DAY.isoformat()}
+    assert {row["date"] for row in fresh(lake_of(pipeline), [2]).newest(10)} == {DAY.isoformat()}

@@ -11,10 +11,11 @@ from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
 from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CHECKPOINTS, DAILY_AVERAGES, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.tables import Lake, merge_totals
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Lost
+from tests.daily_tables import DAILY_AVERAGES, SCHEMAS
 from tests.stored import done_at, lake_of, plan_batch, stored_pipeline
 
 EXAMPLE = "conf/pipelines/daily_voltage.yaml"

@@ -14,7 +14,7 @@ from spark_jobs.outlook.watch import UNKNOWN_RETENTION, Expiry, HeldBack, Retent
 from spark_jobs.progress.drift import GroupVerdict
 from spark_jobs.progress.ledger import Planned
 from spark_jobs.progress.losses import LossEntry
-from spark_jobs.progress.standing import Standing
+from spark_jobs.progress.standing import Standing, Summed
 from tests.ledger_rows import done_row, stored_row
 from tests.typed import text_of
 
@@ -101,7 +101,7 @@ def test_the_time_of_a_batch_stands_beside_the_batch_it_is_of(last_batch: int, u
 def test_tables_that_contradict_each_other_stop_the_next_run_and_that_is_said() -> None:
     plan = stored_row("PLANNED", {}, batch=13, run_id="manual__2", at=NOW)
     assert isinstance(plan, Planned)
-    gone = Standing(keeps_records=True, read=7, accepted=7, closed=True)
+    gone = Standing(True, 7, 7, sums=(Summed("a", closed=True, contributed=False, totalled=False),))
     found = replace(status(partition(0)), last_batch=13, unfinished=plan, standing=gone)
     assert "the next run stops at it" in text_of(status_table(found))
     assert status_report(found)["next_step"] == "rows_gone"

@@ -10,11 +10,12 @@ from spark_jobs.base.errors import ConfigurationError
 from spark_jobs.base.location import as_uri, parse_location
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows, require_files
-from spark_jobs.lake.schemas import CONTRIBUTIONS, RECORDS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, add_files, append_once
 from spark_jobs.maintenance.upkeep import compact, find_unneeded, vacuum
 from spark_jobs.orchestration.lineage import table_name
 from spark_jobs.pipeline.settings import load_pipeline
+from tests.daily_tables import CONTRIBUTIONS
 from tests.folder_names import OTHERS, names
 from tests.stored import stored_pipeline
 

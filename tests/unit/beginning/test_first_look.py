@@ -78,7 +78,7 @@ def test_the_file_loads_and_reads_the_messages_it_was_made_from(case: str, tmp_p
     file.write_text(draft(Names("p", "conf/kafka.properties", "in", "out"), look))
     pipeline = load_pipeline(file)
     assert (pipeline.input.time.field, pipeline.input.time.format) == (time_field, time_format)
-    assert (pipeline.input.value.field, pipeline.input.time.timezone) == (value_field, "UTC")
+    assert (pipeline.value.field, pipeline.input.time.timezone) == (value_field, "UTC")
     verdicts = [judge_message(one.value, pipeline.parsing_rules(NOW)) for one in messages]
     assert sum(one.value is None for one in verdicts) == (4 if "odd" in case else 0)
     moved = timedelta(days=18) if "distance" in case else timedelta()
@@ -108,7 +108,7 @@ JSON_TEXTS = {name: text for name, text in NASTY.items() if "\ud83d" not in text
 def test_what_stands_in_a_message_is_printed_as_text(text: str, tmp_path: Path) -> None:
     _, look = looked_at(lambda at, n: {"at": at.isoformat(), "v": n, "a": f"{text}", text: 5, f"x{text}y": at.isoformat()})
     (tmp_path / "p.yaml").write_text(written := draft(Names("p", "k", "in", "out"), look), encoding="utf-8")
-    assert load_pipeline(tmp_path / "p.yaml").input.value.field == "v"
+    assert load_pipeline(tmp_path / "p.yaml").value.field == "v"
     assert [one for one in hidden_in(written) if one != "\n"] == []
 
 

@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from spark_jobs.lake.schemas import SCHEMAS
 from spark_jobs.progress.ledger import KINDS
 from spark_jobs.readings.message_formats import Rejection
+from tests.daily_tables import SCHEMAS
 from tests.tables_page import described_columns, described_words
 
 NAMES = {pa.int32(): "int", pa.int64(): "long", pa.string(): "string", pa.binary(): "binary", pa.date32(): "date"}

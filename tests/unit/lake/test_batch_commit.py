@@ -10,8 +10,8 @@ from spark_jobs.base.errors import TryAgain
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS
 from spark_jobs.lake.tables import Lake, LostRace, append_once
+from tests.daily_tables import CONTRIBUTIONS
 from tests.stored import contributions
 
 pytestmark = [pytest.mark.group("CC"), pytest.mark.proves("F55")]

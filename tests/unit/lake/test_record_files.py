@@ -9,9 +9,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
-from spark_jobs.lake.schemas import RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.progress.offsets import OffsetRange
+from tests.daily_tables import SCHEMAS
 from tests.stored import drop_newest_statistics
 
 
@@ -61,8 +62,8 @@ def test_a_file_without_statistics_is_counted_row_by_row(lake: Lake) -> None:
     write_records(lake, records(1, 0, range(5)), records(2, 0, range(5, 9), 1), records(2, 1, range(3)))
     drop_newest_statistics(lake, RECORDS)
     table = lake.open(RECORDS)
-    assert batch_totals(table, 1) == (5, 5)
-    assert batch_totals(table, 2) == (7, 6)
+    assert batch_totals(table, 1)[:2] == (5, 5)
+    assert batch_totals(table, 2)[:2] == (7, 6)
     assert batch_rows(table, 2) == {
         0: PartitionRows(partition=0, read=4, accepted=3, rounded=1, first=5, last=8),
         1: PartitionRows(partition=1, read=3, accepted=3, rounded=1, first=0, last=2),
@@ -75,8 +76,8 @@ def test_a_file_with_some_of_its_statistics_is_counted_row_by_row(lake: Lake, dr
     write_records(lake, pa.concat_tables([records(1, 0, range(5)), records(2, 1, range(5, 9), 1)]), records(2, 1, range(9, 11)))
     drop_statistics_of(lake, dropped)
     table = lake.open(RECORDS)
-    assert batch_totals(table, 1) == (5, 5)
-    assert batch_totals(table, 2) == (6, 5)
+    assert batch_totals(table, 1)[:2] == (5, 5)
+    assert batch_totals(table, 2)[:2] == (6, 5)
     assert batch_rows(table, 2) == {1: PartitionRows(partition=1, read=6, accepted=5, rounded=2, first=5, last=10)}
 
 
@@ -97,9 +98,9 @@ def _without(value: Any, what: str) -> Any:
 
 def test_a_batch_is_totalled_whether_or_not_others_share_its_files(lake: Lake) -> None:
     table = write_records(lake, pa.concat_tables([records(1, 0, range(5), 2), records(1, 1, range(3))]), records(1, 2, range(2)))
-    assert batch_totals(table, 1) == (10, 8)
+    assert batch_totals(table, 1)[:2] == (10, 8)
     table = write_records(lake, pa.concat_tables([records(2, 0, range(5, 9), 1), records(3, 0, range(9, 11))]))
-    assert [batch_totals(table, batch) for batch in (1, 2, 3, 4)] == [(10, 8), (4, 3), (2, 2), (0, 0)]
+    assert [batch_totals(table, batch)[:2] for batch in (1, 2, 3, 4)] == [(10, 8), (4, 3), (2, 2), (0, 0)]
 
 
 def test_exact_and_shared_files_of_one_batch_count_together(lake: Lake) -> None:

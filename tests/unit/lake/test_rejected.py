@@ -16,13 +16,14 @@ from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake import tables
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import LAST_YEAR_US, RejectedMessage, Rejections, reasons_of_batch, rejected_messages, rejections_of
-from spark_jobs.lake.schemas import RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.history import rules_of
 from spark_jobs.progress.ledger import Counts
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
+from tests.daily_tables import SCHEMAS
 from tests.nasty import NASTY, hidden_in
 from tests.stored import done, done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, stored_pipeline
 from tests.typed import text_of, type_in
@@ -132,7 +133,7 @@ def test_a_time_after_all_years_of_the_calendar_is_no_time(pipeline: Pipeline) -
 
 
 def test_every_reason_has_an_expectation(pipeline: Pipeline) -> None:
-    rules = pipeline.parsing_rules(done_at(1))
+    rules = pipeline.rules(done_at(1))
     phrases = {reason: expected(reason, rules) for reason in Rejection}
     assert [reason for reason, phrase in phrases.items() if len(phrase) < 10] == []
     assert phrases[Rejection.NUMBER_OUT_OF_RANGE] == '"voltage" with at most 12 digits before the point'

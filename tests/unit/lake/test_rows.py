@@ -6,8 +6,8 @@ import pytest
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.rows import Condition, count_rows, read_batches, read_rows, require_files
-from spark_jobs.lake.schemas import CONTRIBUTIONS, SCHEMAS
 from spark_jobs.lake.tables import Lake, append_once
+from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 from tests.stored import drop_newest_statistics
 
 

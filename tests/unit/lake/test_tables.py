@@ -10,8 +10,9 @@ from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.rows import read_rows
-from spark_jobs.lake.schemas import CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, LostRace, add_files, append_once, merge_totals, require_schema
+from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.stored import contributions
 
 DAY = date(2006, 12, 16)

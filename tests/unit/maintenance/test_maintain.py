@@ -20,11 +20,12 @@ from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER, TableLog
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.schemas import CHECKPOINTS, CONTRIBUTIONS, DAILY_AVERAGES, RECORDS, SCHEMAS
+from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.maintenance.maintain import Maintenance, maintain, preview_maintenance
 from spark_jobs.maintenance.report import maintenance_report
 from spark_jobs.maintenance.upkeep import size_of
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.faults import points
 from tests.oracle import rows
 from tests.stored import SIZE, done_at, drop_newest_statistics, finish_batch, lake_of, plan_batch, stored_pipeline

@@ -88,9 +88,9 @@ def test_what_is_no_time_of_the_calendar_is_refused(tmp_path: Path, written: str
     ["on", "off", "yes", "No", "true", "0123", "1e5", "0x1F", "12:30:00", "1_000", "2024-01-01", ".inf", "1.50", "=", "nullo"],
 )
 def test_a_name_is_the_text_that_is_written(tmp_path: Path, written: str) -> None:
-    assert load(tmp_path, with_lines(field=written)).input.value.field == written
-    assert load(tmp_path, MINIMAL, f"input.value.field={written}").input.value.field == written
-    assert load(tmp_path, MINIMAL, DAYFOLD__INPUT__VALUE__FIELD=written).input.value.field == written
+    assert load(tmp_path, with_lines(field=written)).value.field == written
+    assert load(tmp_path, MINIMAL, f"input.value.field={written}").value.field == written
+    assert load(tmp_path, MINIMAL, DAYFOLD__INPUT__VALUE__FIELD=written).value.field == written
     if written not in ("12:30:00", "="):
         assert load(tmp_path, with_lines(topic=written)).input.topic == written
 
@@ -99,7 +99,7 @@ def test_a_name_is_the_text_that_is_written(tmp_path: Path, written: str) -> Non
 @pytest.mark.parametrize("written", ["null", "~", "Null", ""])
 def test_nothing_is_no_name_but_a_quoted_null_is(tmp_path: Path, written: str) -> None:
     assert "input.value.field: nothing (null) is written there" in refusal(tmp_path, with_lines(field=written))
-    assert load(tmp_path, with_lines(field='"null"')).input.value.field == "null"
+    assert load(tmp_path, with_lines(field='"null"')).value.field == "null"
 
 
 @pytest.mark.proves("F168")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.base.errors import ConfigurationError
-from spark_jobs.pipeline.settings import ParsingRules, load_pipeline
+from spark_jobs.pipeline.rules import ParsingRules
+from spark_jobs.pipeline.settings import load_pipeline
 from tests.settings_file import MINIMAL, load, refusal
 
 EXAMPLE = Path(__file__).parents[3] / "conf" / "pipelines" / "daily_voltage.yaml"
@@ -21,7 +22,7 @@ def test_the_example_is_valid_and_its_paths_start_at_the_project_folder() -> Non
 def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     pipeline = load(tmp_path)
     assert (pipeline.limits.max_records_per_batch, pipeline.limits.max_rejected_fraction) == (20_000_000, 0.01)
-    assert (pipeline.input.start, pipeline.input.time.timezone, pipeline.input.value.excess_digits) == (
+    assert (pipeline.input.start, pipeline.input.time.timezone, pipeline.value.excess_digits) == (
         "earliest",
         "UTC",
         "round",

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from spark_jobs.progress.standing import Contradiction, Standing, Step, next_step
+from spark_jobs.progress.standing import Contradiction, Standing, Step, Summed, next_step
 
 ANY = None
 
@@ -28,7 +28,7 @@ COMBINATIONS = list(product((True, False), ACCEPTED, (True, False), (True, False
 
 
 def standing(keeps: bool, accepted: str, *facts: bool) -> Standing:
-    return Standing(keeps, *ACCEPTED[accepted], *facts)
+    return Standing(keeps, *ACCEPTED[accepted], sums=(Summed("a", *facts),))
 
 
 @pytest.mark.parametrize("facts", COMBINATIONS, ids=str)
@@ -43,7 +43,28 @@ def test_what_is_said_of_a_batch_agrees_with_its_step(facts: tuple[bool, str, bo
     step = next_step(found)
     assert found.needs_kafka == (step is Step.READ)
     assert found.is_added_up == (step in (Step.MERGE, Step.PUBLISH))
-    assert found.counts_already == (found.contributed or found.averaged), "else it may be abandoned"
+    (of_one,) = found.sums
+    assert found.counts_already == (of_one.contributed or of_one.totalled), "else it may be abandoned"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "step"),
+    [
+        ((False, False, False), (False, False, False), Step.ADD_UP),
+        ((True, True, False), (False, False, False), Step.ADD_UP),
+        ((True, True, False), (True, False, False), Contradiction.ROWS_GONE),
+        ((True, True, False), (True, True, False), Step.MERGE),
+        ((True, True, True), (True, True, False), Step.MERGE),
+        ((True, True, True), (True, True, True), Step.PUBLISH),
+    ],
+)
+def test_of_two_aggregates_the_one_that_is_behind_says_what_comes_next(
+    one: tuple[bool, ...], other: tuple[bool, ...], step: Step | Contradiction
+) -> None:
+    for sums in ((Summed("a", *one), Summed("b", *other)), (Summed("b", *other), Summed("a", *one))):
+        found = Standing(True, 7, 5, 1, sums)
+        assert next_step(found) is step
+        assert (found.rejected, found.counts_already) == (1, any(one[1:]) or any(other[1:]))
 
 
 def test_each_step_and_each_contradiction_is_reached() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from spark_jobs.pipeline.declared import FieldSettings
 from spark_jobs.pipeline.record_rules import RecordRules, record_rules
-from spark_jobs.pipeline.settings import TimeRules
+from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.readings.field_values import BadField, field_values
 from spark_jobs.readings.strict_objects import strict_object
 

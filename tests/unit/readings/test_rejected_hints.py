@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.pipeline.settings import ParsingRules
+from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.readings.rejected_hints import LARGEST_LOOKED_AT, hint
 from tests import parsing_rules
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.aggregates.placing import group_key, murmur2
+from spark_jobs.aggregates.messages import group_key, murmur2
 
 
 @pytest.mark.parametrize(
