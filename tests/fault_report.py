@@ -36,6 +36,7 @@ GROUPS = {
     "SE": "security",
     "AF": "Airflow",
     "SC": "simulated cluster",
+    "DA": "declared aggregates",
 }
 
 

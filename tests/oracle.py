@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from deltalake import DeltaTable
 
 from tests.violations import require
@@ -216,6 +216,14 @@ def _by_key(lake: str, table: str, key: tuple[str, ...], columns: tuple[str, ...
 
 def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[tuple[Any, ...]]]:
     """What a read_committed consumer sees on the output topic, per partition in order."""
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for message in visible_messages(bootstrap, topic, partitions):
+        found[message.partition() or 0].append(record_of(message))
+    return found
+
+
+def visible_messages(bootstrap: str, topic: str, partitions: int) -> list[Message]:
+    """What a read_committed consumer sees of a topic."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -226,7 +234,7 @@ def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[
             "enable.partition.eof": True,
         }
     )
-    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    found: list[Message] = []
     try:
         consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
         ended: set[int] = set()
@@ -236,7 +244,7 @@ def found_output(bootstrap: str, topic: str, partitions: int) -> dict[int, list[
             if message.error():
                 ended.add(message.partition() or 0)
             else:
-                found[message.partition() or 0].append(record_of(message))
+                found.append(message)
     finally:
         consumer.close()
     return found

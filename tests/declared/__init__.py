@@ -1,0 +1,1 @@
+"""Pipelines that declare their aggregates, each with an oracle in plain Python."""
