@@ -1,12 +1,12 @@
-"""Exact daily averages of a Kafka topic, in Delta tables and on an output topic, every record counted exactly once.
+"""Exact aggregates of a Kafka topic, in Delta tables and on an output topic, every record counted exactly once.
 
 Each run reads what arrived since the last one:
 
 1. `new_records` compares the topic with the checkpoints, without Spark. If there is nothing to do, it says who has read what
    there was, and the rest is skipped.
 2. `submit` runs the Spark job on the master of the connection `spark_default`.
-3. `finished_batches` finds the checkpoints that this very run wrote, shows the averages that changed, and announces them as an
-   asset.
+3. `finished_batches` finds the checkpoints that this very run wrote, shows the totals that changed, and announces each
+   table of them as an asset.
 4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records`
    and with the consumer group. Its log begins with the outcome; its XCom has offsets, counts, rejected records and gaps.
 
@@ -26,8 +26,9 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from spark_jobs.orchestration.alerts import alerts_of
+from spark_jobs.orchestration.assets import assets_of
 from spark_jobs.orchestration.defaults import DEFAULTS
-from spark_jobs.orchestration.finished import averages_asset, find_finished
+from spark_jobs.orchestration.finished import find_finished
 from spark_jobs.orchestration.looking import look_for_new_records, warn_of_retention
 from spark_jobs.orchestration.page import averages_page
 from spark_jobs.orchestration.params import params_of
@@ -42,7 +43,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
     """The DAG of one pipeline file."""
     with DAG(
         dag_id=pipeline.name,
-        description=f"Daily averages of {pipeline.input.topic}, exactly once",
+        description=f"{'Aggregates' if pipeline.aggregates else 'Daily averages'} of {pipeline.input.topic}, exactly once",
         doc_md=averages_page(__doc__, pipeline, config),
         schedule=schedule_of(pipeline),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -60,7 +61,7 @@ def averages_dag(config: Path, pipeline: Pipeline) -> DAG:
 
 def add_tasks(config: Path, pipeline: Pipeline) -> None:
     """The tasks of a run, in their order, and the one beside them."""
-    averages = averages_asset(pipeline)
+    assets = assets_of(pipeline)
 
     @task.short_circuit
     def new_records() -> bool:
@@ -74,12 +75,12 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
         """Warnings in the log; nothing waits for this task."""
         warn_of_retention(pipeline)
 
-    @task(outlets=[averages])
+    @task(outlets=assets)
     def finished_batches() -> list[dict[str, Any]]:
         """The partitions of the batches that this run finished, by the checkpoints;
         the averages it changed are in the log and in `averages`.
         """
-        return find_finished(pipeline, averages, get_current_context())
+        return find_finished(pipeline, assets, get_current_context())
 
     @task(map_index_template="{{ task.op_kwargs['label'] }}")
     def verify(label: str, partitions: list[int]) -> Mapping[str, Any]:  # noqa: ARG001 - names the mapped task

@@ -22,8 +22,8 @@ from typing import Any
 from airflow.sdk import DAG, get_current_context, task
 
 from spark_jobs.orchestration.alerts import alerts_of
+from spark_jobs.orchestration.assets import assets_of
 from spark_jobs.orchestration.defaults import DEFAULTS
-from spark_jobs.orchestration.finished import averages_asset
 from spark_jobs.orchestration.freshness import fresh_page, report_fresh
 from spark_jobs.pipeline.files import fresh_name, load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
@@ -35,7 +35,7 @@ def fresh_dag(config: Path, pipeline: Pipeline) -> DAG:
         dag_id=fresh_name(pipeline.name),
         description=f"What the latest batches of {pipeline.name} changed",
         doc_md=fresh_page(__doc__, pipeline, config),
-        schedule=[averages_asset(pipeline)],
+        schedule=assets_of(pipeline),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,

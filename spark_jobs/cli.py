@@ -26,6 +26,7 @@ app = typer.Typer(
 # In the order in which the help shows them.
 app.command("init")(begin.init_command)
 app.command("run")(running.run_command)
+app.command("rebuild")(running.rebuild_command)
 app.command("plan")(looking.plan_command)
 app.command("status")(looking.status_command)
 app.command("audit")(looking.audit_command)

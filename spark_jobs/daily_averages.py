@@ -82,6 +82,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="say whether the unfinished batch was published, where its proof is gone or torn; rest: publish what is missing "
         "of it",
     )
+    parser.add_argument("--rebuild", metavar="AGGREGATE", help="count in it the stored records of before it was declared")
     return parser.parse_args(arguments)
 
 
@@ -101,6 +102,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
         adopt_definition=arguments.adopt_definition,
         abandon=arguments.abandon,
         published=arguments.published,
+        rebuild=arguments.rebuild,
     )
     run_pipeline(pipeline, request, SparkEngine(partial(build_session, pipeline.name)))
 

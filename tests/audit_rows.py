@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spark_jobs.audit.ledger import Ledger, read_ledger
-from spark_jobs.progress.ledger import Counts, LedgerRow
+from spark_jobs.audit.ledger import Ledger
+from spark_jobs.audit.ledger_fold import read_ledger
+from spark_jobs.progress.counts import Counts
+from spark_jobs.progress.ledger import LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
 from tests.ledger_rows import stored_row
 

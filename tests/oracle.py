@@ -250,8 +250,12 @@ def visible_messages(bootstrap: str, topic: str, partitions: int) -> list[Messag
     return found
 
 
+def headers_of(message: Any) -> dict[str, str]:
+    return {name: value.decode() for name, value in message.headers()}
+
+
 def record_of(message: Any) -> tuple[Any, ...]:
-    headers = {name: value.decode() for name, value in message.headers()}
+    headers = headers_of(message)
     fields = json.loads(message.value(), parse_float=Decimal, parse_int=Decimal)
     key = message.key().decode()
     assert fields["date"] == key

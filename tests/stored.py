@@ -21,8 +21,9 @@ from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.definition import silent_bounds
-from spark_jobs.progress.ledger import Counts, Done, planned
+from spark_jobs.progress.ledger import Done, planned
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, SCHEMAS
 from tests.ledger_rows import done_row

@@ -42,7 +42,7 @@ class Watcher:
                 "log_level": 0,
             }
         )
-        topic = world.pipeline.output.topic
+        topic = world.pipeline.output_name
         self._consumer.assign([TopicPartition(topic, number, 0) for number in range(world.partitions)])
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._thread.start()

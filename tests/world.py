@@ -131,7 +131,7 @@ class World:
     def add_partitions(self, total: int, topics: Sequence[str] = ()) -> None:
         """Give topics, both if none are named, more partitions."""
         self.partitions = total
-        for topic in topics or (self.pipeline.input.topic, self.pipeline.output.topic):
+        for topic in topics or (self.pipeline.input.topic, self.pipeline.output_name):
             self.admin.create_partitions([NewPartitions(topic, total)])[topic].result(20)
             wait_until(partial(self._has_partitions, topic, total), f"{topic} to have {total} partitions")
 
@@ -156,7 +156,7 @@ class World:
         """Leave no process behind, and no topic: hundreds of them would slow the broker down for the tests that follow."""
         for run in self.submitted:
             run.end()
-        deleted = self.admin.delete_topics([self.pipeline.input.topic, self.pipeline.output.topic], request_timeout=5)
+        deleted = self.admin.delete_topics([self.pipeline.input.topic, self.pipeline.output_name], request_timeout=5)
         for future in deleted.values():
             with suppress(KafkaException):
                 future.result(10)
@@ -235,7 +235,7 @@ class World:
 
     def output(self) -> dict[int, list[tuple[Any, ...]]]:
         """What a read_committed consumer sees on the output topic, per partition in order."""
-        return oracle.found_output(self.bootstrap, self.pipeline.output.topic, self.partitions)
+        return oracle.found_output(self.bootstrap, self.pipeline.output_name, self.partitions)
 
     def visible_batches(self) -> set[int]:
         """Batches of which a read_committed consumer sees anything."""

@@ -54,7 +54,8 @@ class Aggregate:
 
     `keys` are the window and the dimensions in the order of the tables, `count` is the state that counts readings. Readings that
     have no value `of` that are none of it. `is_declared` is False of the one aggregate of pipelines that declare none: its
-    readings carry their window, and its tables and messages have the names and the form that they have always had.
+    readings carry their window, and its tables and messages have the names and the form that they have always had. If it
+    `is_published`, its totals become messages.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Aggregate:
     measures: tuple[Measure, ...]
     of: Counted | None = None
     is_declared: bool = True
+    is_published: bool = True
 
     @property
     def title(self) -> str:

@@ -34,7 +34,8 @@ def _aggregate(rule: AggregateRule) -> Aggregate:
     measures = tuple(_MEASURES[one.kind](one, rule.name, keys) for one in rule.measures)
     counts = chain.from_iterable(one.states for one in measures)
     of_records = (one for one in counts if isinstance(one, Count) and one.of is None)
-    return Aggregate(rule.name, keys, next(of_records, Count(RECORDS_COUNT, None)), measures)
+    count = next(of_records, Count(RECORDS_COUNT, None))
+    return Aggregate(rule.name, keys, count, measures, is_published=rule.is_published)
 
 
 def _dimension(rule: DimensionRule) -> Dimension:
@@ -107,7 +108,7 @@ def _unique(rule: MeasureRule, aggregate: str, keys: Keys) -> Measure:
     """Counted by an aggregate of its own, in which the value is a dimension; what they count together must be as many values."""
     of = _counted(rule)
     member = Dimension(MEMBER, rule.of.arrow, source_name=of.name)
-    members = Aggregate(f"{aggregate}_{rule.name}", (*keys, member), Count(MEMBER_COUNT, of), (), of=of)
+    members = Aggregate(f"{aggregate}_{rule.name}", (*keys, member), Count(MEMBER_COUNT, of), (), of=of, is_published=False)
     return Measure((Count(f"{rule.name}_count", of),), (), (rule.name,), members)
 
 

@@ -68,7 +68,10 @@ def json_number(value: Decimal) -> str:
     >>> json_number(Decimal("239.940000")), json_number(Decimal("100.000000")), json_number(Decimal("-0.000000"))
     ('239.94', '100', '0')
     """
-    return format((value + 0).normalize(), "f")
+    # Not by arithmetic, which keeps 28 digits: a table has up to 38.
+    text = f"{value:f}"
+    shown = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if shown == "-0" else shown
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -19,7 +19,7 @@ from spark_jobs.readings.expectations import expected
 SHOWN = 160
 """Characters of a message in a table."""
 
-_SHOWN_COUNTS = ("read", "accepted", "rejected", "gaps")
+_SHOWN_COUNTS = ("read", "accepted", "rejected", "filtered", "gaps")
 
 
 def history_report(entries: Sequence[BatchHistory]) -> dict[str, Any]:
@@ -50,15 +50,22 @@ def history_table(pipeline: str, entries: Sequence[BatchHistory], batches: int, 
     shown = f", the newest {len(entries)}" if len(entries) < batches else ""
     title = f"{pipeline}: {counted(batches, 'batch')}{shown}" if entries else f"{pipeline}: no batch has been planned yet"
     if width >= WIDE:
-        columns = (*numbers("batch"), *texts("state"), *times("planned", "done"), *texts("who", "run"), *numbers(*_SHOWN_COUNTS))
-        return plain_table(title, (*columns, *numbers("seconds", "published"), *texts("decisions")), map(_wide, entries))
+        counts = _counts_of(entries)
+        columns = (*numbers("batch"), *texts("state"), *times("planned", "done"), *texts("who", "run"), *numbers(*counts))
+        rows = (_wide(one, counts) for one in entries)
+        return plain_table(title, (*columns, *numbers("seconds", "published"), *texts("decisions")), rows)
     columns = (*numbers("batch"), *texts("state"), *times("planned\ndone"), *texts("who\nrun", "what became of it"))
-    return plain_table(title, columns, map(_narrow, entries))
+    return plain_table(title, columns, (_narrow(one, _counts_of(entries)) for one in entries))
 
 
-def _wide(one: BatchHistory) -> Sequence[Cell]:
+def _counts_of(entries: Sequence[BatchHistory]) -> Sequence[str]:
+    """Records are only filtered where a pipeline says so."""
+    return [name for name in _SHOWN_COUNTS if name != "filtered" or any(one.total(name) for one in entries)]
+
+
+def _wide(one: BatchHistory, shown: Sequence[str]) -> Sequence[Cell]:
     names = (_both(one, _who), _both(one, _run))
-    counts = (number(one.total(name)) for name in _SHOWN_COUNTS)
+    counts = (number(one.total(name)) for name in shown)
     return (
         _number_of(one),
         one.state,
@@ -72,8 +79,8 @@ def _wide(one: BatchHistory) -> Sequence[Cell]:
     )
 
 
-def _narrow(one: BatchHistory) -> Sequence[Cell]:
-    counts = tuple(f"{number(one.total(name))} {name}" for name in _SHOWN_COUNTS)
+def _narrow(one: BatchHistory, shown: Sequence[str]) -> Sequence[Cell]:
+    counts = tuple(f"{number(one.total(name))} {name}" for name in shown)
     became = (*counts, f"{_published(one)} published", f"{_seconds(one)} seconds") if one.done else ()
     names = _both(one, _who) + _both(one, _run)
     return _number_of(one), one.state, (_at(one.planned), _at(one.done)), names, became + _decisions(one)

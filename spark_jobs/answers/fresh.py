@@ -17,19 +17,13 @@ from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.ledger import LedgerRow, done_rows
 
 
-def columns_of(aggregate: Aggregate) -> tuple[str, ...]:
-    """What is shown of a total: its window and its dimensions, its results, its readings, and its last batch."""
-    dimensions = (one.column for one in aggregate.dimensions)
-    of_group = (aggregate.window.column, *dimensions, *aggregate.published, aggregate.count.column)
-    return *dict.fromkeys(of_group), REVISION, BATCH
-
-
 @dataclass(frozen=True)
 class FreshTotals:
-    """The totals that `batches` changed. `rows` has one row per group, the newest window first, with the columns of `columns_of`;
-    `batch` is the last one that touched the row.
+    """The totals of `aggregate` that `batches` changed. `rows` has one row per group, the newest window first: the group, its
+    results and its readings; `batch` is the last one that touched the row.
     """
 
+    aggregate: Aggregate
     batches: tuple[int, ...]
     rows: pa.Table
 
@@ -50,6 +44,11 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
+def fresh_of_all(lake: Lake, batches: Collection[int]) -> list[FreshTotals]:
+    """What these batches changed, one entry for each aggregate of the tables."""
+    return [fresh_totals(lake, one, batches) for one in lake.layout.aggregates]
+
+
 def fresh_totals(lake: Lake, aggregate: Aggregate, batches: Collection[int]) -> FreshTotals:
     """The totals of each group that these batches contributed to, as the newest version has them.
 
@@ -60,9 +59,15 @@ def fresh_totals(lake: Lake, aggregate: Aggregate, batches: Collection[int]) -> 
     added = read_rows(lake.open(aggregate.contributions_table), group, [(BATCH, "in", sorted(batches))])
     groups = added.group_by(group, use_threads=False).aggregate([])
     within = aggregate.within(groups) if groups.num_rows else [(BATCH, "<", 0)]
-    rows = aggregate.touched(read_rows(lake.open(aggregate.name), columns_of(aggregate), within), groups)
+    rows = aggregate.touched(read_rows(lake.open(aggregate.name), _shown_columns(aggregate), within), groups)
     order = [(window, "descending"), *((one.column, "ascending") for one in aggregate.dimensions)]
-    return FreshTotals(tuple(sorted(batches)), rows.sort_by(order))
+    return FreshTotals(aggregate, tuple(sorted(batches)), rows.sort_by(order))
+
+
+def _shown_columns(aggregate: Aggregate) -> tuple[str, ...]:
+    dimensions = (one.column for one in aggregate.dimensions)
+    of_group = (aggregate.window.column, *dimensions, *aggregate.published, aggregate.count.column)
+    return *dict.fromkeys(of_group), REVISION, BATCH
 
 
 def batches_of_runs(rows: Iterable[LedgerRow]) -> dict[str, set[int]]:

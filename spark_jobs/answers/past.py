@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import RejectedMessage, Rejections, rejected_messages, rejections_of
+from spark_jobs.lake.stored import stored_lake
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.rules import Rules
 from spark_jobs.pipeline.settings import Pipeline
@@ -29,6 +30,6 @@ def read_rejected(
     pipeline: Pipeline, most: int, batch: int | None
 ) -> tuple[Rejections, Sequence[RejectedMessage], Mapping[int, Rules]]:
     """What was rejected, the newest messages of it, at most so many, and the rules of the batches that read them."""
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     found, messages = rejections_of(lake), rejected_messages(lake, most, batch)
     return found, messages, rules_of(CheckpointLog(lake).rows, {one.batch for one in messages})

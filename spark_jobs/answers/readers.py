@@ -16,6 +16,7 @@ from spark_jobs.base.project import PROJECT
 from spark_jobs.lake.delta_log import Action, TableLog
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import CHECKPOINTS
+from spark_jobs.lake.stored import stored_lake
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 
@@ -30,7 +31,7 @@ def find_tables(pipeline_file: str | Path) -> tuple[Pipeline, dict[str, str]]:
     environment overrides settings as it does for a run. `ConfigurationError` if there are no tables yet.
     """
     pipeline = load_pipeline(PROJECT / pipeline_file, environment=os.environ)
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     places = {name: lake.location(name) for name in lake.names}
     missing = [name for name in places if not lake.exists(name)]
     if missing:
@@ -46,7 +47,7 @@ def version_of_batch(pipeline: Pipeline, name: str, batch: int) -> int:
 
     `DecisionNeeded` if Delta's log does not go back so far any more (its own default is 30 days).
     """
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     log, last = TableLog(lake.location(name)), _last_number(lake, name, batch)
     later = [
         commit.version

@@ -12,7 +12,7 @@ from spark_jobs.base.lock import lock_owner
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.rejected import Rejections, rejections_of
-from spark_jobs.lake.tables import Lake
+from spark_jobs.lake.stored import stored_lake
 from spark_jobs.outlook import watch
 from spark_jobs.outlook.evidence import Evidence, look
 from spark_jobs.outlook.obstacles import find_problems
@@ -81,7 +81,7 @@ class Status:
 
 def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     """The status as of `now`."""
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     log = CheckpointLog(lake)
     progress = log.progress
     found = look(broker, pipeline, progress)

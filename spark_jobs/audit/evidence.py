@@ -62,7 +62,7 @@ def read_evidence(broker: Broker, pipeline: Pipeline, lake: Lake, findings: Find
             tables[each.name] = _small_table(lake, each, each.name, findings)
     for one in reversed(lake.layout.all_aggregates):
         tables[one.contributions_table] = _small_table(lake, one, one.contributions_table, findings)
-    output = read_output(broker, pipeline, ledger.born)
+    output = read_output(broker, pipeline, topic, ledger.born)
     later = findings.attempt(CHECKPOINTS, lambda: stored_ledger(lake)) or ledger
     # Of while this was read, as the batches that are new by now.
     ledger.republished |= later.republished

@@ -3,6 +3,7 @@
 A third place is asked which of them stands alone, so that a wrong contribution is not reported as a wrong total.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +14,11 @@ from spark_jobs.aggregates.messages import place_of
 from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.evidence import Evidence
 from spark_jobs.audit.findings import Difference, Findings, difference
-from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.rows import Mismatch
 from spark_jobs.audit.tables import (
     RECORDS_PLACE,
     Known,
     Wanted,
-    accepted_of,
     check_contributions,
     contributions_place,
     totals_place,
@@ -86,7 +85,7 @@ def judge_aggregate(
         published = newest.get(place_of(aggregate, one.row, partitions(one.batch)))
         found = _judge_total(one, published, looked.at(known, one.partition), damaged=damaged)
         findings.differences += [found] if found else []
-    return wanted_of(aggregate, revisions, partitions) if aggregate in layout.aggregates else {}
+    return wanted_of(aggregate, revisions, partitions) if aggregate.is_published else {}
 
 
 def _partitions_for(evidence: Evidence, batch: int) -> int:
@@ -95,25 +94,29 @@ def _partitions_for(evidence: Evidence, batch: int) -> int:
     return len(planned.output_starts) if planned and planned.output_starts else len(evidence.output.topic.partitions)
 
 
-def _wanted_readings(evidence: Evidence, aggregate: Aggregate, layout: Layout) -> Wanted:
-    """What was accepted; of members as many values as the contributions of their measure count."""
+def _wanted_readings(evidence: Evidence, aggregate: Aggregate, layout: Layout) -> Wanted | None:
+    """Of members as many values as the contributions of their measure count; None: what was accepted."""
     for one in layout.aggregates:
         for measure in one.measures:
             if measure.members == aggregate:
-                return partial(_values_of, evidence.contributions(one) or [], one, measure.counted)
-    return accepted_of
+                return _values_of(evidence.contributions(one) or [], one, measure.counted)
+    return None
 
 
-def _values_of(rows: Iterable[Row], aggregate: Aggregate, column: str, batch: Batch, partition: int | None) -> int:
-    return sum(
-        row[column] or 0 for row in rows if row[BATCH] == batch.number and partition in (None, aggregate.partition_of(row))
-    )
+def _values_of(rows: Iterable[Row], aggregate: Aggregate, column: str) -> Wanted:
+    """What contributions count in a column."""
+    found: Counter[tuple[int, int | None]] = Counter()
+    for row in rows:
+        # Members that are grouped by partition are asked for one, others for all.
+        for partition in {None, aggregate.partition_of(row)}:
+            found[row[BATCH], partition] += row[column] or 0
+    return lambda batch, _, partition: found[batch.number, partition]
 
 
 def judge_output(evidence: Evidence, findings: Findings, layout: Layout, revisions: Mapping[PublishedKey, Revision]) -> None:
     skipped = {
         number
-        for one in layout.aggregates
+        for one in layout.published
         for number in evidence.output.numbers
         if findings.is_wrong(contributions_place(one), number if one.is_by_partition else None)
     }

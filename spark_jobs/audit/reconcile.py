@@ -8,31 +8,32 @@ is wrong.
 
 from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from deltalake import DeltaTable
 
 from spark_jobs.aggregates.aggregate import BATCH, Group
 from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.evidence import Evidence, read_evidence
-from spark_jobs.audit.findings import UNREADABLE, Difference, Findings
+from spark_jobs.audit.findings import Difference, Findings
 from spark_jobs.audit.judging import NOT_LOOKED, Looked, judge_aggregate, judge_output
+from spark_jobs.audit.ledger import Batch
 from spark_jobs.audit.rows import Contributed, check_input, read_batch
 from spark_jobs.audit.stored import check_health
 from spark_jobs.audit.tables import Known, check_records
 from spark_jobs.audit.topics import check_group
-from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.lock import lock_owner
 from spark_jobs.base.signature import signed_by
 from spark_jobs.base.times import in_utc
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.record_files import batch_rows
-from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS, Layout, layout_of
+from spark_jobs.lake.schemas import RECORDS, Layout
+from spark_jobs.lake.stored import stored_lake
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.ledger import Counts
+from spark_jobs.progress.counts import Counts
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class PartitionAudit:
     lost: int
     group: int | None
     differences: int
+    filtered: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     """Reconcile everything a pipeline has stored. What is wrong with tables and topics becomes a difference; an error of our tree
     is raised only if the broker or a topic cannot be asked at all.
     """
-    lake, findings = _planned_lake(pipeline), Findings()
+    lake, findings = stored_lake(pipeline), Findings()
     evidence = read_evidence(broker, pipeline, lake, findings)
     findings.differences += check_health(lake, evidence.ledger.table_ids if evidence else {})
     if evidence is not None:
@@ -95,15 +97,6 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     )
 
 
-def _planned_lake(pipeline: Pipeline) -> Lake:
-    """The tables that the newest plan fills: settings may have changed since."""
-    lake = Lake.of(pipeline)
-    with suppress(DayfoldError, *UNREADABLE):
-        definition = CheckpointLog(lake).progress.definition if lake.exists(CHECKPOINTS) else None
-        return replace(lake, layout=layout_of(definition.rules)) if definition else lake
-    return lake
-
-
 def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: Findings) -> Looked:
     """The deep checks, one finished batch at a time; contributions that the records do not add up to are judged later."""
     if evidence.records is None:
@@ -114,7 +107,7 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
     # Asked again: maintenance may have gone on since the counts were read.
     pruned = lake.pruned_batch(table)
     for batch in evidence.ledger.settled:
-        if batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number):
+        if _went(batch, pruned, table):
             continue
         rows = findings.attempt(RECORDS, partial(read_batch, table, lake.layout, batch, contributions[batch.number]))
         if rows is None:
@@ -126,6 +119,13 @@ def _check_every_row(broker: Broker, lake: Lake, evidence: Evidence, findings: F
             compacted = policy is None or "compact" in policy
             findings.differences += check_input(broker, evidence.input, batch, rows.seen, compacted=compacted)
     return Looked(True, frozenset(proven), mismatches)
+
+
+def _went(batch: Batch, pruned: int, table: DeltaTable) -> bool:
+    """Whether maintenance has deleted the records that the batch added up."""
+    if batch.rebuild:
+        return pruned > 0
+    return batch.keeps_records and batch.number <= pruned and not batch_rows(table, batch.number)
 
 
 def _by_batch(evidence: Evidence, layout: Layout) -> Mapping[int, Contributed]:
@@ -185,4 +185,5 @@ def _partitions(evidence: Evidence, differences: Iterable[Difference]) -> Iterat
             lost=ledger.lost.get(number, 0),
             group=group[number][0] if number in group else None,
             differences=wrong.count(number),
+            filtered=sum(one.filtered for one in counts),
         )

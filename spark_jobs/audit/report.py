@@ -15,7 +15,7 @@ from spark_jobs.base.wording import counted
 SHOWN = 20
 """Sentences per table or topic on a terminal; JSON has all."""
 
-_COLUMNS = ("partition", "span", "read", "accepted", "rejected", "gaps", "lost", "group")
+_COLUMNS = ("partition", "span", "read", "accepted", "rejected", "filtered", "gaps", "lost", "group")
 
 
 def audit_report(found: Audit) -> dict[str, Any]:
@@ -25,14 +25,15 @@ def audit_report(found: Audit) -> dict[str, Any]:
 
 def audit_table(found: Audit) -> Group:
     """One line per partition and a verdict, for a terminal."""
+    columns = [name for name in _COLUMNS if name != "filtered" or any(one.filtered for one in found.partitions)]
     rows = (
         (
-            *(number(getattr(one, name)) for name in _COLUMNS),
+            *(number(getattr(one, name)) for name in columns),
             counted(one.differences, "difference") if one.differences else "agrees",
         )
         for one in found.partitions
     )
-    return plain_table(tuple(_headline(found)), (*numbers(*_COLUMNS), *texts("verdict")), rows)
+    return plain_table(tuple(_headline(found)), (*numbers(*columns), *texts("verdict")), rows)
 
 
 def _headline(found: Audit) -> Iterator[str]:

@@ -34,9 +34,9 @@ Seen = dict[int, "np.ndarray[Any, np.dtype[np.bool_]]"]
 """Per partition of a batch, for each offset of its range whether a row holds it."""
 
 
-def _wrong_rows(layout: Layout, batch: int) -> str:
+def _wrong_rows(layout: Layout, batch: Batch) -> str:
     """Rows that are neither an accepted record nor a rejected message."""
-    lacking = " OR ".join(f'"{name}" IS NULL' for name in layout.required)
+    lacking = " OR ".join(f'"{name}" IS NULL' for name in (layout.required if batch.required is None else batch.required))
     having = " OR ".join(f'"{name}" IS NOT NULL' for name, _ in layout.read)
     accepted, rejected = (
         ("has no event time, date or value", "has a date or a value")
@@ -48,7 +48,7 @@ def _wrong_rows(layout: Layout, batch: int) -> str:
                CASE WHEN rejected_because IS NULL THEN 'is accepted but {accepted}'
                     WHEN rejected_because = '' THEN 'is rejected without a reason'
                     ELSE 'is rejected but {rejected}' END AS what
-        FROM records WHERE batch = {batch:d} AND (
+        FROM records WHERE batch = {batch.number:d} AND (
             (rejected_because IS NULL AND ({lacking})) OR rejected_because = ''
             OR (rejected_because IS NOT NULL AND ({having})))"""
 
@@ -123,7 +123,7 @@ def _check_rows(table: DeltaTable, layout: Layout, batch: Batch, seen: Seen) -> 
                 f"{'repeats' if again == 1 else 'repeat'} an offset ({_repeated(table, batch.number, number)})"
             )
             yield difference(RECORDS_PLACE, sentence, partition=number)
-    for row in _some(query(table, _wrong_rows(layout, batch.number))):
+    for row in _some(query(table, _wrong_rows(layout, batch))):
         sentence = f"batch {batch.number}, partition {row['partition']}, offset {row['offset']} {row['what']}"
         yield difference(RECORDS_PLACE, sentence, partition=row["partition"])
 
@@ -168,8 +168,9 @@ def _some(rows: pa.RecordBatchReader, limit: int = 100) -> Iterator[Row]:
 
 def _check_sums(table: DeltaTable, layout: Layout, batch: Batch, stored: Contributed) -> Iterator[Mismatch]:
     """The batch's contributions that its records do not add up to."""
-    aggregates = [one for one in layout.all_aggregates if batch.feeds(one.name)]
-    for one, wanted in zip(aggregates, _added_again(table, layout, batch.number, aggregates), strict=True):
+    aggregates = [one for one in layout.all_aggregates if _adds_to(batch, one, layout)]
+    of_batch = f"batch <= {batch.rebuild.upto:d}" if batch.rebuild else f"batch = {batch.number:d}"
+    for one, wanted in zip(aggregates, _added_again(table, layout, of_batch, aggregates), strict=True):
         found = stored.get(one.name, {})
         for group in sorted(wanted.keys() | found.keys(), key=sortable):
             row, must = found.get(group), wanted.get(group)
@@ -177,12 +178,20 @@ def _check_sums(table: DeltaTable, layout: Layout, batch: Batch, stored: Contrib
                 yield Mismatch(one, batch.number, group, row, must)
 
 
-def _added_again(table: DeltaTable, layout: Layout, batch: int, aggregates: Sequence[Aggregate]) -> Iterator[dict[Group, Row]]:
+def _adds_to(batch: Batch, aggregate: Aggregate, layout: Layout) -> bool:
+    """A rebuild adds to its aggregate, and to the members of that, alone."""
+    if batch.rebuild is None:
+        return batch.feeds(aggregate.name)
+    rebuilt = next((one for one in layout.aggregates if one.name == batch.rebuild.aggregate), None)
+    return rebuilt is not None and aggregate in (rebuilt, *rebuilt.members.values())
+
+
+def _added_again(table: DeltaTable, layout: Layout, where: str, aggregates: Sequence[Aggregate]) -> Iterator[dict[Group, Row]]:
     """What the accepted records of a batch add to each aggregate; memory grows with the groups alone."""
     columns = ", ".join(f'"{name}"' for name in dict.fromkeys(name for one in aggregates for name in one.reads))
     counting = f"rejected_because IS NULL{' AND NOT filtered' if layout.filters else ''}"
     sums: list[list[pa.Table]] = [[] for _ in aggregates]
-    for chunk in query(table, f"SELECT {columns} FROM records WHERE batch = {batch:d} AND {counting}"):
+    for chunk in query(table, f"SELECT {columns} FROM records WHERE {where} AND {counting}"):
         readings = _typed(pa.Table.from_batches([chunk]), layout)
         for one, found in zip(aggregates, sums, strict=True):
             found.append(one.again(readings))

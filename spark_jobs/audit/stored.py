@@ -15,7 +15,8 @@ from deltalake import DeltaTable, QueryBuilder
 
 from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.findings import RESTORE, Difference, as_difference, difference
-from spark_jobs.audit.ledger import Ledger, read_ledger
+from spark_jobs.audit.ledger import Ledger
+from spark_jobs.audit.ledger_fold import read_ledger
 from spark_jobs.audit.tables import Found
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.lake.checkpoint_log import CheckpointLog

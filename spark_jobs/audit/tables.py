@@ -100,18 +100,14 @@ def _strangers(known: Known, where: str, rows: Mapping[tuple[int, int | None], i
             yield difference(where, f"holds {count} {what} of batch {batch}, {why}{on}", partition=number)
 
 
-Wanted = Callable[[Batch, int | None], int]
-"""How many readings a finished batch must contribute: those of a partition, or of all where readings are not grouped by it."""
-
-
-def accepted_of(batch: Batch, partition: int | None) -> int:
-    """What was accepted of a batch, by its checkpoint."""
-    numbers = batch.counts if partition is None else [partition]
-    return sum(batch.counts[number].accepted for number in numbers if number in batch.counts)
+Wanted = Callable[[Batch, str, int | None], int]
+"""How many readings a finished batch must contribute to an aggregate: those of a partition, or of all where readings are not
+grouped by it.
+"""
 
 
 def check_contributions(
-    known: Known, aggregate: Aggregate, rows: Iterable[Row], wanted: Wanted = accepted_of
+    known: Known, aggregate: Aggregate, rows: Iterable[Row], wanted: Wanted | None = None
 ) -> Iterator[Difference]:
     """I3, first half by counts: each finished batch contributes as many readings as it must, each group once."""
     place = contributions_place(aggregate)
@@ -127,20 +123,20 @@ def check_contributions(
             yield difference(place, sentence, partition=aggregate.partition_of(same[0]))
     for one in known.ledger.settled:
         if one.end == "DONE" and one.feeds(aggregate.name):
-            yield from _contributions_of(place, one, found, wanted, by_partition=aggregate.is_by_partition)
+            yield from _contributions_of(aggregate, one, found, wanted or known.ledger.accepted_by)
 
 
 def _contributions_of(
-    place: str, batch: Batch, found: Mapping[tuple[int, int | None], int], wanted: Wanted, *, by_partition: bool
+    aggregate: Aggregate, batch: Batch, found: Mapping[tuple[int, int | None], int], wanted: Wanted
 ) -> Iterator[Difference]:
     strange = {partition for number, partition in found if number == batch.number and partition is not None}
-    numbers: list[int | None] = [*sorted(batch.ranges.keys() | strange)] if by_partition else [None]
+    numbers: list[int | None] = [*sorted(batch.ranges.keys() | strange)] if aggregate.is_by_partition else [None]
     for number in numbers:
-        readings, must = found.get((batch.number, number), 0), wanted(batch, number)
+        readings, must = found.get((batch.number, number), 0), wanted(batch, aggregate.name, number)
         if readings != must:
             where = f"batch {batch.number}" if number is None else f"batch {batch.number}, partition {number}"
             sentence = f"{where} counts {wording.counted(readings, 'reading')}, accepted by its checkpoint: {must:,}"
-            yield difference(place, sentence, partition=number)
+            yield difference(contributions_place(aggregate), sentence, partition=number)
 
 
 def without_broken(aggregate: Aggregate, where: str, rows: Iterable[Row]) -> tuple[list[Row], list[Difference]]:

@@ -24,7 +24,7 @@ from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
 from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Outset
-from spark_jobs.progress.offsets import Topic
+from spark_jobs.progress.offsets import Topic, no_topic
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
 STRANGE = "Warn the topic's readers, and find out who else writes to it; only this pipeline may."
@@ -68,8 +68,10 @@ class OutputState:
         return self.topic.numbers
 
 
-def read_output(broker: Broker, pipeline: Pipeline, born: Outset | None) -> OutputState:
+def read_output(broker: Broker, pipeline: Pipeline, source: Topic, born: Outset | None) -> OutputState:
     """All that a read_committed reader sees of the output topic now."""
+    if pipeline.output is None:
+        return OutputState(no_topic(source), compacted=False)
     topic = broker.topic(pipeline.output.topic)
     policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]
     before = born.output_ends if born is not None and born.output_topic_id == topic.id else {}

@@ -152,6 +152,23 @@ class DefinitionChanged(DecisionNeeded):
         super().__init__("\n".join(lines), ("adopt_definition",))
 
 
+class DefinitionFixed(DecisionNeeded):
+    """The settings change what tables have columns of: `fixed` are those of the changes that no decision can make."""
+
+    def __init__(self, pipeline: str, changes: tuple[str, ...], fixed: tuple[str, ...]) -> None:
+        ways = {
+            "aggregates.": "An aggregate stays as it is once a batch has counted in it. Give the changed one another name: it "
+            "begins with the next batch, and `dayfold rebuild` fills it from the stored records.",
+            "input.": "A field keeps its type. Declare another one of another name beside it.",
+            "aggregates": "Give the changed pipeline another name and another output topic.",
+        }
+        told = [
+            way for start, way in ways.items() if any(one == start or (one.startswith(start) and "." in start) for one in fixed)
+        ]
+        lines = [f"{pipeline}: the settings are not those that the batches so far follow", *changes]
+        super().__init__("\n".join([*lines, f"{', '.join(fixed)} cannot change. Put the settings back; or: {' '.join(told)}"]))
+
+
 class TooManyRejected(DecisionNeeded):
     """More of a batch was rejected than `limits.max_rejected_fraction` allows; nothing was averaged or published."""
 

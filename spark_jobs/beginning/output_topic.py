@@ -40,11 +40,10 @@ def create_output_topic(
 ) -> OutputTopic:
     """Create the output topic, or find that it is there and fits. Killed at any point, the same command finds what there is."""
     source = broker.topic(pipeline.input.topic)
-    created = not _exists(broker, pipeline.output.topic) and broker.create_topic(
-        pipeline.output.topic, len(source.partitions), replicas, config or {}
-    )
+    name = pipeline.output_name
+    created = not _exists(broker, name) and broker.create_topic(name, len(source.partitions), replicas, config or {})
     # Also where somebody else has been quicker by a moment: it may not be ready yet, and need not fit.
-    output = _ready(broker, pipeline.output.topic)
+    output = _ready(broker, name)
     require_same_partitions(source, output)
     require_own_output(broker, pipeline.name, output)
     return OutputTopic(output, created, broker.replicas(output.name), broker.topic_config(output.name, SETTINGS))

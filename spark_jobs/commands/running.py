@@ -1,9 +1,9 @@
-"""`dayfold run`: the submission of the job by hand. What the job does is known elsewhere."""
+"""`dayfold run` and `dayfold rebuild`: the submission of the job by hand. What the job does is known elsewhere."""
 
 import os
 import subprocess
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,6 +11,7 @@ from spark_jobs.commands.command_line import Config, Overrides, by_hand, load_wi
 from spark_jobs.launch.java import startable_environment
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 from spark_jobs.outlook.lookahead import look_ahead
+from spark_jobs.outlook.rebuilding import require_declared
 from spark_jobs.pipeline.setting_notes import warn_of_settings
 
 
@@ -44,9 +45,22 @@ def run_command(
             say(found.idle_setting)
         say("nothing new")
         return
-    label = run_id or by_hand()
-    submission = Submission(progress=sys.stderr.isatty(), offsets=found.count if found else None)
-    command = submit_command(job_arguments(config.resolve(), label, overrides, flags), submission)
+    _submit(job_arguments(config.resolve(), run_id or by_hand(), overrides, flags), found.count if found else None)
+
+
+def rebuild_command(
+    config: Config,
+    aggregate: Annotated[str, typer.Argument(help="The aggregate, by its name in the pipeline file.")],
+    overrides: Overrides = [],  # noqa: B006 - typer copies it
+    run_id: Annotated[str | None, typer.Option(help="Label of this run in the checkpoints.")] = None,
+) -> None:
+    """Count in an aggregate the stored records of the batches before it was declared, and publish what that changes."""
+    require_declared(load_with_environment(config, overrides), aggregate)
+    _submit(job_arguments(config.resolve(), run_id or by_hand(), overrides, ["--rebuild", aggregate]), None)
+
+
+def _submit(arguments: list[str], offsets: int | None) -> NoReturn:
+    command = submit_command(arguments, Submission(progress=sys.stderr.isatty(), offsets=offsets))
     environment = startable_environment(os.environ)
     # Spark sends the driver's log to standard output; a command that prints no result keeps it free.
     sys.exit(subprocess.call(command, env=environment, stdout=sys.stderr))

@@ -84,6 +84,10 @@ class CheckpointLog:
         planned = self.progress.table_ids
         if not planned or set(self._lake.filled) - planned.keys():
             self._lake.create_missing(planned)
+        try:
+            self._lake.add_fields()
+        except LostRace as error:
+            raise TryAgain(f"another writer changed the table records meanwhile ({error}); run again") from error
         if self._table is None:
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)

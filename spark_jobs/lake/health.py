@@ -7,23 +7,21 @@ to find. Nothing is mended here; each error names the table, what is wrong, and 
 
 from collections.abc import Iterator, Mapping
 
-import pyarrow.compute as pc
+import pyarrow as pa
 from deltalake import DeltaTable, Schema
 
-from spark_jobs.aggregates.aggregate import Aggregate
-from spark_jobs.base.errors import ConfigurationError, DayfoldError, TableDamaged
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged
 from spark_jobs.base.location import in_sql
-from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
-from spark_jobs.lake.record_files import batch_totals
-from spark_jobs.lake.rows import count_rows, read_rows, require_files
+from spark_jobs.lake.last_batch import counts_of
+from spark_jobs.lake.rows import count_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
+from spark_jobs.lake.stored import as_stored
 from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.standing import Standing
-from spark_jobs.progress.stored_plans import damaged_row
 
 NEWEST_COMMITS = 5
 """Commits that are parsed at every start; the sizes of all are looked at."""
@@ -122,12 +120,19 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
     if protocol.min_reader_version > READER or protocol.min_writer_version > WRITER:
         versions = f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
         told = f"it needs {versions} ({features or 'no features'}), and this pipeline keeps to {READER} and {WRITER}"
-    elif columns != wanted:
+    elif not _has_columns(lake, name, columns) and not _has_columns(as_stored(lake), name, columns):
         different = sorted(column for column in columns.keys() | wanted.keys() if columns.get(column) != wanted.get(column))
         told = f"its columns are not the pipeline's: {', '.join(different)}"
     else:
         return
     yield TableDamaged(name, f"{told}; somebody altered it", _undo(lake, name, log))
+
+
+def _has_columns(lake: Lake, name: str, columns: Mapping[str, str]) -> bool:
+    """Whether a table has the columns of the lake's layout. Those of new fields come into `records` with the next plan."""
+    wanted = _types(Schema.from_arrow(lake.layout.schemas.get(name, pa.schema([]))))
+    new = {one for one, _ in lake.layout.fields if one not in columns} if name == RECORDS else set()
+    return columns == {column: kind for column, kind in wanted.items() if column not in new}
 
 
 def _types(schema: Schema) -> dict[str, str]:
@@ -168,10 +173,12 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
             )
 
 
-def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
+def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded]:
     """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
     yield from _restored_checkpoints(lake, checkpoints)
     progress = checkpoints.progress
+    yield from _left_out(lake, progress)
+    lake = lake.defined_by(progress.definition)
     for name in lake.filled:
         if name not in progress.table_ids and not lake.exists(name):
             continue
@@ -183,6 +190,19 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamage
         yield from found
         if not found and progress.last_done:
             yield from _missing_rows(lake, name, table, progress.last_done)
+
+
+def _left_out(lake: Lake, progress: Progress) -> Iterator[DecisionNeeded]:
+    """An aggregate that is declared again: batches that came meanwhile are not in it."""
+    for one in lake.layout.aggregates:
+        if progress.table_ids and one.name not in progress.table_ids and lake.exists(one.contributions_table):
+            last = lake.known_batch(lake.open(one.contributions_table))
+            if last:
+                yield DecisionNeeded(
+                    f"the aggregate {one.name} was left out of the pipeline file since batch {last}, so its tables lack what was "
+                    "read since. Give it another name, and it begins with the next batch; or fill it from the stored records "
+                    f"with `dayfold rebuild CONFIG {one.name}`"
+                )
 
 
 def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
@@ -212,7 +232,7 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Itera
     """The last finished batch must be there as its checkpoint counted it; a RESTORE or a lost commit takes it away first."""
     try:
         require_files(lake, name, table, done.batch)
-        wanted, found = _counts(lake, name, table, done)
+        wanted, found = counts_of(lake, name, table, done)
     except TableDamaged as damage:
         yield damage
         return
@@ -222,43 +242,6 @@ def _missing_rows(lake: Lake, name: str, table: DeltaTable, done: Done) -> Itera
             "has lost a commit"
         )
         yield TableDamaged(name, told, way_back(lake, name))
-
-
-def _records(table: DeltaTable, done: Done) -> tuple[str, str]:
-    kept = sum(one.read for one in done.kept), sum(one.accepted for one in done.kept)
-    wanted, found = (
-        f"{counted(read, 'record')} ({accepted} accepted)" for read, accepted in (kept, batch_totals(table, done.batch)[:2])
-    )
-    return wanted, found
-
-
-def _contributions(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:
-    rows = read_rows(table, [aggregate.count.column], [("batch", "=", done.batch)])
-    found = pc.sum(rows[aggregate.count.column]).as_py() or 0
-    return counted(sum(one.accepted for one in done.counts), "reading"), counted(found, "reading")
-
-
-def _totals(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:
-    """A batch that is not finished may have touched some of the groups since."""
-    if done.published is None:
-        raise damaged_row(f"the row DONE of batch {done.batch}", KeyError("published"))
-    wanted = done.groups.get(aggregate.name, 0) if done.groups else done.published
-    found = read_rows(table, ["batch"], [("batch", ">=", done.batch)]).num_rows
-    what = "day" if aggregate.window.is_of_days else "group"
-    return counted(wanted, what), counted(min(wanted, found), what)
-
-
-def _counts(lake: Lake, name: str, table: DeltaTable, done: Done) -> tuple[str, str]:
-    """What the table must hold of the batch, and what it holds. Members are counted by what their measures are."""
-    if name == RECORDS:
-        return _records(table, done)
-    for one in lake.layout.aggregates:
-        if one.name in done.groups or not done.groups:
-            if name == one.contributions_table:
-                return _contributions(table, one, done)
-            if name == one.name:
-                return _totals(table, one, done)
-    return "", ""
 
 
 def way_back(lake: Lake, name: str) -> str:

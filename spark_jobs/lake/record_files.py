@@ -103,9 +103,9 @@ def _json_value(value: Any) -> Any:
     return value if isinstance(value, (int, str)) else value.isoformat()
 
 
-def files_of_batch(lake: Lake, batch: int) -> list[str]:
-    """Where the files are that may hold records of a batch, and those of others with them."""
-    return [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), batch)]
+def files_of_batches(lake: Lake, first: int, last: int) -> list[str]:
+    """Where the files are that may hold records of these batches, and those of others with them."""
+    return [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), first, last)]
 
 
 def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:
@@ -127,7 +127,7 @@ class BatchTotals(NamedTuple):
 
 def batch_totals(table: DeltaTable, batch: int) -> BatchTotals:
     """What an open `records` table holds of a batch; by statistics where each of its files holds one batch."""
-    files = _files(table, batch)
+    files = _files(table, batch, batch)
     counted = all(_is_counted(file, filters=filters_records(table)) and _is_one(file, "batch") for file in files)
     rows = list(map(_rows_of_file, files)) if counted else _scanned(table, batch).values()
     return BatchTotals(*(sum(getattr(one, name) for one in rows) for name in BatchTotals._fields))
@@ -137,7 +137,7 @@ def batch_rows(table: DeltaTable, batch: int) -> dict[int, PartitionRows]:
     """What an open `records` table holds of a batch, per partition;
     by statistics where each of its files holds one batch and partition.
     """
-    files = _files(table, batch)
+    files = _files(table, batch, batch)
     filters = filters_records(table)
     if all(_is_counted(file, filters=filters) and _is_one(file, "batch") and _is_one(file, "partition") for file in files):
         return _summed(_rows_of_file(file) for file in files)
@@ -160,11 +160,11 @@ def offsets_held(table: DeltaTable, batch: int, ranges: Sequence[OffsetRange]) -
     return {one.partition: part for one, part in zip(ranges, np.split(held, ends[:-1]), strict=True)}
 
 
-def _files(table: DeltaTable, batch: int) -> list[dict[str, Any]]:
-    """The files that may hold records of the batch, with the statistics that they have."""
+def _files(table: DeltaTable, first: int, last: int) -> list[dict[str, Any]]:
+    """The files that may hold records of these batches, with the statistics that they have."""
     files = pa.table(table.get_add_actions(flatten=True))
     if "min.batch" in files.column_names:
-        touching = pc.and_(pc.less_equal(files["min.batch"], batch), pc.greater_equal(files["max.batch"], batch))
+        touching = pc.and_(pc.less_equal(files["min.batch"], last), pc.greater_equal(files["max.batch"], first))
         # Of a file without statistics nobody knows the batches.
         files = files.filter(pc.fill_null(touching, fill_value=True))
     rows: list[dict[str, Any]] = files.to_pylist()

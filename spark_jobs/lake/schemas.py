@@ -35,6 +35,11 @@ class Layout:
     aggregates: tuple[Aggregate, ...]
     filters: bool
 
+    @property
+    def fields(self) -> tuple[tuple[str, pa.DataType], ...]:
+        """The columns of `records` that a pipeline file declares."""
+        return self.read[1:] if self.filters else ()
+
     @cached_property
     def schemas(self) -> Mapping[str, pa.Schema]:
         """The columns of each table, in the order in which tables are written."""
@@ -43,6 +48,11 @@ class Layout:
         for one in self.all_aggregates:
             found |= {one.contributions_table: one.contributions, one.name: one.totals}
         return found
+
+    @property
+    def published(self) -> tuple[Aggregate, ...]:
+        """Those whose totals become messages."""
+        return tuple(one for one in self.aggregates if one.is_published)
 
     @cached_property
     def all_aggregates(self) -> tuple[Aggregate, ...]:

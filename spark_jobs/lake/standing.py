@@ -5,8 +5,8 @@ from spark_jobs.lake.record_files import BatchTotals, batch_totals
 from spark_jobs.lake.rows import read_rows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
-from spark_jobs.progress.ledger import Tally
-from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.counts import Tally
+from spark_jobs.progress.offsets import Plan, Rebuild
 from spark_jobs.progress.standing import Standing, Summed
 
 
@@ -14,6 +14,8 @@ def stand(lake: Lake, plan: Plan, counted: Tally | None) -> Standing:
     """Where the batch stands now; `counted` are the counts that the checkpoints have of it where records are not kept."""
     lake = lake.filled_by(plan)
     taken = _taken(lake, plan, counted)
+    if plan.rebuild:
+        return _stand_of_rebuild(lake, plan, plan.rebuild, closed=taken is not None)
     return Standing(
         plan.keeps_records,
         taken.read if taken else None,
@@ -21,6 +23,12 @@ def stand(lake: Lake, plan: Plan, counted: Tally | None) -> Standing:
         taken.filtered if taken else 0,
         tuple(_summed(lake, plan, one) for one in lake.layout.aggregates),
     )
+
+
+def _stand_of_rebuild(lake: Lake, plan: Plan, rebuild: Rebuild, *, closed: bool) -> Standing:
+    """Its records are those that were stored before; it adds to one aggregate."""
+    sums = tuple(_summed(lake, plan, one) for one in lake.layout.aggregates if one.name == rebuild.aggregate)
+    return Standing(plan.keeps_records, rebuild.readings if closed else None, rebuild.readings if closed else 0, sums=sums)
 
 
 def _summed(lake: Lake, plan: Plan, aggregate: Aggregate) -> Summed:

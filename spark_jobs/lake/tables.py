@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
@@ -22,6 +22,7 @@ from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.durability import sync_commits
 from spark_jobs.lake.schemas import CHECKPOINTS, DAILY, RECORDS, Layout, layout_of
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.definition import Definition
 from spark_jobs.progress.offsets import Plan
 
 MAINTAINED = "dayfold.maintained"
@@ -54,6 +55,10 @@ class Lake:
     def of(cls, pipeline: Pipeline) -> "Lake":
         """The tables that these settings fill."""
         return cls(pipeline.lake, pipeline.name, layout_of(pipeline.rules(_ANY_TIME)))
+
+    def defined_by(self, definition: Definition | None) -> "Lake":
+        """The same with the tables that batches of this definition fill; those of the settings, if there is none."""
+        return replace(self, layout=layout_of(definition.rules)) if definition else self
 
     def filled_by(self, plan: Plan) -> "Lake":
         """The same with the tables that a batch fills; those of the settings, if its plan cannot be read."""
@@ -97,6 +102,17 @@ class Lake:
             schema = self.layout.schemas[name]
             table = DeltaTable.create(self.location(name), schema, mode="ignore", name=name, configuration=columns)
             sync_commits(table.table_uri, 0)
+
+    def add_fields(self) -> None:
+        """Give `records` the columns of fields that are new; `LostRace` if another run changed the table meanwhile."""
+        if not self.layout.fields:
+            return
+        table = self.open(RECORDS)
+        there = {field.name for field in table.schema().fields}
+        schema = Schema.from_arrow(pa.schema([one for one in self.layout.fields if one[0] not in there]))
+        if schema.fields:
+            with committing(table):
+                table.alter.add_columns(schema.fields, commit_properties=maintained(self))
 
     def keep(self, name: str) -> None:
         """Have the disk hold what another run has committed to a table: it may have died before it saw to that."""

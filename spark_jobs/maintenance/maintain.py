@@ -19,6 +19,7 @@ from spark_jobs.base.outages import outage
 from spark_jobs.base.wording import counted
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.stored import stored_lake
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.maintenance.pruning import Prunable, find_prunable, prune, require_proven
 from spark_jobs.maintenance.retention import last_prunable
@@ -93,7 +94,7 @@ def preview_maintenance(pipeline: Pipeline, *, now: datetime) -> Maintenance:
 
 def _look(pipeline: Pipeline, now: datetime) -> Work | None:
     """None if no batch was ever planned. Tables that a run would refuse are left alone: files may be the way back."""
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     checkpoints = _require_whole(lake)
     if not checkpoints.exists:
         return None

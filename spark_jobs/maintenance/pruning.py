@@ -4,18 +4,13 @@ Contributions can be worked out again from records and from nothing else, so rec
 a person to look at. By the number in the table's log `dayfold audit` distinguishes pruned records from lost ones.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from spark_jobs.aggregates.aggregate import BATCH, Group
-from spark_jobs.aggregates.states import Row
-from spark_jobs.audit.findings import Difference
-from spark_jobs.audit.ledger import Batch, Ledger
-from spark_jobs.audit.rows import Contributed, read_batch
-from spark_jobs.audit.stored import RecordCounts, record_counts, small_table, stored_ledger
-from spark_jobs.audit.tables import Found, Known, check_contributions, check_records, contributions_place, without_broken
+from spark_jobs.audit.doubts import doubts_about
+from spark_jobs.audit.stored import RecordCounts, record_counts
+from spark_jobs.audit.tables import Found
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.schemas import RECORDS
@@ -54,41 +49,12 @@ def find_prunable(lake: Lake, last: Done) -> Prunable | None:
 
 def require_proven(lake: Lake, prunable: Prunable) -> None:
     """Raise `DecisionNeeded` unless the records that go are what the checkpoints counted and what contributions add up to."""
-    ledger = stored_ledger(lake)
-    upto = replace(ledger, batches={number: one for number, one in ledger.batches.items() if number <= prunable.batch})
-    found = next(_doubts(lake, upto, prunable), None)
+    found = next(doubts_about(lake, prunable.counts, prunable.batch), None)
     if found is not None:
         raise DecisionNeeded(
             f"records up to batch {prunable.batch} are old enough to go, but they and the other tables do not agree, so "
             f"nothing was deleted: {found} `dayfold audit --deep` lists all."
         )
-
-
-def _doubts(lake: Lake, ledger: Ledger, prunable: Prunable) -> Iterator[Difference]:
-    """What an audit would find about these batches, cheap checks first."""
-    yield from ledger.differences
-    known = Known(ledger, frozenset(), prunable.counts.pruned)
-    yield from check_records(known, prunable.going)
-    contributions: dict[int, dict[str, dict[Group, Row]]] = defaultdict(lambda: defaultdict(dict))
-    for one in lake.layout.aggregates:
-        rows = (row for row in small_table(lake, one.contributions_table) if row[BATCH] <= prunable.batch)
-        whole, broken = without_broken(one, contributions_place(one), rows)
-        yield from broken
-        yield from check_contributions(known, one, whole)
-        for row in whole:
-            contributions[row[BATCH]][one.name][one.group_of(row)] = row
-    there = {number for number, _ in prunable.going}
-    yield from _deep_doubts(lake, [one for one in ledger.settled if one.number in there], contributions)
-
-
-def _deep_doubts(lake: Lake, batches: list[Batch], contributions: Mapping[int, Contributed]) -> Iterator[Difference]:
-    table = lake.open(RECORDS)
-    for batch in batches:
-        rows = read_batch(table, lake.layout, batch, contributions[batch.number])
-        yield from rows.differences
-        for one in rows.mismatches:
-            place = contributions_place(one.aggregate)
-            yield Difference(place, f"{place}: {one}.", one.partition)
 
 
 def prune(lake: Lake, prunable: Prunable) -> None:

@@ -4,16 +4,15 @@ The exit code of `submit` alone is no proof. The asset is announced here, and wh
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from spark_jobs.base.location import as_uri
 from spark_jobs.base.wording import counted, printable
 from spark_jobs.orchestration.failures import failures_of_tasks
-from spark_jobs.orchestration.freshness import figures, fresh_by_aggregate, fresh_table
+from spark_jobs.orchestration.freshness import figures, fresh_table
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.metrics import send_figures
 from spark_jobs.pipeline.settings import Pipeline
@@ -27,20 +26,14 @@ log = logging.getLogger("dayfold")
 SHOWN = 50
 """Averages in the log and in the XCom: the first run may publish those of years, and XComs are kept in Airflow's database."""
 
-_LISTED_COUNTS = ("start", "end", "read", "accepted", "rejected", "gaps")
+_LISTED_COUNTS = ("start", "end", "read", "accepted", "rejected", "filtered", "gaps")
 
 
-def averages_asset(pipeline: Pipeline) -> Asset:
-    """The table `daily_averages`, for DAGs that wait for it."""
-    table = f"{pipeline.lake.rstrip('/')}/{pipeline.name}/daily_averages"
-    return Asset(name=f"{pipeline.name}.daily_averages", uri=as_uri(table))
-
-
-def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dict[str, Any]]:
+def find_finished(pipeline: Pipeline, assets: Sequence[Asset], context: Any) -> list[dict[str, Any]]:
     """The groups of partitions that `verify` is mapped over, each with its label.
 
-    What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of the asset; what it made of the
-    averages goes into the log and the XCom `averages`.
+    What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of each asset; what it made of
+    the totals goes into the log and the XCom `averages`.
     """
     from spark_jobs.progress.ledger import done_rows
     from spark_jobs.progress.run_told import rejected_warning
@@ -56,7 +49,8 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
         log.warning(warning)
     summary = summary_of(done)
     context["ti"].xcom_push("summary", summary)
-    context["outlet_events"][averages].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
+    for one in assets:
+        context["outlet_events"][one].extra = {"pipeline": pipeline.name, "run_id": context["run_id"], **summary}
     send_figures(pipeline, done)
     context["ti"].xcom_push("averages", show_averages(pipeline, [row.batch for row in done]))
     groups = groups_of(reads_of(done), pipeline.limits.max_verify_tasks)
@@ -65,18 +59,20 @@ def find_finished(pipeline: Pipeline, averages: Asset, context: Any) -> list[dic
 
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:
     """The newest averages that these batches changed, as the table has them now: as a table in the log, and as plain values."""
-    from spark_jobs.lake.tables import Lake
+    from spark_jobs.answers.fresh import fresh_of_all
+    from spark_jobs.lake.stored import stored_lake
 
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     with failures_of_tasks():
-        found = fresh_by_aggregate(lake, batches)
+        found = fresh_of_all(lake, batches)
     shown = {}
-    for aggregate, totals in found.items():
-        log_table(fresh_table(pipeline, aggregate, totals, SHOWN))
-        shown[aggregate.name] = figures(totals, SHOWN)
-        if more := shown[aggregate.name]["left_out"]:
-            what = counted(more, "total" if aggregate.is_declared else "average")
-            log.info(f"and {what} more, none of a later day; all are in {lake.location(aggregate.name)}")
+    for one in found:
+        log_table(fresh_table(pipeline, one, SHOWN))
+        name = one.aggregate.name
+        shown[name] = figures(one, SHOWN)
+        if more := shown[name]["left_out"]:
+            what = counted(more, "total" if one.aggregate.is_declared else "average")
+            log.info(f"and {what} more, none of a later day; all are in {lake.location(name)}")
     return shown if pipeline.aggregates else next(iter(shown.values()))
 
 

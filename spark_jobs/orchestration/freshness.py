@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from spark_jobs.base.wording import counted, printable
+from spark_jobs.orchestration.assets import assets_of
 from spark_jobs.orchestration.failures import failures_of_tasks
 from spark_jobs.orchestration.log_tables import log_table
 from spark_jobs.orchestration.markdown import as_code
@@ -19,9 +20,7 @@ from spark_jobs.pipeline.settings import Pipeline
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from spark_jobs.aggregates.aggregate import Aggregate
     from spark_jobs.answers.fresh import FreshTotals
-    from spark_jobs.lake.tables import Lake
 
 LOGGED, RETURNED = 20, 200
 """Rows in the log, rows in the XCom: the first batch of a pipeline may hold the days of years,
@@ -44,30 +43,23 @@ def report_fresh(pipeline: Pipeline, context: Any) -> dict[str, Any]:
 
     A skip if there is no such batch in the checkpoints.
     """
-    from spark_jobs.answers.fresh import batches_of_runs
+    from spark_jobs.answers.fresh import batches_of_runs, fresh_of_all
     from spark_jobs.lake.checkpoint_log import CheckpointLog
-    from spark_jobs.lake.tables import Lake
+    from spark_jobs.lake.stored import stored_lake
 
     events = [event for several in context["triggering_asset_events"].values() for event in several]
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     with failures_of_tasks():
         finished = batches_of_runs(CheckpointLog(lake).rows)
         batches = announced(events, finished) if events else {max(itertools.chain(*finished.values()), default=0)} - {0}
         if not batches:
             raise AirflowSkipException(f"the checkpoints of {pipeline.name} hold no finished batch that was to be shown")
-        found = fresh_by_aggregate(lake, sorted(batches))
-    for aggregate, totals in found.items():
-        log_table(fresh_table(pipeline, aggregate, totals))
-    shown = {aggregate.name: figures(totals, RETURNED) for aggregate, totals in found.items()}
+        found = fresh_of_all(lake, batches)
+    for one in found:
+        log_table(fresh_table(pipeline, one))
+    shown = {one.aggregate.name: figures(one, RETURNED) for one in found}
     about = {"events": len(events), "batches": sorted(batches)}
     return {**about, "aggregates": shown} if pipeline.aggregates else {**about, **next(iter(shown.values()))}
-
-
-def fresh_by_aggregate(lake: "Lake", batches: Sequence[int]) -> dict["Aggregate", "FreshTotals"]:
-    """What these batches changed of each aggregate."""
-    from spark_jobs.answers.fresh import fresh_totals
-
-    return {one: fresh_totals(lake, one, batches) for one in lake.layout.aggregates}
 
 
 def announced(events: Iterable[Any], finished: Mapping[str, set[int]]) -> set[int]:
@@ -91,17 +83,17 @@ def figures(found: "FreshTotals", most: int) -> dict[str, Any]:
     return {"days": days, "changed_since": found.changed_since, "left_out": days - len(averages), "averages": averages}
 
 
-def fresh_table(pipeline: Pipeline, aggregate: "Aggregate", found: "FreshTotals", most: int = LOGGED) -> "Group":
+def fresh_table(pipeline: Pipeline, found: "FreshTotals", most: int = LOGGED) -> "Group":
     """The newest totals for the log."""
-    from spark_jobs.answers.fresh import columns_of
     from spark_jobs.base.plain_tables import numbers, plain_table, texts
 
     days = found.rows.num_rows
     shown = f", the newest {most} of them" if days > most else ""
     since = f"; of them changed again since: {found.changed_since:,}" if found.changed_since else ""
+    aggregate = found.aggregate
     what = counted(days, "total") + f" {aggregate.name}" if aggregate.is_declared else counted(days, "average")
     title = f"{pipeline.name}: {listed_batches(found.batches)} changed {what}{since}{shown}"
-    names = columns_of(aggregate)
+    names = found.rows.column_names
     rows = ([str(row[name]) for name in names] for row in found.newest(most))
     if aggregate.is_declared:
         keys = len(aggregate.group)
@@ -124,6 +116,7 @@ def listed_batches(batches: Sequence[int]) -> str:
 def fresh_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     tables = f"{pipeline.lake}/{pipeline.name}/"
-    facts = {"asset": f"{pipeline.name}.daily_averages", "name": pipeline.name, "tables": tables, "config": config}
+    assets = ", ".join(one.name for one in assets_of(pipeline))
+    facts = {"asset": assets, "name": pipeline.name, "tables": tables, "config": config}
     shown = {name: as_code(text) for name, text in facts.items()}
     return f"{story or ''}{_FACTS.format(pipeline=pipeline, **shown)}"

@@ -20,15 +20,16 @@ def lineage_of(pipeline: Pipeline) -> "OperatorLineage[Any, Any]":
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import storage_dataset
 
-    from spark_jobs.lake.tables import Lake
+    from spark_jobs.lake.stored import stored_lake
     from spark_jobs.outlook.lookahead import kafka_servers
 
     cluster = cluster_name(kafka_servers(pipeline, os.environ))
-    lake = Lake.of(pipeline)
+    lake = stored_lake(pipeline)
     delta = {"storage": storage_dataset.StorageDatasetFacet(storageLayer="delta", fileFormat="parquet")}
     tables = [OutputDataset(*table_name(lake.location(table)), facets=dict(delta)) for table in lake.names]
     return OperatorLineage(
-        inputs=[InputDataset(cluster, pipeline.input.topic)], outputs=[OutputDataset(cluster, pipeline.output.topic), *tables]
+        inputs=[InputDataset(cluster, pipeline.input.topic)],
+        outputs=[*(OutputDataset(cluster, one) for one in pipeline.output_topics), *tables],
     )
 
 

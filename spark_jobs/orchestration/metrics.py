@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dayfold")
 
 SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
-COUNTED = ("read", "accepted", "rejected", "gaps")
+COUNTED = ("read", "accepted", "rejected", "filtered", "gaps")
 
 
 def send_lag_before(pipeline: Pipeline, offsets: int) -> None:

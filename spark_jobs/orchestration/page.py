@@ -10,8 +10,8 @@ from spark_jobs.pipeline.settings import Pipeline
 _FACTS = """
 ### This pipeline
 
-- reads {topic}, of each message the time in {time} and the value in {value}
-- publishes to {output}, to the partition number a record was read from
+- reads {topic}, of each message the time in {time} and {value}
+- publishes to {output}{where}
 - keeps its tables in {tables}
 - has its settings in {config}
 - beside it: [what a run made fresh](dags/{fresh}), [maintenance of its tables](dags/{maintenance}), [assets](assets)
@@ -61,18 +61,27 @@ Its log ends with the reason. The exit code of the job decides what happens next
 """  # noqa: E501 - a page
 
 
+def _of_aggregates(pipeline: Pipeline) -> dict[str, str]:
+    """What is read of a message, and where totals go."""
+    if not pipeline.aggregates:
+        value = f"the value in {as_code(pipeline.value.field)}"
+        return {"value": value, "where": ", to the partition number a record was read from"}
+    fields = ", ".join(map(as_code, pipeline.input.fields or {}))
+    named = ", ".join(map(as_code, pipeline.aggregates))
+    return {"value": f"the fields {fields}", "where": f"; makes the aggregates {named}"}
+
+
 def averages_page(story: str | None, pipeline: Pipeline, config: Path) -> str:
     """The DAG's `doc_md`: its story and the facts of this pipeline."""
     facts = {
         "topic": pipeline.input.topic,
         "time": pipeline.input.time.field,
-        "value": pipeline.value.field,
-        "output": pipeline.output.topic,
+        "output": " ".join(pipeline.output_topics) or "-",
         "tables": f"{pipeline.lake}/{pipeline.name}/",
         "config": config,
         "trigger": f"airflow dags trigger {shlex.quote(pipeline.name)} --conf '{{\"max_records_per_batch\": 1000000}}'",
     }
-    shown = {name: as_code(text) for name, text in facts.items()}
+    shown = {name: as_code(text) for name, text in facts.items()} | _of_aggregates(pipeline)
     messages = pipeline.airflow.messages_connection
     schedule = f"Daily at midnight UTC{f', and when messages arrive ({as_code(messages)})' if messages else ''}"
     beside = {"fresh": fresh_name(pipeline.name), "maintenance": maintenance_name(pipeline.name)}

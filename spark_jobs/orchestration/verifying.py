@@ -14,8 +14,8 @@ from spark_jobs.orchestration.finished import done_of_run
 from spark_jobs.pipeline.settings import Pipeline
 
 if TYPE_CHECKING:
+    from spark_jobs.progress.counts import Counts
     from spark_jobs.progress.drift import GroupOffset
-    from spark_jobs.progress.ledger import Counts
     from spark_jobs.progress.verification import PartitionRead
 
 log = logging.getLogger("dayfold")
@@ -49,7 +49,7 @@ def stored_counts(pipeline: Pipeline, batches: Iterable[int], partitions: Iterab
     from spark_jobs.lake.record_files import batch_rows
     from spark_jobs.lake.schemas import RECORDS
     from spark_jobs.lake.tables import Lake
-    from spark_jobs.progress.ledger import Counts
+    from spark_jobs.progress.counts import Counts
 
     table = Lake.of(pipeline).open(RECORDS)
     found = [batch_rows(table, batch) for batch in batches]

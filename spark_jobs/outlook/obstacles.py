@@ -5,14 +5,11 @@ Shared by the run, `dayfold plan` and `dayfold status`; needs no Spark.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import chain
 
-from spark_jobs.aggregates.aggregate import BATCH, Aggregate
-from spark_jobs.aggregates.messages import place_of
 from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TransactionOpen
 from spark_jobs.broker.cluster import Broker
-from spark_jobs.lake.rows import read_rows
+from spark_jobs.lake.message_places import message_places
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.evidence import PUBLISHING_SECONDS, Evidence
 from spark_jobs.outlook.output_owner import require_planned_output
@@ -86,15 +83,9 @@ def _problems_of_unfinished(
 def _require_proof(broker: Broker, pipeline: Pipeline, plan: Plan) -> None:
     """Raise what the run would stop with before it publishes an unfinished batch whose averages are known."""
     lake = Lake.of(pipeline).filled_by(plan)
-    expected = frozenset(chain.from_iterable(_places(lake, plan, one) for one in lake.layout.aggregates))
+    expected = frozenset(message_places(lake, plan))
     with suppress(TransactionOpen):
         find_remaining(broker, plan, question_of(pipeline, plan, expected), seconds=PUBLISHING_SECONDS)
-
-
-def _places(lake: Lake, plan: Plan, aggregate: Aggregate) -> Iterator[tuple[int, bytes]]:
-    """Partition and key of each message that is published of the batch."""
-    rows = read_rows(lake.open(aggregate.contributions_table), aggregate.group, [(BATCH, "=", plan.batch)]).to_pylist()
-    return (place_of(aggregate, row, len(plan.output_starts)) for row in rows)
 
 
 def _raised(check: Callable[[], None]) -> Iterator[DecisionNeeded]:

@@ -11,14 +11,16 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.scan import headers_of
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.offsets import Plan, Topic
+from spark_jobs.progress.offsets import Plan, Topic, no_topic
 
 NEWEST_RECORDS = 10
 """Offsets at the end of each partition that are looked at; some of them are transaction markers."""
 
 
-def find_output_topic(broker: Broker, pipeline: Pipeline) -> Topic:
-    """The output topic as it is; `TopicMissing` names the command that creates it."""
+def find_output_topic(broker: Broker, pipeline: Pipeline, source: Topic) -> Topic:
+    """The output topic as it is, if there is one; `TopicMissing` names the command that creates it."""
+    if pipeline.output is None:
+        return no_topic(source)
     try:
         return broker.topic(pipeline.output.topic)
     except TopicMissing as missing:
@@ -62,7 +64,7 @@ def require_planned_output(broker: Broker, plan: Plan, output: str) -> None:
     """Raise `DecisionNeeded` if an unfinished batch is for another topic than `output` by now,
     and that cannot be published to.
     """
-    if plan.output_topic in (None, output):
+    if plan.output_topic in (None, "", output):
         return
     try:
         broker.topic(str(plan.output_topic))

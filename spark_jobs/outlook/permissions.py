@@ -20,7 +20,10 @@ def grants_of(pipeline: Pipeline, *, creating: bool = False) -> tuple[Grant, ...
     """
     return (
         Grant(TOPIC, pipeline.input.topic, ("Read", "Describe"), ("DescribeConfigs",)),
-        Grant(TOPIC, pipeline.output.topic, ("Read", "Write", "Describe"), ("Create",) if creating else ()),
+        *(
+            Grant(TOPIC, topic, ("Read", "Write", "Describe"), ("Create",) if creating else ())
+            for topic in pipeline.output_topics
+        ),
         Grant(GROUP, pipeline.name, ("Read", "Describe")),
         Grant(TRANSACTIONAL_ID, pipeline.name, ("Write", "Describe")),
     )

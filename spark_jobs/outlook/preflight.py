@@ -38,7 +38,7 @@ def require_permissions(broker: Broker, kafka: KafkaSettings, pipeline: Pipeline
     Nobody can ask about a transactional id without taking it from the run that has it, so that is left to the fence.
     """
     require_java_client(kafka)
-    topics = broker.topic_rights((pipeline.input.topic, pipeline.output.topic))
+    topics = broker.topic_rights((pipeline.input.topic, *pipeline.output_topics))
     allowed = {(TOPIC, name): rights for name, rights in topics.items()}
     allowed[GROUP, pipeline.name] = broker.group_rights(pipeline.name, pipeline.input.topic)
     lacking = tuple(missing(grants_of(pipeline), allowed))

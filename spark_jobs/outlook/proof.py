@@ -42,8 +42,8 @@ def question_of(pipeline: Pipeline, plan: Plan, expected: frozenset[Key], answer
     """The question about a batch: by the plan's own words, whatever the settings have become since;
     old plans do not name their topics.
     """
-    topics = plan.input_topic or pipeline.input.topic, plan.output_topic or pipeline.output.topic
-    return Question(pipeline.name, *topics, expected, answer)
+    output = next(iter(pipeline.output_topics), "") if plan.output_topic is None else plan.output_topic
+    return Question(pipeline.name, plan.input_topic or pipeline.input.topic, output, expected, answer)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ class Topics:
 
 def look_at_topics(broker: Broker, pipeline: Pipeline) -> Topics:
     """Both topics; `ConfigurationError` unless they have the same partitions."""
-    topics = Topics(broker.topic(pipeline.input.topic), find_output_topic(broker, pipeline))
+    source = broker.topic(pipeline.input.topic)
+    topics = Topics(source, find_output_topic(broker, pipeline, source))
     require_same_partitions(topics.input, topics.output)
     return topics
 

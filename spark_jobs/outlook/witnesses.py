@@ -115,6 +115,8 @@ def find_remaining(broker: Broker, plan: Plan, question: Question, *, seconds: f
 
 def find_output(broker: Broker, plan: Plan, question: Question) -> OutputEvidence:
     """What readers see of the batch on the output topic; nothing is read where it has not moved since the plan."""
+    if not question.output_topic:
+        return OutputEvidence()
     topic = broker.topic(question.output_topic)
     anew = topic.id != plan.output_topic_id
     # Of a topic created again since then, everything was written since then.
@@ -198,7 +200,7 @@ def confirm(
     patience = _Patience(broker, seconds)
     for _ in patience:
         with patience.unless_silent():
-            ends = broker.stable_ends(question.output_topic, [one.partition for one in plan.ranges])
+            ends = _ends(broker, plan, question)
             if _is_settled(broker, plan, question, last, ends):
                 return ends
     verdict, group, output = examine(broker, plan, question, seconds=OPEN_SECONDS)
@@ -208,6 +210,12 @@ def confirm(
         raise contradiction(plan, question, group, output)
     what = "nothing of it is there" if verdict == "unpublished" else f"the group {question.pipeline} stands before it"
     raise TryAgain(f"Kafka confirmed the publication of batch {plan.batch}, but {what}; run again, it looks first")
+
+
+def _ends(broker: Broker, plan: Plan, question: Question) -> dict[int, int]:
+    """Where the output topic ends for its readers; nothing is there where nothing is published."""
+    partitions = [one.partition for one in plan.ranges]
+    return broker.stable_ends(question.output_topic, partitions) if question.output_topic else dict.fromkeys(partitions, 0)
 
 
 class _Patience:

@@ -1,6 +1,6 @@
 """Declared aggregates as they are stored in a plan: windows, dimensions and measures with the types that fields had then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from spark_jobs.pipeline.declared import PARTITION, AggregateSettings, MeasureKind, MeasureSettings
 from spark_jobs.pipeline.field_types import FieldType, stored_type
@@ -21,13 +21,16 @@ class DimensionRule(Section):
 
 
 class MeasureRule(Section):
-    """What is summed up under a name: of all records, or of those for which the column `only` is true."""
+    """What is summed up under a name: of all records, or of those for which the column `only` is true, which says whether `where`
+    is.
+    """
 
     name: str
     kind: MeasureKind
     field: str | None
     type: str | None
     only: str | None
+    where: str | None
 
     @property
     def of(self) -> FieldType:
@@ -36,9 +39,10 @@ class MeasureRule(Section):
 
 
 class AggregateRule(Section):
-    """One declared aggregate. Its windows are those of `zone`."""
+    """One declared aggregate. Its windows are those of `zone`, and only if it `is_published` its totals become messages."""
 
     name: str
+    is_published: bool
     window: str
     zone: str
     dimensions: tuple[DimensionRule, ...]
@@ -59,11 +63,14 @@ def conditions(aggregates: Mapping[str, AggregateSettings]) -> Iterator[tuple[st
                 yield condition_column(name, measure_name), measure.where, place
 
 
-def aggregate_rules(aggregates: Mapping[str, AggregateSettings], records: RecordRules, zone: str) -> tuple[AggregateRule, ...]:
-    """The rules of declared aggregates over records of these rules."""
+def aggregate_rules(
+    aggregates: Mapping[str, AggregateSettings], records: RecordRules, zone: str, published: Collection[str]
+) -> tuple[AggregateRule, ...]:
+    """The rules of declared aggregates over records of these rules, and which of them are published."""
     return tuple(
         AggregateRule(
             name=name,
+            is_published=name in published,
             window=one.window,
             zone=zone,
             dimensions=tuple(_dimension(dimension, records) for dimension in one.dimensions),
@@ -80,10 +87,12 @@ def _dimension(name: str, records: RecordRules) -> DimensionRule:
 
 
 def _measure(aggregate: str, name: str, settings: MeasureSettings, records: RecordRules) -> MeasureRule:
+    only = None if settings.where is None else condition_column(aggregate, name)
     return MeasureRule(
         name=name,
         kind=settings.kind,
         field=settings.field,
         type=None if settings.field is None else records.types[settings.field],
-        only=None if settings.where is None else condition_column(aggregate, name),
+        only=only,
+        where=None if only is None else records.condition(only),
     )

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Kind = Literal["string", "decimal", "long", "boolean", "timestamp", "date", "binary"]
 WORDS: tuple[str, ...] = tuple(one for one in get_args(Kind) if one not in ("decimal", "binary"))
@@ -36,8 +37,10 @@ class FieldType:
         return "bigint" if self.kind == "long" else str(self)
 
     @property
-    def arrow(self) -> pa.DataType:
+    def arrow(self) -> "pa.DataType":
         """As a column of the table `records`."""
+        import pyarrow as pa
+
         match self.kind:
             case "decimal":
                 return pa.decimal128(self.precision, self.scale)

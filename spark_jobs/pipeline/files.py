@@ -69,7 +69,7 @@ def _require_own_output(pipeline: Pipeline, path: Path, usable: Mapping[Path, Pi
     one.
     """
     for other, usual in usable.items():
-        if (usual.kafka, usual.output.topic) == (pipeline.kafka, pipeline.output.topic):
+        if pipeline.output and usual.output_topics == pipeline.output_topics and usual.kafka == pipeline.kafka:
             raise ConfigurationError(
                 f"{path}: the output topic {pipeline.output.topic} belongs to {usual.name} (of {other}) already; give this "
                 "pipeline another one"

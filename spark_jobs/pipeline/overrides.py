@@ -85,11 +85,32 @@ def _annotation(model: type[BaseModel], keys: tuple[str, ...]) -> Any:
     """The type of a setting; of one that does not exist, a text: whoever validates it names it."""
     annotation: Any = model
     for key in keys:
-        sections = [kind for kind in _kinds(annotation) if issubclass(kind, BaseModel)]
-        if not sections or key not in sections[0].model_fields:
-            return str
-        annotation = sections[0].model_fields[key].annotation
+        annotation = inner(annotation, key)
     return annotation
+
+
+def inner(annotation: Any, key: str) -> Any:
+    """The type of a setting within a section, or within a mapping whatever its key is; a text where there is none."""
+    section = section_of(annotation)
+    if section and key in section.model_fields:
+        return section.model_fields[key].annotation
+    return next((get_args(one)[1] for one in _parts(annotation) if get_origin(one) is dict), str)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a type may be."""
+    return next((kind for kind in _kinds(annotation) if issubclass(kind, BaseModel)), None)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """What a type may be, with what it is made of."""
+    if get_origin(annotation) is Annotated:
+        yield from _parts(get_args(annotation)[0])
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for one in get_args(annotation):
+            yield from _parts(one)
+    else:
+        yield annotation
 
 
 def _kinds(annotation: Any) -> Iterator[type]:

@@ -84,6 +84,13 @@ class RecordRules(Section):
         return {one.name: one.type for one in self.fields} | {one.name: one.type for one in self.derived}
 
     @property
+    def places(self) -> dict[str, str]:
+        """The same by where each stands below `input`, of what the file names."""
+        return {f"fields.{one.name}": one.type for one in self.fields} | {
+            f"derived.{one.name}": one.type for one in self.own_derived
+        }
+
+    @property
     def own_derived(self) -> tuple[DerivedRule, ...]:
         """Those that the file names."""
         return tuple(one for one in self.derived if not one.is_condition)

@@ -36,7 +36,7 @@ def _value(rules: ParsingRules) -> Iterator[tuple[str, str]]:
 def _declared(rules: DeclaredRules) -> Iterator[tuple[str, str]]:
     yield from _records(rules.records)
     for one in rules.aggregates:
-        yield from _aggregate(one, rules.records)
+        yield from _aggregate(one)
 
 
 def _records(rules: RecordRules) -> Iterator[tuple[str, str]]:
@@ -62,14 +62,15 @@ def _field(rule: FieldRule) -> str:
     return ", ".join(parts)
 
 
-def _aggregate(rule: AggregateRule, records: RecordRules) -> Iterator[tuple[str, str]]:
+def _aggregate(rule: AggregateRule) -> Iterator[tuple[str, str]]:
     where = f"aggregates.{rule.name}"
     yield f"{where}.window", f"{rule.window} in {rule.zone}"
     yield f"{where}.dimensions", ", ".join(one.name for one in rule.dimensions) or "none"
+    yield f"{where}.output", "published" if rule.is_published else "in its tables alone"
     for one in rule.measures:
-        yield f"{where}.measures.{one.name}", _measure(one, records)
+        yield f"{where}.measures.{one.name}", _measure(one)
 
 
-def _measure(rule: MeasureRule, records: RecordRules) -> str:
+def _measure(rule: MeasureRule) -> str:
     of = f" of {rule.field}" if rule.field else ""
-    return f"{rule.kind}{of}" + (f" where {records.condition(rule.only)}" if rule.only else "")
+    return f"{rule.kind}{of}" + (f" where {rule.where}" if rule.where else "")

@@ -20,7 +20,7 @@ from spark_jobs.base.small_files import home_expanded, read_small_text
 from spark_jobs.pipeline.aggregate_rules import aggregate_rules, conditions
 from spark_jobs.pipeline.declared import MOST_AGGREGATES, AggregateSettings, ColumnName, FieldSettings, require_consistent
 from spark_jobs.pipeline.input_settings import InputSettings, ValueSettings
-from spark_jobs.pipeline.overrides import from_command_line, from_environment, put
+from spark_jobs.pipeline.overrides import from_command_line, from_environment, inner, put, section_of
 from spark_jobs.pipeline.record_rules import RecordRules, record_rules
 from spark_jobs.pipeline.rules import DeclaredRules, ParsingRules, Rules, TimeRules
 from spark_jobs.pipeline.section import Section
@@ -35,9 +35,10 @@ MIN_VACUUM_HOURS = 168
 
 
 class OutputSettings(Section):
-    """The topic that changed daily averages are published to; it needs as many partitions as the input."""
+    """The topic that changed totals are published to; it needs as many partitions as the input."""
 
     topic: TopicName
+    aggregates: tuple[ColumnName, ...] | None = Field(None, description="which are published; none: all")
 
 
 class Limits(Section):
@@ -85,7 +86,7 @@ class Pipeline(Section):
     state: LocalPath = Path("data/state")
     input: InputSettings
     aggregates: dict[ColumnName, AggregateSettings] = Field({}, max_length=MOST_AGGREGATES)
-    output: OutputSettings
+    output: OutputSettings | None = Field(None, description="none: totals are in their tables alone")
     records: bool = Field(
         True, description="off: the table records gets only what is rejected, and batches are averaged from Kafka"
     )
@@ -96,9 +97,35 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _two_topics(self) -> Self:
+        if self.output is None:
+            if self.input.value is not None:
+                raise ValueError("output is missing; it names the topic that the averages are published to")
+            return self
         if self.input.topic == self.output.topic:
             raise ValueError(f"input and output cannot be the same topic {self.input.topic!r}")
+        unknown = [one for one in self.output.aggregates or () if one not in self.aggregates]
+        if unknown:
+            raise ValueError(f"output.aggregates: there is no aggregate {unknown[0]}; declared are {', '.join(self.aggregates)}")
         return self
+
+    @property
+    def output_topics(self) -> tuple[str, ...]:
+        """The output topic, if there is one."""
+        return (self.output.topic,) if self.output else ()
+
+    @property
+    def output_name(self) -> str:
+        """The output topic; `ConfigurationError` if there is none."""
+        if self.output is None:
+            raise ConfigurationError(f"{self.name} has no output topic: its totals are in their tables alone")
+        return self.output.topic
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The declared aggregates that are published."""
+        if self.output is None:
+            return ()
+        return tuple(self.aggregates) if self.output.aggregates is None else self.output.aggregates
 
     @property
     def lock(self) -> Path:
@@ -136,7 +163,7 @@ class Pipeline(Section):
         if self.input.fields is None:
             return self.parsing_rules(now)
         records = self._record_rules(self.input.fields)
-        aggregates = aggregate_rules(self.aggregates, records, self.input.time.timezone)
+        aggregates = aggregate_rules(self.aggregates, records, self.input.time.timezone, self.published)
         return DeclaredRules(**dict(self._time_rules(now)), records=records, aggregates=aggregates)
 
     def parsing_rules(self, now: datetime) -> ParsingRules:
@@ -222,11 +249,13 @@ def _got(value: Any) -> str:
 
 
 def _nearest(location: tuple[str | int, ...]) -> str:
-    model: Any = Pipeline
+    annotation: Any = Pipeline
     for part in location[:-1]:
-        model = model.model_fields[part].annotation
-    close = difflib.get_close_matches(str(location[-1]), model.model_fields, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(model.model_fields)}"
+        annotation = inner(annotation, str(part))
+    section = section_of(annotation)
+    known = list(section.model_fields) if section else []
+    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}" if known else ""
 
 
 def _with_absolute_paths(pipeline: Pipeline, folder: Path) -> Pipeline:

@@ -6,6 +6,7 @@ Progress is folded from the rows; table history and commit messages are never st
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from spark_jobs.progress.counts import Tally
 from spark_jobs.progress.definition import Definition, defined_by
 from spark_jobs.progress.ledger import (
     Abandoned,
@@ -17,7 +18,6 @@ from spark_jobs.progress.ledger import (
     Planned,
     Redefined,
     Republished,
-    Tally,
     Unreadable,
 )
 from spark_jobs.progress.offsets import Plan, ends_of

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from spark_jobs.pipeline.aggregate_rules import AggregateRule
 from spark_jobs.pipeline.input_settings import TimeSettings
 from spark_jobs.pipeline.rule_texts import TIME_SETTINGS, setting_texts
-from spark_jobs.pipeline.rules import Rules
+from spark_jobs.pipeline.rules import DeclaredRules, Rules
 from spark_jobs.progress.offsets import Plan, Topic
 
 OUTPUT = "output.topic"
@@ -114,7 +115,30 @@ def _changed_output(before: Definition, now: Definition) -> Iterator[Change]:
 
 
 def _topic(definition: Definition) -> str:
+    if not definition.output_topic_id:
+        return NOT_THERE
     return f"{definition.output_topic or 'a topic'} with the topic id {definition.output_topic_id}"
+
+
+def fixed_changes(before: Definition, now: Definition) -> tuple[str, ...]:
+    """Settings of these that no decision can change, because tables have the columns of what they were: other kinds of pipelines,
+    an aggregate that has counted, a field's type.
+    """
+    one, other = before.rules, now.rules
+    if not (isinstance(one, DeclaredRules) and isinstance(other, DeclaredRules)):
+        return () if type(one) is type(other) else ("aggregates",)
+    declared = {rule.name: rule for rule in other.aggregates}
+    of_aggregates = [
+        f"aggregates.{rule.name}" for rule in one.aggregates if not _same_tables(rule, declared.get(rule.name, rule))
+    ]
+    types = other.records.types
+    return *of_aggregates, *(
+        f"input.{place}" for place, kind in one.records.places.items() if types.get(place.split(".")[1]) != kind
+    )
+
+
+def _same_tables(one: AggregateRule, other: AggregateRule) -> bool:
+    return one == other.model_copy(update={"is_published": one.is_published})
 
 
 def changes_output(found: Iterable[Change]) -> bool:

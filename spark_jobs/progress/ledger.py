@@ -6,55 +6,16 @@ and no clock.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, TypedDict
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.signature import Signature
+from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.definition import Change, Definition, defined_by
-from spark_jobs.progress.offsets import Loss, OffsetRange, Plan
+from spark_jobs.progress.offsets import Loss, OffsetRange, Plan, Rebuild, readings_of
 from spark_jobs.progress.stored_plans import damaged_row
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What became of one partition's range: `read` = `accepted` + `rejected` + `filtered`, and `gaps` are its offsets without a
-    record. `filtered` records count in no aggregate.
-    """
-
-    partition: int
-    read: int
-    accepted: int
-    rejected: int
-    gaps: int
-    filtered: int = 0
-
-    @property
-    def only_rejected(self) -> "Counts":
-        """What is stored of the same where accepted records are not kept."""
-        return replace(self, read=self.rejected, accepted=0, filtered=0)
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What became of a batch's offsets, before anything of it is averaged; `gaps` says why, per partition that has some."""
-
-    counts: tuple[Counts, ...]
-    rounded: int
-    gaps: Mapping[str, str]
-
-    @property
-    def read(self) -> int:
-        return sum(one.read for one in self.counts)
-
-    @property
-    def accepted(self) -> int:
-        return sum(one.accepted for one in self.counts)
-
-    @property
-    def rejected(self) -> int:
-        return sum(one.rejected for one in self.counts)
 
 
 class Shared(TypedDict):
@@ -142,7 +103,7 @@ class Done(RowBase):
 
     `decided` is the operator's word on what was published, if it was needed. `rejected` is by reason, and None before reasons
     were counted. `keeps_records`: whether the accepted records are in the table `records`, as all were in batches that do not say
-    so. `groups` are how many totals of each declared aggregate the batch touched.
+    so. `groups` are how many totals of each declared aggregate the batch touched; a `rebuild` read nothing.
     """
 
     STATE = "DONE"
@@ -159,6 +120,11 @@ class Done(RowBase):
     seconds: Mapping[str, float] = field(default_factory=dict)
     decided: str | None = None
     groups: Mapping[str, int] = field(default_factory=dict)
+    rebuild: Rebuild | None = None
+
+    def readings_of(self, aggregate: str) -> int:
+        """How many readings the batch added to an aggregate."""
+        return readings_of(aggregate, sum(one.accepted for one in self.counts), self.rebuild)
 
     @property
     def kept(self) -> tuple[Counts, ...]:

@@ -61,6 +61,11 @@ class Topic:
         return tuple(partition.number for partition in self.partitions)
 
 
+def no_topic(beside: Topic) -> Topic:
+    """Stands for an output topic where nothing is published: with the partitions of the input, and nothing in them."""
+    return Topic("", "", tuple(Partition(number, 0, 0, 0) for number in beside.numbers))
+
+
 LossCause = Literal["retention", "truncated", "replaced"]
 
 
@@ -188,6 +193,25 @@ def ends_of(ranges: Iterable[OffsetRange]) -> dict[int, int]:
 
 
 @dataclass(frozen=True)
+class Rebuild:
+    """What a batch adds to one aggregate instead of reading Kafka: all `readings` stored of the batches up to `upto`, which were
+    planned before the aggregate was declared.
+    """
+
+    aggregate: str
+    upto: int
+    readings: int
+
+    def __str__(self) -> str:
+        return f"{self.aggregate} from {counted(self.readings, 'stored record')} of the batches up to {self.upto}"
+
+
+def readings_of(aggregate: str, accepted: int, rebuild: Rebuild | None) -> int:
+    """How many readings a batch adds to an aggregate, if so many of its own records were accepted."""
+    return rebuild.readings if rebuild and rebuild.aggregate == aggregate else accepted
+
+
+@dataclass(frozen=True)
 class Plan:
     """A batch before anything is read: its ranges and all else that a rerun needs to do exactly the same again.
 
@@ -196,7 +220,8 @@ class Plan:
     rejected. The names of the topics, `input_start` (where the first batch began) and `silent` (see `definition.py`) are missing
     in old plans. Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can
     have reached. `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
-    `epochs` are the leaders' at planning time, as far as they are known: no record of the ranges is of a later one.
+    `epochs` are the leaders' at planning time, as far as they are known: no record of the ranges is of a later one. A batch that
+    does a `rebuild` has empty ranges.
     """
 
     batch: int
@@ -215,6 +240,7 @@ class Plan:
     revisions_after: int = 0
     trouble: str | None = None
     epochs: Mapping[int, int] = field(default_factory=dict)
+    rebuild: Rebuild | None = None
 
     @property
     def span(self) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spark_jobs.base.errors import DefinitionChanged
+from spark_jobs.base.errors import DefinitionChanged, DefinitionFixed
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.checkpoints import Progress
-from spark_jobs.progress.definition import Change, Definition, changes, changes_output, defined_now, silent_bounds
+from spark_jobs.progress.definition import Change, Definition, changes, changes_output, defined_now, fixed_changes, silent_bounds
 from spark_jobs.progress.ledger import Abandoned, Done, LedgerRow, Planned, Redefined
 from spark_jobs.progress.offsets import Topic
 
@@ -29,8 +29,16 @@ def require_same_definition(pipeline: Pipeline, progress: Progress, now: Definit
     """Raise `DefinitionChanged` with a line for each difference."""
     found = changes_since(progress, now)
     if found:
+        lines = tuple(f"  {one}" for one in found)
+        if fixed := fixed_since(progress, now):
+            raise DefinitionFixed(pipeline.name, lines, fixed)
         moved = now.output_topic if changes_output(found) else None
-        raise DefinitionChanged(pipeline.name, tuple(f"  {one}" for one in found), unfinished=unfinished, moved=moved)
+        raise DefinitionChanged(pipeline.name, lines, unfinished=unfinished, moved=moved)
+
+
+def fixed_since(progress: Progress, now: Definition) -> tuple[str, ...]:
+    """What the settings define otherwise than the batches so far, and no decision can change."""
+    return fixed_changes(progress.definition, now) if progress.definition else ()
 
 
 def start_note(pipeline: Pipeline, progress: Progress) -> str | None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.ledger import (
     Abandoned,
     Adopted,
     Counted,
-    Counts,
     Done,
     LedgerRow,
     Lost,

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from spark_jobs.base.signature import Signature, stored_signature
 from spark_jobs.pipeline.rules import stored_rules
 from spark_jobs.progress import ledger
+from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.definition import Change, Definition, defined_by, silent_of_old
-from spark_jobs.progress.ledger import Counts, LedgerRow, Shared
-from spark_jobs.progress.offsets import Loss, OffsetRange, Plan, ends_of
-from spark_jobs.progress.stored_plans import FORMAT, NO_DETAILS, UNREADABLE, details_in, unusable_plan
+from spark_jobs.progress.ledger import LedgerRow, Shared
+from spark_jobs.progress.offsets import Loss, OffsetRange, Plan, Rebuild, ends_of
+from spark_jobs.progress.stored_plans import FORMAT, NO_DETAILS, UNREADABLE, by_number, by_text, details_in, known, unusable_plan
 
 Details = Mapping[str, Any]
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def _facts(row: LedgerRow) -> Details:
         case ledger.Abandoned():
             return {}
         case ledger.Lost():
-            return {"resume": _by_text(row.resume), "losses": [_loss_details(one) for one in row.losses]}
+            return {"resume": by_text(row.resume), "losses": [_loss_details(one) for one in row.losses]}
         case ledger.Adopted():
             return {"start": row.start} if row.start is not None else _adopted_details(row)
         case ledger.Redefined():
@@ -70,12 +71,13 @@ def _plan_details(plan: Plan) -> Details:
         **_definition_details(defined_by(plan)),
         "input_topic": plan.input_topic,
         "input_start": plan.input_start,
-        "output_starts": _by_text(plan.output_starts),
+        "output_starts": by_text(plan.output_starts),
         "table_ids": dict(plan.table_ids),
         "nonce": plan.nonce,
         "records": plan.keeps_records,
         "revisions_after": plan.revisions_after,
-        "epochs": _by_text(plan.epochs),
+        "epochs": by_text(plan.epochs),
+        **({"rebuild": vars(plan.rebuild)} if plan.rebuild else {}),
     }
 
 
@@ -87,14 +89,13 @@ def _planned(shared: Shared, body: Body) -> ledger.Planned:
 
 
 def _unusable(shared: Shared, body: Body, error: Exception) -> ledger.Planned:
-    details = body.details
-    definition = _tried(lambda: _definition(details, shared["at"]))
+    definition = _tried(lambda: _definition(body.details, shared["at"]))
     return ledger.Planned(
         **shared,
         plan=unusable_plan(shared["batch"], shared["topic_id"], body.ranges, error),
         definition=definition if isinstance(definition, Definition) else None,
-        outset=_tried(lambda: _outset(details)),
-        keeps_records=_keeps_records(details),
+        outset=_tried(lambda: _outset(body.details)),
+        keeps_records=_keeps_records(body.details),
     )
 
 
@@ -124,7 +125,8 @@ def _plan(shared: Shared, body: Body) -> Plan:
         output_topic=definition.output_topic,
         input_start=details.get("input_start"),
         revisions_after=outset.revisions_after,
-        epochs=_by_number(details.get("epochs", {})),
+        epochs=by_number(details.get("epochs", {})),
+        rebuild=_rebuild(details),
     )
 
 
@@ -139,7 +141,7 @@ def _require_known(details: Details) -> None:
 def _outset(details: Details) -> ledger.Outset:
     return ledger.Outset(
         output_topic_id=str(details.get("output_topic_id")),
-        output_ends=_by_number(details["output_starts"]),
+        output_ends=by_number(details["output_starts"]),
         table_ids={str(name): str(table) for name, table in details["table_ids"].items()},
         revisions_after=int(details.get("revisions_after", 0)),
     )
@@ -161,7 +163,7 @@ def _definition_details(definition: Definition) -> Details:
 
 
 def _counted(shared: Shared, body: Body) -> ledger.Counted:
-    tally = ledger.Tally(body.counts, body.details["rounded"], body.details["gaps"])
+    tally = Tally(body.counts, body.details["rounded"], body.details["gaps"])
     return ledger.Counted(**shared, ranges=body.ranges, tally=tally, keeps_records=_keeps_records(body.details))
 
 
@@ -169,17 +171,18 @@ def _done_details(row: ledger.Done) -> Details:
     details: dict[str, Any] = {
         "published": row.published,
         "output_topic_id": row.output_topic_id,
-        "output_ends": _by_text(row.output_ends),
+        "output_ends": by_text(row.output_ends),
         "rounded": row.rounded,
         "rejected": row.rejected,
         "gaps": dict(row.gaps),
         "records": row.keeps_records,
         "seconds": dict(row.seconds),
         "groups": dict(row.groups) or None,
+        "rebuild": vars(row.rebuild) if row.rebuild else None,
     }
     if row.decided and row.by:
         details["decided"] = {"published": row.decided, "by": row.by.stored}
-    return _known(details)
+    return known(details)
 
 
 def _done(shared: Shared, body: Body) -> ledger.Done:
@@ -191,7 +194,7 @@ def _done(shared: Shared, body: Body) -> ledger.Done:
         counts=body.counts,
         published=None if published is None else int(published),
         output_topic_id=details.get("output_topic_id"),
-        output_ends=_by_number(details.get("output_ends") or {}),
+        output_ends=by_number(details.get("output_ends") or {}),
         rounded=int(details.get("rounded", 0)),
         rejected=None if rejected is None else dict(rejected),
         gaps=dict(details.get("gaps") or {}),
@@ -199,6 +202,7 @@ def _done(shared: Shared, body: Body) -> ledger.Done:
         seconds=dict(details.get("seconds") or {}),
         decided=(details.get("decided") or {}).get("published"),
         groups=dict(details.get("groups") or {}),
+        rebuild=_rebuild(details),
     )
 
 
@@ -208,7 +212,7 @@ def _loss_details(one: Loss) -> Details:
 
 def _lost(shared: Shared, body: Body) -> ledger.Lost:
     losses = tuple(Loss(int(one["partition"]), int(one["from"]), int(one["to"]), one["cause"]) for one in body.details["losses"])
-    return ledger.Lost(**shared, losses=losses, resume=_by_number(body.details["resume"]))
+    return ledger.Lost(**shared, losses=losses, resume=by_number(body.details["resume"]))
 
 
 def _adopted_details(row: ledger.Adopted) -> Details:
@@ -216,10 +220,10 @@ def _adopted_details(row: ledger.Adopted) -> Details:
         "before": row.before,
         "input_topic": row.input_topic,
         "input_start": row.input_start,
-        "ends_before": _by_text(row.ends_before),
-        "known_until": _by_text(row.known_until),
+        "ends_before": by_text(row.ends_before),
+        "known_until": by_text(row.known_until),
     }
-    return _known(details)
+    return known(details)
 
 
 def _adopted(shared: Shared, body: Body) -> ledger.Adopted:
@@ -231,8 +235,8 @@ def _adopted(shared: Shared, body: Body) -> ledger.Adopted:
         before=details.get("before"),
         input_topic=details.get("input_topic"),
         input_start=details.get("input_start"),
-        ends_before=_by_number(details.get("ends_before", {})),
-        known_until=_by_number(details.get("known_until", {})),
+        ends_before=by_number(details.get("ends_before", {})),
+        known_until=by_number(details.get("known_until", {})),
     )
 
 
@@ -268,21 +272,12 @@ def _republished(shared: Shared, body: Body) -> ledger.Republished:
     )
 
 
-def _known(details: Details) -> Details:
-    """What is not known is left out, as it is in rows of older versions."""
-    return {name: value for name, value in details.items() if value is not None}
+def _rebuild(details: Details) -> Rebuild | None:
+    return Rebuild(**details["rebuild"]) if "rebuild" in details else None
 
 
 def _keeps_records(details: Details) -> bool:
     return bool(details.get("records", True))
-
-
-def _by_text(numbers: Mapping[int, int]) -> dict[str, int]:
-    return {str(number): offset for number, offset in numbers.items()}
-
-
-def _by_number(texts: Mapping[str, Any]) -> dict[int, int]:
-    return {int(number): int(offset) for number, offset in texts.items()}
 
 
 def signature_in(details: Details) -> Signature | None:

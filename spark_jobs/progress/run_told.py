@@ -32,10 +32,13 @@ def sums_text(done: Sequence[Done]) -> str:
     counts = [one for row in done for one in row.counts]
     rejected = sum(one.rejected for one in counts)
     why = reasons_text(reasons_of(done), rejected)
+    filtered = sum(one.filtered for one in counts)
+    published, what = sum(row.published or 0 for row in done), "total" if any(row.groups for row in done) else "average"
+    rebuilt = "".join(f"rebuilt {row.rebuild}, " for row in done if row.rebuild)
     return (
-        f"{counted(sum(one.read for one in counts), 'record')} read, {rejected:,} rejected{f' ({why})' if why else ''}, "
-        f"{counted(sum(one.gaps for one in counts), 'gap')}, {sum(row.rounded for row in done):,} rounded, "
-        f"{counted(sum(row.published or 0 for row in done), 'average')} published"
+        f"{rebuilt}{counted(sum(one.read for one in counts), 'record')} read, {rejected:,} rejected{f' ({why})' if why else ''}, "
+        f"{f'{filtered:,} filtered, ' if filtered else ''}{counted(sum(one.gaps for one in counts), 'gap')}, "
+        f"{sum(row.rounded for row in done):,} rounded, {counted(published, what)} published"
     )
 
 

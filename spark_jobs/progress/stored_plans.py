@@ -5,6 +5,7 @@ all that abandoning it needs. Every other row is needed as a whole. Knows no tab
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,3 +79,17 @@ def _reason(error: Exception) -> str:
     if isinstance(error, AttributeError | TypeError):
         return f"it has another form than this version stores ({error})"
     return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+
+
+def by_text(numbers: Mapping[int, int]) -> dict[str, int]:
+    """Offsets by partition, as JSON has them."""
+    return {str(number): offset for number, offset in numbers.items()}
+
+
+def by_number(texts: Mapping[str, Any]) -> dict[int, int]:
+    return {int(number): int(offset) for number, offset in texts.items()}
+
+
+def known(details: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not known is left out, as it is in rows of older versions."""
+    return {name: value for name, value in details.items() if value is not None}

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spark_jobs.base.wording import counted
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.drift import GroupOffset
-from spark_jobs.progress.ledger import Counts, Done
+from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.offsets import OffsetRange
 
 
@@ -29,6 +30,7 @@ class PartitionRead:
     rejected: int = 0
     gaps: int = 0
     kept: int = 0
+    filtered: int = 0
 
 
 def reads_of(done: Iterable[Done]) -> dict[int, PartitionRead]:
@@ -53,6 +55,7 @@ def _added(before: PartitionRead, batch: int, planned: OffsetRange, counts: Coun
         rejected=before.rejected + counts.rejected,
         gaps=before.gaps + counts.gaps,
         kept=before.kept + kept,
+        filtered=before.filtered + counts.filtered,
     )
 
 
@@ -62,10 +65,13 @@ def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None)
     `stored` is what `records` holds of the run's batches. A group without offset has expired or was deleted: nothing is read by
     it, so that is none. A group with the proof of a later batch has rightly gone on.
     """
-    if (stored.accepted, stored.rejected) != (one.kept, one.rejected):
+    found, wanted = (stored.accepted, stored.rejected, stored.filtered), (one.kept, one.rejected, one.filtered)
+    if found != wanted:
+        names = ("accepted", "rejected", "filtered") if stored.filtered or one.filtered else ("accepted", "rejected")
+        held, should = (_counts(names, numbers) for numbers in (found, wanted))
         yield (
-            f"partition {one.partition}: the table records holds {stored.accepted} accepted and {stored.rejected} rejected "
-            f"records of batch {_named(one.batches)}, by the checkpoints it should hold {one.kept} and {one.rejected}"
+            f"partition {one.partition}: the table records holds {held} records of batch {_named(one.batches)}, by the "
+            f"checkpoints it should hold {should}"
         )
     if group is None or (group.batch or 0) > one.batches[-1]:
         return
@@ -77,12 +83,17 @@ def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None)
         )
 
 
+def _counts(names: Sequence[str], numbers: Iterable[int]) -> str:
+    return " and ".join(f"{number} {name}" for name, number in zip(names, numbers, strict=False))
+
+
 def outcome(one: PartitionRead, group: GroupOffset | None, disagreeing: int) -> str:
     """One short line: what was read of a partition, and whether table and group say the same or how many places do not."""
     batches = f"batch{'es' * (len(one.batches) > 1)} {_named(one.batches)}"
     agrees = f"agrees with the table{'; the group has no offset' if group is None else ' and the group'}"
     verdict = f"DISAGREES in {counted(disagreeing, 'place')}" if disagreeing else agrees
-    read = f"{counted(one.read, 'record')} read, {one.rejected:,} rejected, {counted(one.gaps, 'gap')}"
+    filtered = f"{one.filtered:,} filtered, " if one.filtered else ""
+    read = f"{counted(one.read, 'record')} read, {one.rejected:,} rejected, {filtered}{counted(one.gaps, 'gap')}"
     return f"partition {one.partition} of {batches}: {read}; {verdict}"
 
 

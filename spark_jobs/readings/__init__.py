@@ -1,1 +1,1 @@
-"""Messages to records, records to sums: frame in, frame out."""
+"""Messages to records: frame in, frame out."""

@@ -73,21 +73,13 @@ def read_messages(
     spark: "SparkSession",
     topic: str,
     ranges: Iterable[OffsetRange],
-    java: Mapping[str, str],
+    client: Mapping[str, str],
     divide: Callable[[Sequence[int], int], Tasks] = tasks_for,
-    *,
-    headers: bool = False,
 ) -> "DataFrame":
-    """Kafka source frame of the ranges, one row per visible record; `java` are the client settings without prefix."""
+    """Kafka source frame of the ranges, one row per visible record; `client` are options for the source's client."""
     read = [one for one in ranges if one.span]
     tasks = divide([one.span for one in read], spark.sparkContext.defaultParallelism)
-    options = {
-        **{f"kafka.{name}": value for name, value in java.items()},
-        **_CONSUMER,
-        **range_options(topic, read),
-        "maxRecordsPerPartition": str(tasks.most_records),
-        "includeHeaders": str(headers).lower(),
-    }
+    options = {**client, **_CONSUMER, **range_options(topic, read), "maxRecordsPerPartition": str(tasks.most_records)}
     messages = spark.read.format("kafka").options(**options).load()
     return messages if tasks.combined is None else messages.coalesce(tasks.combined)
 

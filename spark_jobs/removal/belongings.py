@@ -143,9 +143,9 @@ def _rows_of(lake: Lake, name: str) -> tuple[int | None, str]:
 def _left_alone(broker: Broker, pipeline: Pipeline, config: Path) -> Iterator[Belonging]:
     forgets = "Kafka forgets it when it has not been used for transactional.id.expiration.ms, by default 7 days"
     yield Belonging("transactional id", pipeline.name, by_hand=forgets)
-    topic = pipeline.output.topic
     # Without the topic, or a permission on it, there is nothing to report of it.
     with suppress(ConfigurationError):
+        topic = pipeline.output_name
         found = broker.topic(topic)
         offsets = sum(one.high - one.low for one in found.partitions)
         holds = f"{counted(len(found.partitions), 'partition')}, {counted(offsets, 'offset')}"

@@ -22,7 +22,13 @@ from spark_jobs.outlook.still_there import losses_of, require_no_losses, require
 from spark_jobs.outlook.topics import first_starts
 from spark_jobs.progress.ledger import Abandoned, Adopted, Lost, Redefined, Shared
 from spark_jobs.progress.offsets import Loss, Topic, ends_of
-from spark_jobs.progress.redefinition import changes_since, current_definition, redefinitions, require_same_definition
+from spark_jobs.progress.redefinition import (
+    changes_since,
+    current_definition,
+    fixed_since,
+    redefinitions,
+    require_same_definition,
+)
 from spark_jobs.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -81,7 +87,7 @@ def settle_definition(job: Job, output: Topic) -> None:
     Killed after the row: batches follow the new settings from then on, and nobody is asked again.
     """
     progress, now_defined = job.checkpoints.progress, current_definition(job.pipeline, output, now())
-    if not job.request.adopt_definition or progress.definition is None:
+    if not job.request.adopt_definition or progress.definition is None or fixed_since(progress, now_defined):
         require_same_definition(job.pipeline, progress, now_defined)
         return
     found = changes_since(progress, now_defined)

@@ -34,6 +34,7 @@ class RunRequest:
     adopt_definition: bool = False
     abandon: bool = False
     published: Answer | None = None
+    rebuild: str | None = None
 
 
 AddUp = Callable[[Aggregate], pa.Table]
@@ -47,10 +48,12 @@ class Engine(Protocol):
         """Read the batch from Kafka and write its records as Parquet files; their folder below that of the table."""
 
     def add_up_stored(self, job: "Job", plan: Plan, aggregate: Aggregate) -> pa.Table:
-        """What the accepted ones of the batch's stored records add to an aggregate; the columns of its contributions."""
+        """What the accepted ones of the batch's stored records, or of those that it rebuilds from, add to an aggregate;
+        the columns of its contributions.
+        """
 
     def add_up(self, job: "Job", plan: Plan) -> pa.Table:
-        """Read a batch whose records are not kept from Kafka and add it up; the columns of `readings.averages.sums_of`."""
+        """Read a batch whose records are not kept from Kafka and add it up; the columns of `aggregates.adding_up.sums_of`."""
 
     def find_holes(self, job: "Job", ranges: Iterable[OffsetRange]) -> pa.Table:
         """Read ranges from Kafka for their offsets alone; the columns of `readings.messages.holes_of`."""

@@ -81,6 +81,7 @@ def parse_days(text: str) -> Days:
 def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Republication:
     """Publish the current averages of these days, or of all, once more, in one transaction."""
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
+    topic = pipeline.output_name
     fault("before:republish_lock")
     with hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=run_id), connect(kafka) as broker:
         lake = Lake.of(pipeline)
@@ -95,7 +96,7 @@ def republish(pipeline: Pipeline, run_id: str, days: Days | None = None) -> Repu
         health.require_whole(lake, checkpoints)
         topics = _require_settled(broker, pipeline, checkpoints.progress)
         rows = current_totals(lake, days) if checkpoints.progress.last_done else []
-        made = Republication(pipeline.name, topics.output.name, machine.now(), checkpoints.progress.last_batch, len(rows), days)
+        made = Republication(pipeline.name, topic, machine.now(), checkpoints.progress.last_batch, len(rows), days)
         if rows:
             checkpoints.append(_row(made, checkpoints.progress, run_id, topics.output))
             fault("after:republish_row")
@@ -136,7 +137,7 @@ Rows = list[tuple[Aggregate, dict[str, Any]]]
 def current_totals(lake: Lake, days: Days | None) -> Rows:
     """All totals that are published, or those of windows that touch these days, in the order in which a batch publishes them."""
     found: Rows = []
-    for one in lake.layout.aggregates:
+    for one in lake.layout.published:
         rows = read_rows(lake.open(one.name), where=_within(one, days) if days else [])
         found += [(one, row) for row in rows.sort_by(one.order).to_pylist()]
     return found

@@ -9,23 +9,22 @@ beside it. So the whole batch is then read by librdkafka, to which a timestamp i
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from spark_jobs.access.java_secrets import secrets_file
+from spark_jobs.aggregates.adding_up import contributions_of, sums_of
 from spark_jobs.aggregates.aggregate import BATCH, Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.base.location import for_spark
-from spark_jobs.lake.record_files import files_of_batch, new_folder
+from spark_jobs.lake.record_files import files_of_batches, new_folder
 from spark_jobs.lake.schemas import FILTERED, RECORDS, REJECTED
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.rules import DeclaredRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
-from spark_jobs.readings.averages import contributions_of, sums_of
 from spark_jobs.readings.declared_records import declared_records_of
 from spark_jobs.readings.messages import holes_of, read_messages
 from spark_jobs.readings.records import records_of
@@ -69,7 +68,9 @@ class SparkEngine:
 
     def add_up_stored(self, job: Job, plan: Plan, aggregate: Aggregate) -> pa.Table:
         """See `Engine`."""
-        return contributions_of(read_stored(self.spark(), job.lake, plan.batch, aggregate), aggregate).toArrow()
+        first, last = (1, plan.rebuild.upto) if plan.rebuild else (plan.batch, plan.batch)
+        stored = read_stored(self.spark(), job.lake, (first, last), aggregate)
+        return contributions_of(as_of_batch(stored, plan.batch) if plan.rebuild else stored, aggregate).toArrow()
 
     def add_up(self, job: Job, plan: Plan) -> pa.Table:
         """See `Engine`."""
@@ -91,8 +92,7 @@ class SparkEngine:
         java = job.kafka.java(secrets)
         job.kafka.write_java_secrets(secrets)
         try:
-            read = partial(self.read, headers=True) if headers else self.read
-            return use(read(spark, job.pipeline.input.topic, ranges, java))
+            return use(self.read(spark, job.pipeline.input.topic, ranges, source_options(java, headers=headers)))
         except (Py4JJavaError, PySparkException) as error:
             refused = _REFUSED.search(str(error))
             if refused is None:
@@ -106,20 +106,33 @@ class SparkEngine:
             return use(spark.read.schema(_FOR_SPARK).parquet(place))
 
 
+def source_options(java: Mapping[str, str], *, headers: bool) -> dict[str, str]:
+    """Spark's options for its Kafka source: the client's settings, and whether messages come with their headers."""
+    return {**{f"kafka.{name}": value for name, value in java.items()}, "includeHeaders": str(headers).lower()}
+
+
 def write_parquet(records: "DataFrame", place: str) -> None:
     """Write records as plain Parquet files into a folder or URI that is not there yet."""
     records.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(for_spark(place))
 
 
-def read_stored(spark: "SparkSession", lake: Lake, batch: int, aggregate: Aggregate) -> "DataFrame":
-    """What an aggregate needs of the stored records of a batch; there must be some."""
+def read_stored(spark: "SparkSession", lake: Lake, batches: tuple[int, int], aggregate: Aggregate) -> "DataFrame":
+    """What an aggregate needs of the stored records of the batches from the first to the last; there must be some."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
     schema = lake.layout.schemas[RECORDS]
     fate = (name for name in (BATCH, REJECTED, FILTERED) if name in schema.names)
     wanted = from_arrow_schema(pa.schema([schema.field(name) for name in dict.fromkeys([*fate, *aggregate.reads])]))
-    paths = map(for_spark, files_of_batch(lake, batch))
-    return spark.read.schema(wanted).parquet(*paths).where(f"batch = {batch:d}")
+    first, last = batches
+    paths = map(for_spark, files_of_batches(lake, first, last))
+    return spark.read.schema(wanted).parquet(*paths).where(f"batch BETWEEN {first:d} AND {last:d}")
+
+
+def as_of_batch(stored: "DataFrame", batch: int) -> "DataFrame":
+    """Records of earlier batches as if this one had read them."""
+    from pyspark.sql import functions as F
+
+    return stored.withColumn(BATCH, F.lit(batch).cast("long"))
 
 
 def _reads_headers(plan: Plan) -> bool:

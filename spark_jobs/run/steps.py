@@ -17,7 +17,8 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
 from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
-from spark_jobs.progress.ledger import Done, Tally, planned
+from spark_jobs.progress.counts import Tally
+from spark_jobs.progress.ledger import Done, planned
 from spark_jobs.progress.offsets import Plan
 from spark_jobs.run.job import Job
 from spark_jobs.run.output_records import output_record
@@ -38,7 +39,8 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     job.checkpoints.append(planned(plan, job.request.run_id, now(), signature(job.request.run_id, os.environ)))
     fault("after:plan_commit")
     partitions = sum(1 for one in plan.ranges if one.span)
-    log.info("plan     batch %d: %s of %s", plan.batch, counted(plan.span, "offset"), counted(partitions, "partition"))
+    what = f"rebuilds {plan.rebuild}" if plan.rebuild else f"{counted(plan.span, 'offset')} of {counted(partitions, 'partition')}"
+    log.info("plan     batch %d: %s", plan.batch, what)
     return plan
 
 
@@ -73,7 +75,7 @@ def publish(job: Job, plan: Plan, publisher: Publisher, totals: RowsByTable) -> 
 
 
 def _records(job: Job, plan: Plan, totals: RowsByTable) -> Iterator[OutputRecord]:
-    for one in job.lake.layout.aggregates:
+    for one in job.lake.layout.published:
         for row in totals[one.name].sort_by(one.order).to_pylist():
             yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
 
@@ -87,14 +89,19 @@ def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
         raise
 
 
-def finish(
-    job: Job, plan: Plan, tally: Tally, published: Publication, reasons: Mapping[str, int], groups: Mapping[str, int]
-) -> Done:
+def finish(job: Job, done: Done) -> None:
     """S7: the row that makes the planned ends the next batch's starts.
 
     Killed before the append: published and proven, only this step is repeated.
     """
-    done = Done(
+    fault("before:done_commit")
+    job.checkpoints.append(done)
+    fault("after:done_commit")
+
+
+def done_row(job: Job, plan: Plan, tally: Tally, published: Publication, groups: Mapping[str, int]) -> Done:
+    """What is remembered of a batch; `groups` are those that it touched, by aggregate."""
+    return Done(
         batch=plan.batch,
         run_id=job.request.run_id,
         at=now(),
@@ -106,14 +113,11 @@ def finish(
         output_topic_id=published.topic_id,
         output_ends=published.ends,
         rounded=tally.rounded,
-        rejected=dict(reasons),
+        rejected=dict(tally.reasons),
         gaps=tally.gaps,
         keeps_records=plan.keeps_records,
         seconds=dict(job.seconds),
         decided=published.decided,
         groups=groups,
+        rebuild=plan.rebuild,
     )
-    fault("before:done_commit")
-    job.checkpoints.append(done)
-    fault("after:done_commit")
-    return done

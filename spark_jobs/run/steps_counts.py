@@ -21,7 +21,8 @@ from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
-from spark_jobs.progress.ledger import Tally, counted_row
+from spark_jobs.progress.counts import Tally
+from spark_jobs.progress.ledger import counted_row
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.run import gaps
 from spark_jobs.run.job import Job

@@ -18,7 +18,7 @@ from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, written_files
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
-from spark_jobs.progress.ledger import Counts, Tally
+from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.run import gaps
 from spark_jobs.run.job import AddUp, Job
@@ -39,7 +39,7 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     table = open_records(job, plan)
     if job.lake.known_batch(table) < plan.batch:
         require_still_there(job.broker, plan, topic)
-        append_records(job, plan, table, partial(write_records, job, plan))
+        append_records(job, plan, table, partial(write_records, job, plan) if plan.span else None)
     rows = stored_rows(job, plan)
     _require_rows_in_ranges(plan, rows)
     return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(job.engine.add_up_stored, job, plan)

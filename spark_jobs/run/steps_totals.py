@@ -24,7 +24,7 @@ from spark_jobs.lake.rows import Condition, read_rows
 from spark_jobs.lake.tables import LostRace
 from spark_jobs.outlook.unfinished import contradicted
 from spark_jobs.pipeline.rules import DeclaredRules
-from spark_jobs.progress.offsets import Plan
+from spark_jobs.progress.offsets import Plan, readings_of
 from spark_jobs.progress.standing import Contradiction
 from spark_jobs.run.job import AddUp, Job
 
@@ -43,7 +43,7 @@ def save_contributions(job: Job, plan: Plan, accepted: int, add_up: AddUp) -> Ro
     """
     found: dict[str, pa.Table] = {}
     for one in job.lake.layout.aggregates:
-        found[one.name] = _save(job, plan, one, accepted, add_up)
+        found[one.name] = _save(job, plan, one, readings_of(one.name, accepted, plan.rebuild), add_up)
         for measure in one.measures:
             if measure.members:
                 values = pc.sum(found[one.name][measure.counted]).as_py() or 0

@@ -28,13 +28,14 @@ from spark_jobs.outlook.obstacles import require_tables_not_behind
 from spark_jobs.outlook.output_owner import require_own_output, require_planned_output
 from spark_jobs.outlook.planning import make_plan
 from spark_jobs.outlook.preflight import require_permissions
+from spark_jobs.outlook.rebuilding import find_rebuild, require_declared
 from spark_jobs.outlook.rejection_limit import require_few_rejected
 from spark_jobs.outlook.topics import Topics, find_starts
 from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.ledger import Done, Planned
-from spark_jobs.progress.offsets import Plan, plan_ranges, total_span
+from spark_jobs.progress.offsets import OffsetRange, Plan, plan_ranges, total_span
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text, sums_text
 from spark_jobs.progress.standing import Standing, next_step
 from spark_jobs.run import decisions, steps, steps_counts, steps_records, steps_totals
@@ -45,6 +46,8 @@ log = logging.getLogger("dayfold")
 
 def run_pipeline(pipeline: Pipeline, request: RunRequest, engine: Engine) -> list[Done]:
     """One run, S0 to S7: the DONE rows of the batches it finished, none if there was nothing new."""
+    if request.rebuild:
+        require_declared(pipeline, request.rebuild)
     kafka = load_kafka_settings(pipeline.kafka, os.environ)
     fault("before:lock")
     lock = hold_lock(pipeline.lock, pipeline=pipeline.name, run_id=request.run_id)
@@ -122,6 +125,8 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
     """S1 and S2: the next batch, stored; None if the run's ends are reached and nothing was written."""
     decisions.settle_topic(job, topics.input)
     decisions.settle_definition(job, topics.output)
+    if job.request.rebuild:
+        return next_rebuild(job, topics, job.request.rebuild)
     progress = job.checkpoints.progress
     starts = find_starts(job.broker, job.pipeline, progress, topics.input)
     ranges = plan_ranges(starts, topics.ends, job.pipeline.limits.max_records_per_batch)
@@ -136,6 +141,19 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
     return steps.commit_plan(job, plan)
 
 
+def next_rebuild(job: Job, topics: Topics, aggregate: str) -> Plan | None:
+    """S2: a batch without offsets that adds what an aggregate lacks of the batches before it was declared."""
+    progress = job.checkpoints.progress
+    found = find_rebuild(job.lake, job.checkpoints.rows, aggregate)
+    if found is None:
+        log.info("plan     %s counts every batch that is stored", aggregate)
+        return None
+    ranges = tuple(OffsetRange(number, end, end) for number, end in sorted(progress.ends.items()))
+    plan = replace(make_plan(job.pipeline, progress, topics, ranges, now()), rebuild=found, epochs=progress.epochs)
+    require_plannable(plan.rules)
+    return steps.commit_plan(job, plan)
+
+
 def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> Done:
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     require_planned_output(job.broker, plan, topics.output.name)
@@ -145,13 +163,15 @@ def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> 
         tally, add_up = take(job, plan, topics.input)
         allowed = job.pipeline.limits.max_rejected_fraction
         require_few_rejected(job.lake, plan, allowed, read=tally.read, rejected=tally.rejected)
-        reasons = reasons_of_batch(job.lake, plan.batch) if tally.rejected else {}
+        if tally.rejected:
+            tally = replace(tally, reasons=reasons_of_batch(job.lake, plan.batch))
     with step(job, plan, "contributions"):
         contributions = steps_totals.save_contributions(job, plan, tally.accepted, add_up)
     with step(job, plan, "averages"):
         totals = steps_totals.save_totals(job, plan, contributions)
     with step(job, plan, "publish"):
         published = steps.publish(job, plan, publisher, totals)
-    done = steps.finish(job, plan, tally, published, reasons, steps_totals.touched_groups(plan, totals))
+    done = steps.done_row(job, plan, tally, published, steps_totals.touched_groups(plan, totals))
+    steps.finish(job, done)
     log.info("done     batch %d: %s", plan.batch, sums_text([done]))
     return done

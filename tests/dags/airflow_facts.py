@@ -158,7 +158,8 @@ def finished_facts(pipelines: str) -> dict[str, Any]:
     from spark_jobs.lake.tables import Lake
     from spark_jobs.orchestration.finished import rows_of_run, summary_of
     from spark_jobs.pipeline.files import load_pipeline_files
-    from spark_jobs.progress.ledger import Counts, Done, done_rows, planned
+    from spark_jobs.progress.counts import Counts
+    from spark_jobs.progress.ledger import Done, done_rows, planned
     from spark_jobs.progress.offsets import OffsetRange, Plan
 
     pipeline = next(iter(load_pipeline_files(Path(pipelines), {}).usable.values()))

@@ -44,9 +44,9 @@ def telling_facts(folder: Path) -> dict[str, Any]:
     folder.mkdir()
     pipeline = stored_pipeline(folder, BATCHES)
     finished = Told("run", done_at(1))
-    averages: Any = "averages"
+    assets: Any = ["averages"]
     facts = {
-        "finished": listened(lambda: find_finished(pipeline, averages, finished.context)) | {"xcoms": finished.xcoms},
+        "finished": listened(lambda: find_finished(pipeline, assets, finished.context)) | {"xcoms": finished.xcoms},
         "nothing new": listened(lambda: why(pipeline, done_at(BATCHES) - timedelta(hours=1))),
         "nothing since": listened(lambda: why(pipeline, done_at(BATCHES) + timedelta(hours=1))),
     }

@@ -204,8 +204,8 @@ def test_the_summary_adds_up_the_batches_of_this_run_and_of_no_other(facts: Fact
         "batches": 2,
         "rejected": {},
         "partitions": {
-            "0": {"start": 20, "end": 40, "read": 20, "accepted": 18, "rejected": 2, "gaps": 0},
-            "1": {"start": 0, "end": 0, "read": 0, "accepted": 0, "rejected": 0, "gaps": 0},
+            "0": {"start": 20, "end": 40, "read": 20, "accepted": 18, "rejected": 2, "filtered": 0, "gaps": 0},
+            "1": {"start": 0, "end": 0, "read": 0, "accepted": 0, "rejected": 0, "filtered": 0, "gaps": 0},
         },
     }
 

@@ -149,7 +149,7 @@ def read_booking(message: Message, partition: int, offset: int) -> Reading:
 
 
 def make_climate(chosen: random.Random) -> Message:
-    fields = {"time": int(_moment(chosen).timestamp())}
+    fields: dict[str, Any] = {"time": int(_moment(chosen).timestamp())}
     for name, worst in (("temperature", "99999999"), ("humidity", "1e9"), ("pressure", '"wet"')):
         if chosen.random() < 0.7:
             fields[name] = worst if chosen.random() < 0.05 else round(chosen.uniform(-40, 99), chosen.randrange(5))

@@ -49,13 +49,22 @@ class Measured:
 
 @dataclass(frozen=True)
 class Wanted:
-    """An aggregate: its window's word, its dimensions, its measures; the zone is that of all windows."""
+    """An aggregate: its window's word, its dimensions, its measures; the zone is that of all windows.
+
+    It counts the batches from `since` on; those before count in the batch `rebuilt`, or not at all.
+    """
 
     name: str
     window: str
     dimensions: tuple[str, ...]
     measures: Mapping[str, Measured]
     zone: str
+    since: int = 1
+    rebuilt: int | None = None
+
+    def counted_in(self, batch: int) -> int | None:
+        """In which batch the readings of a batch count."""
+        return batch if batch >= self.since else self.rebuilt
 
 
 Group = tuple[Any, ...]
@@ -96,7 +105,6 @@ Batches = Mapping[int, Mapping[int, tuple[int, int]]]
 
 def expect(readings: Sequence[Reading], batches: Batches, wanted: Iterable[Wanted]) -> Expected:
     """What must be there after these batches."""
-    expected = Expected()
     batch_of = {
         (number, offset): batch
         for batch, ranges in batches.items()
@@ -104,7 +112,12 @@ def expect(readings: Sequence[Reading], batches: Batches, wanted: Iterable[Wante
         for offset in range(start, end)
     }
     taken = [one for one in readings if one.counts and (one.partition, one.offset) in batch_of]
-    counted = [(batch_of[one.partition, one.offset], one) for one in taken]
+    return expect_of([(batch_of[one.partition, one.offset], one) for one in taken], wanted)
+
+
+def expect_of(counted: Sequence[tuple[int, Reading]], wanted: Iterable[Wanted]) -> Expected:
+    """The same, of readings that count, each with its batch."""
+    expected = Expected()
     for aggregate in wanted:
         _expect_one(expected, aggregate, counted)
     return expected
@@ -113,7 +126,8 @@ def expect(readings: Sequence[Reading], batches: Batches, wanted: Iterable[Wante
 def _expect_one(expected: Expected, aggregate: Wanted, counted: Sequence[tuple[int, Reading]]) -> None:
     groups: dict[Group, list[tuple[int, Reading]]] = defaultdict(list)
     for batch, one in counted:
-        groups[_group(aggregate, one)].append((batch, one))
+        if (counts_in := aggregate.counted_in(batch)) is not None:
+            groups[_group(aggregate, one)].append((counts_in, one))
     totals = expected.totals[aggregate.name] = {}
     for group, those in groups.items():
         for revision, batch in enumerate(sorted({batch for batch, _ in those}), 1):
@@ -180,7 +194,7 @@ def _result(kind: str, values: list[Any]) -> Any:
 
 def _of_numbers(kind: str, values: list[Any]) -> Decimal | None:
     with localcontext(prec=100):
-        total = sum(values, Decimal())
+        total: Decimal = sum(values, Decimal())
         if kind == "sum":
             return total
         mean = total / len(values)
@@ -188,7 +202,7 @@ def _of_numbers(kind: str, values: list[Any]) -> Decimal | None:
             return mean.quantize(MILLIONTH, ROUND_HALF_UP)
         if len(values) < 2:
             return None
-        variance = sum((one - mean) ** 2 for one in values) / (len(values) - 1)
+        variance: Decimal = sum(((one - mean) ** 2 for one in values), Decimal()) / (len(values) - 1)
         found = variance if kind == "variance" else variance.sqrt()
         return found.quantize(MILLIONTH, ROUND_HALF_UP)
 

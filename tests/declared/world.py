@@ -1,9 +1,10 @@
 """A pipeline of declared aggregates of its own for one test: topics on the real broker, a lake, and what was sent."""
 
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,33 @@ from tests import oracle as plain
 from tests.declared import oracle
 from tests.declared.examples import EXAMPLES, Example
 from tests.declared.examples import Message as Sending
+from tests.faults.audited import audited, told
 from tests.violations import require
 from tests.world import World, make_world
 
 
 @dataclass
 class DeclaredWorld:
-    """A world of an example; `readings` are what was sent, as the example understands it."""
+    """A world of an example; `wanted` are the aggregates that its file declares, and `readings` is what was sent, as the example
+    understands it.
+    """
 
     world: World
     example: Example
     chosen: random.Random
+    wanted: list[oracle.Wanted]
     readings: list[oracle.Reading] = field(default_factory=list)
+
+    def declare(self, since: int) -> None:
+        """Declare all aggregates of the example from a batch on."""
+        file = json.loads(self.world.config.read_text())
+        known = {one.name for one in self.wanted}
+        self.world.config.write_text(json.dumps({**file, "aggregates": self.example.settings["aggregates"]}))
+        self.wanted += [replace(one, since=since) for one in self.example.wanted if one.name not in known]
+
+    def rebuilt(self, name: str, batch: int) -> None:
+        """From now on the oracle counts in a batch what came before the aggregate was declared."""
+        self.wanted = [replace(one, rebuilt=batch) if one.name == name else one for one in self.wanted]
 
     def send(self, count: int) -> None:
         """So many random messages, over all partitions."""
@@ -41,6 +57,12 @@ class DeclaredWorld:
             )
         assert producer.flush(20) == 0
 
+    def assert_all_counted_and_audited(self) -> None:
+        """The same, and an audit finds nothing, quick or deep."""
+        self.assert_all_counted()
+        for deep in (False, True):
+            require("I8", not (found := told(audited(self.world, deep=deep))), f"the audit finds {found}")
+
     def _taker(self, sending: Sending) -> Callable[[KafkaError | None, Message], None]:
         def take(error: KafkaError | None, message: Message) -> None:
             assert error is None, error
@@ -51,8 +73,8 @@ class DeclaredWorld:
     def assert_all_counted(self) -> None:
         """Tables, output topic and group are what the oracle says, and every message is in a batch."""
         tables, batches = self.world.tables, plain.stored_batches(self.world.tables)
-        expected = oracle.expect(self.readings, batches, self.example.wanted)
-        for one in self.example.wanted:
+        expected = oracle.expect(self.readings, batches, self.wanted)
+        for one in self.wanted:
             keys = (oracle.column_of(one), *one.dimensions)
             rows = plain.rows(f"{tables}/{one.name}")
             shown = [*one_of(expected.totals[one.name]), "revision", "batch"]
@@ -87,7 +109,7 @@ class DeclaredWorld:
 
     def _check_output(self, expected: oracle.Expected) -> None:
         """I4 and I6: each revision once, batch after batch, all of a group in one partition."""
-        by_name = {one.name: one for one in self.example.wanted}
+        by_name = {one.name: one for one in self.wanted}
         messages = [
             (batch, count, oracle.message_of(by_name[name], group, row))
             for batch, those in expected.published.items()
@@ -95,8 +117,8 @@ class DeclaredWorld:
         ]
         found: list[tuple[int, int, dict[str, Any]]] = []
         places: dict[tuple[Any, ...], int | None] = {}
-        for one in plain.visible_messages(self.world.bootstrap, self.world.pipeline.output.topic, self.world.partitions):
-            headers = {name: bytes(value).decode() for name, value in one.headers() or []}
+        for one in plain.visible_messages(self.world.bootstrap, self.world.pipeline.output_name, self.world.partitions):
+            headers = plain.headers_of(one)
             value = oracle.read_json(one.value())
             key = oracle.read_json(one.key())
             require("I4", key == {name: value[name] for name in key}, f"the key {key} is not of {value}")
@@ -114,6 +136,10 @@ def one_of(totals: Mapping[Any, Mapping[str, Any]]) -> list[str]:
     return [name for name in row if name not in ("revision", "batch")]
 
 
+NewDeclared = Callable[..., DeclaredWorld]
+"""`new_declared("ads", **settings)` is a pipeline of an example, with topics and tables of its own."""
+
+
 @contextmanager
 def declared_world(
     name: str, folder: Path, bootstrap: str, spark: Callable[[], Any], chosen: random.Random, **settings: Any
@@ -122,10 +148,10 @@ def declared_world(
     example = EXAMPLES[name]
     file = example.settings
     topic = file["input"].pop("topic")
-    own = {"aggregates": file["aggregates"], "input": {"value": None, **file["input"]}, **settings}
+    own: dict[str, Any] = {"aggregates": file["aggregates"], "input": {"value": None, **file["input"]}, **settings}
     world = make_world(folder, bootstrap, spark, 3, **own)
     assert topic
     try:
-        yield DeclaredWorld(world, example, chosen)
+        yield DeclaredWorld(world, example, chosen, [one for one in example.wanted if one.name in own["aggregates"]])
     finally:
         world.end()

@@ -175,7 +175,7 @@ DEFECTS = (
     ),
     Defect(
         "a day is set to what this batch adds",
-        "spark_jobs/run/steps_averages.py",
+        "spark_jobs/run/steps_totals.py",
         (('contributions, (BATCH, "<=", plan.batch))', 'contributions, (BATCH, "=", plan.batch))'),),
         ("tests/faults/test_first_starts_and_batches.py", "-k", "closed_day"),
     ),
@@ -350,5 +350,80 @@ DEFECTS = (
         "spark_jobs/lake/batch_commit.py",
         (("            if lake.known_batch(table) >= batch:\n", "            if table.version() >= 0:\n"),),
         ("tests/unit/lake/test_batch_commit.py", "-k", "never_taken_for_done"),
+    ),
+    Defect(
+        "the hour that the clocks show twice is one window",
+        "spark_jobs/aggregates/windows.py",
+        (
+            (
+                "        return pc.subtract(instants, pc.subtract(shown, begun))\n",
+                "        return pc.assume_timezone(begun, self.zone, ambiguous='earliest').cast(self.type)\n",
+            ),
+        ),
+        ("tests/unit/aggregates/test_windows.py",),
+    ),
+    Defect(
+        "null is the empty text where groups are merged",
+        "spark_jobs/aggregates/grouping.py",
+        (("f\"{' = '.join(filled)} AND ({left} IS NULL) = ({right} IS NULL)\"", "f\"{' = '.join(filled)}\""),),
+        ("tests/unit/aggregates/test_aggregate.py",),
+    ),
+    Defect(
+        "a group is placed by its window as well",
+        "spark_jobs/aggregates/messages.py",
+        (
+            (
+                "    dimensions = {one.column: row[one.column] for one in aggregate.dimensions}\n    if PARTITION",
+                "    dimensions = dict(group_fields(aggregate, row))\n    if PARTITION",
+            ),
+        ),
+        ("tests/faults/test_declared.py", "-k", "plain_python_does and ads"),
+    ),
+    Defect(
+        "a record of which nobody knows whether it counts is counted",
+        "spark_jobs/readings/declared_records.py",
+        (('F.coalesce("_where", F.lit(False))', 'F.coalesce("_where", F.lit(True))'),),
+        ("tests/spark/test_declared_records.py",),
+    ),
+    Defect(
+        "an expression that cannot be worked out is null",
+        "spark_jobs/readings/declared_records.py",
+        (
+            (
+                "    return reduce(lambda failed, name: failed & F.col(name).isNotNull(), rule.reads, value.isNull())\n",
+                "    return F.lit(False)\n",
+            ),
+        ),
+        ("tests/spark/test_declared_records.py",),
+    ),
+    Defect(
+        "one aggregate that was added up stands for all",
+        "spark_jobs/progress/standing.py",
+        (("not all(one.contributed for one in sums)", "not any(one.contributed for one in sums)"),),
+        ("tests/unit/progress/test_standing.py",),
+    ),
+    Defect(
+        "the first value is the one that came first",
+        "spark_jobs/aggregates/grouping.py",
+        (('    ordered = rows.sort_by([*((name, "ascending") for name in group), *order])\n', "    ordered = rows\n"),),
+        ("tests/declared/test_totals.py", "-k", "sensors"),
+    ),
+    Defect(
+        "a rebuild reads the batches that count already",
+        "spark_jobs/run/spark_engine.py",
+        (("(1, plan.rebuild.upto) if plan.rebuild", "(1, plan.batch) if plan.rebuild"),),
+        ("tests/faults/test_rebuild.py", "-k", "counts_from_its_first_batch"),
+    ),
+    Defect(
+        "a rebuild is done again with each call",
+        "spark_jobs/progress/beginnings.py",
+        (("if one.planned.batch > planned.plan.rebuild.upto]", "]"),),
+        ("tests/unit/progress/test_beginnings.py",),
+    ),
+    Defect(
+        "published numbers keep 28 digits",
+        "spark_jobs/aggregates/messages.py",
+        (('    text = f"{value:f}"\n', '    text = f"{value + 0:f}"\n'),),
+        ("tests/unit/run/test_output_records.py",),
     ),
 )

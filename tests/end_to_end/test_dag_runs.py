@@ -137,7 +137,7 @@ def assert_lineage_told(scheduler: Scheduler, run: DagRunResult) -> None:
     assert [(one["namespace"], one["name"]) for one in event["inputs"]] == [(cluster, world.pipeline.input.topic)]
     tables = [("file", f"{world.tables}/{table}") for table in ("checkpoints", "records", "contributions", "daily_averages")]
     outputs = [(one["namespace"], one["name"]) for one in event["outputs"]]
-    assert outputs == [(cluster, world.pipeline.output.topic), *tables]
+    assert outputs == [(cluster, world.pipeline.output_name), *tables]
     assert {one["facets"]["storage"]["storageLayer"] for one in event["outputs"][1:]} == {"delta"}
     assert event["run"]["facets"]["airflow"]["dagRun"]["run_id"] == run.run_id
 

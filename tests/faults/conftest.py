@@ -1,13 +1,16 @@
 """What fault cases share: a broker behind a proxy, and pipelines whose job knows the proxy alone."""
 
+import random
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from spark_jobs.local.kafka.server import RunningKafka
 from tests.conftest import IMPATIENT
+from tests.declared.world import DeclaredWorld, NewDeclared, declared_world
 from tests.faults.audited import write_history
 from tests.faults.network import Network, make_proxied_world, proxied_broker
 from tests.world import World, make_world
@@ -47,3 +50,17 @@ def history(tmp_path_factory: pytest.TempPathFactory, kafka: RunningKafka, spark
     write_history(world)
     yield world
     world.end()
+
+
+@pytest.fixture
+def new_declared(
+    tmp_path: Path, kafka: RunningKafka, request: pytest.FixtureRequest, chosen: random.Random
+) -> Iterator[NewDeclared]:
+    """Makes pipelines of declared aggregates."""
+    with ExitStack() as worlds:
+
+        def create(name: str, **settings: Any) -> DeclaredWorld:
+            spark = lambda: request.getfixturevalue("spark")  # noqa: E731
+            return worlds.enter_context(declared_world(name, tmp_path, kafka.bootstrap, spark, chosen, **settings))
+
+        yield create

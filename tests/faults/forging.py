@@ -72,7 +72,7 @@ def transaction(world: World, records: Sequence[OutputRecord]) -> Iterator[Produ
     producer.init_transactions(20)
     producer.begin_transaction()
     for one in records:
-        producer.produce(world.pipeline.output.topic, one.value, one.key, one.partition, headers=list(one.headers))
+        producer.produce(world.pipeline.output_name, one.value, one.key, one.partition, headers=list(one.headers))
     assert producer.flush(20) == 0
     before = output_ends(world, UNCOMMITTED)
     yield producer
@@ -84,14 +84,14 @@ def transaction(world: World, records: Sequence[OutputRecord]) -> Iterator[Produ
 
 def output_ends(world: World, level: IsolationLevel) -> list[int]:
     """Where each partition of the output ends for a reader of this level."""
-    partitions = [TopicPartition(world.pipeline.output.topic, number) for number in range(world.partitions)]
+    partitions = [TopicPartition(world.pipeline.output_name, number) for number in range(world.partitions)]
     found = world.admin.list_offsets(dict.fromkeys(partitions, LATEST), isolation_level=level)
     return [future.result(20).offset for future in found.values()]
 
 
 def age_output(world: World, partition: int, before: int) -> None:
     """Retention takes the partition's first averages; all of them for -1."""
-    gone = TopicPartition(world.pipeline.output.topic, partition, before)
+    gone = TopicPartition(world.pipeline.output_name, partition, before)
     world.admin.delete_records([gone])[gone].result(20)
 
 

@@ -12,7 +12,7 @@ from tests.world import World
 def visible(world: World, topic: str = "") -> list[Message]:
     """All that is visible on the topic, the pipeline's output if none is named."""
     with connect(load_kafka_settings(world.pipeline.kafka, {})) as broker:
-        found = broker.topic(topic or world.pipeline.output.topic)
+        found = broker.topic(topic or world.pipeline.output_name)
         starts, ends = ({one.number: getattr(one, name) for one in found.partitions} for name in ("low", "stable"))
         return list(broker.scan(found.name, starts, ends))
 

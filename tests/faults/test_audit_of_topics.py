@@ -29,7 +29,7 @@ def empty_output(world: World) -> str:
 def copied_output(world: World) -> str:
     """A new topic with the same visible records, to be tampered with."""
     name = empty_output(world)
-    for message in visible(world, world.pipeline.output.topic):
+    for message in visible(world, world.pipeline.output_name):
         publish(world, name, message)
     return name
 
@@ -64,7 +64,7 @@ def test_a_strange_record_on_the_output_is_found_and_named(history: World, name:
 
 def test_averages_that_the_output_must_hold_but_does_not_are_found(history: World) -> None:
     output = empty_output(history)
-    for message in visible(history, history.pipeline.output.topic)[1:]:
+    for message in visible(history, history.pipeline.output_name)[1:]:
         publish(history, output, message)
     found = audited(history, output=output)
     assert [one.where for one in found.differences] == [f"topic {output}"]
@@ -74,7 +74,7 @@ def test_averages_that_the_output_must_hold_but_does_not_are_found(history: Worl
 @pytest.mark.parametrize("changed", [{"value": b'{"date": "2006-12-16", "voltage": 1}'}, {"headers": {"count": b"9"}}], ids=str)
 def test_an_average_that_was_published_otherwise_is_found(history: World, changed: dict[str, Any]) -> None:
     output = empty_output(history)
-    for message in visible(history, history.pipeline.output.topic):
+    for message in visible(history, history.pipeline.output_name):
         is_first = (message.partition(), message.offset()) == (0, 0)
         publish(history, output, message, **(changed if is_first else {}))
     found = audited(history, output=output)
@@ -84,7 +84,7 @@ def test_an_average_that_was_published_otherwise_is_found(history: World, change
 
 def test_batches_out_of_order_on_the_output_are_found(history: World) -> None:
     output = empty_output(history)
-    for message in reversed(visible(history, history.pipeline.output.topic)):
+    for message in reversed(visible(history, history.pipeline.output_name)):
         publish(history, output, message)
     found = audited(history, output=output)
     assert {one.where for one in found.differences} == {f"topic {output}"}
@@ -106,7 +106,7 @@ def test_averages_that_retention_has_deleted_are_beyond_proof_and_no_difference(
     world.run()
     world.send(0, *some(2), *some(2, 17))
     world.run()
-    output = world.pipeline.output.topic
+    output = world.pipeline.output_name
     world.admin.delete_records([TopicPartition(output, 0, 2)])[TopicPartition(output, 0, 2)].result(20)
     found = audited(world)
     assert told(found) == ""

@@ -19,7 +19,8 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.planning import preview_run
-from spark_jobs.progress.ledger import Counts, Tally, counted_row
+from spark_jobs.progress.counts import Counts, Tally
+from spark_jobs.progress.ledger import counted_row
 from spark_jobs.readings.messages import read_messages
 from spark_jobs.run.spark_engine import Reader
 from tests import oracle

@@ -1,46 +1,24 @@
 """Declared aggregates end to end: real broker, real Spark, every table and record compared with plain Python.
 
-A pipeline of two aggregates, one of them with members, dies wherever a run may die; batches are cut at random.
+Pipelines of several aggregates, some of them with members, die wherever a run may die; batches are cut at random.
 """
 
 import random
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from _pytest.mark import ParameterSet
 
-from spark_jobs.local.kafka.server import RunningKafka
 from tests.declared.examples import EXAMPLES
-from tests.declared.world import DeclaredWorld, declared_world
-from tests.faults.audited import audited, told
+from tests.declared.world import DeclaredWorld, NewDeclared
+from tests.faults.cases import case
 from tests.faults.points import RUN
 
 pytestmark = pytest.mark.group("DA")
 
-NewDeclared = Callable[..., DeclaredWorld]
-
-
-@pytest.fixture
-def new_declared(
-    tmp_path: Path, kafka: RunningKafka, request: pytest.FixtureRequest, chosen: random.Random
-) -> Iterator[NewDeclared]:
-    """`new_declared("ads", **settings)` is a pipeline of an example, with topics and tables of its own."""
-    with ExitStack() as worlds:
-
-        def create(name: str, **settings: Any) -> DeclaredWorld:
-            spark = lambda: request.getfixturevalue("spark")  # noqa: E731
-            return worlds.enter_context(declared_world(name, tmp_path, kafka.bootstrap, spark, chosen, **settings))
-
-        yield create
-
-
-def assert_counted_and_audited(world: DeclaredWorld) -> None:
-    world.assert_all_counted()
-    for deep in (False, True):
-        assert told(audited(world.world, deep=deep)) == ""
+TABLES = {"ads": 4, "bank": 2, "sensors": 1}
+"""How many tables of contributions, and of totals, an example has: as often is a point of them passed."""
+USUAL = {("ads", "after:contributions_commit", 2), ("ads", "before:averages_merge", 3)}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -50,28 +28,47 @@ def test_an_example_counts_every_message_as_plain_python_does(new_declared: NewD
     for count in (60, 1, 40):
         world.send(count)
         world.world.run()
-    assert_counted_and_audited(world)
+    world.assert_all_counted_and_audited()
 
 
-def points() -> list[ParameterSet]:
-    """Every point of a run, and those that are passed once for each table also in the middle; the usual run takes a few."""
-    cases = []
-    for point, rows in RUN.items():
+def passes(name: str) -> Iterator[tuple[str, int]]:
+    """Each point of a run, as often as it is passed once for each table."""
+    for point in RUN:
         of_tables = "contributions" in point or "averages" in point
-        for nth in (1, 2, 3, 4) if of_tables else (1,):
-            usual = (point, nth) in {("after:contributions_commit", 2), ("before:averages_merge", 3)}
-            marks = [pytest.mark.proves(*rows), *([] if usual else [pytest.mark.thorough])]
-            cases.append(pytest.param(point, nth, marks=marks, id=f"{point}-{nth}"))
-    return cases
+        yield from ((point, nth) for nth in range(1, (TABLES[name] if of_tables else 1) + 1))
 
 
-@pytest.mark.parametrize(("point", "nth"), points())
-def test_a_kill_at_any_point_of_any_table_loses_and_doubles_nothing(new_declared: NewDeclared, point: str, nth: int) -> None:
-    world = new_declared("ads")
-    world.send(40)
-    world.world.run()
-    world.send(40)
-    assert world.world.run_with_fault(f"{point}:raise:{nth}"), f"{point} was not passed {nth} times"
+def kills() -> Iterator[ParameterSet]:
+    for name in TABLES:
+        for point, nth in passes(name):
+            rows = pytest.mark.proves(*RUN[point])
+            marks = [rows] if (name, point, nth) in USUAL else [rows, pytest.mark.thorough]
+            yield pytest.param(name, f"{point}:raise:{nth}", marks=marks, id=f"{name}-{point}-{nth}")
+
+
+def go_on(world: DeclaredWorld) -> None:
     world.send(20)
     world.world.run()
-    assert_counted_and_audited(world)
+    world.assert_all_counted_and_audited()
+
+
+@pytest.mark.parametrize(("name", "fault"), list(kills()))
+def test_a_kill_at_any_point_of_any_table_loses_and_doubles_nothing(new_declared: NewDeclared, name: str, fault: str) -> None:
+    world = new_declared(name)
+    world.send(40)
+    world.world.run()
+    world.send(40)
+    assert world.world.run_with_fault(fault), f"{fault} was not passed"
+    go_on(world)
+
+
+@pytest.mark.parametrize("number", [case(number, telling=number == 1) for number in range(1, 101)])
+@pytest.mark.proves("K01", "K24")
+def test_kills_in_several_runs_lose_and_double_nothing(new_declared: NewDeclared, number: int, chosen: random.Random) -> None:
+    name = list(TABLES)[number % 3]
+    world = new_declared(name, limits={"max_rejected_fraction": 1.0, "max_records_per_batch": chosen.choice((7, 30, 1000))})
+    for _ in range(chosen.randint(2, 4)):
+        world.send(chosen.choice((0, 1, 25)))
+        point, nth = chosen.choice(list(passes(name)))
+        world.world.run_with_fault(f"{point}:raise:{nth}")
+    go_on(world)

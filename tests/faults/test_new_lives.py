@@ -63,7 +63,7 @@ def test_revisions_of_a_new_life_are_above_those_of_the_old_one(world: World) ->
         assert revisions(world, day) == sorted(set(revisions(world, day)))
     found = audited(world)
     assert told(found) == ""
-    assert f"{world.pipeline.output.topic} holds 3 averages of an earlier life of the pipeline" in found.notes
+    assert f"{world.pipeline.output_name} holds 3 averages of an earlier life of the pipeline" in found.notes
 
 
 @pytest.mark.proves("F210")
@@ -97,7 +97,7 @@ def test_revisions_that_retention_took_from_the_topic_are_not_used_again(world: 
 @pytest.mark.thorough
 def test_a_new_output_topic_begins_with_the_first_revision(world: World) -> None:
     end_of_life(world)
-    world.recreate(world.pipeline.output.topic, 3)
+    world.recreate(world.pipeline.output_name, 3)
     world.run()
     assert revisions(world, "2006-12-16") == [1]
 

@@ -120,8 +120,8 @@ def test_a_foreign_record_on_the_output_whatever_its_headers_is_told_and_stops_n
     assert world.run_with_fault("after:commit_transaction:raise")
     deep = b"[" * 100_000
     name = world.pipeline.name.encode()
-    raw_headers.produce(world.bootstrap, world.pipeline.output.topic, b"x", [(b"\xff\xfe", b"x"), (b"batch", b"1")])
-    raw_headers.produce(world.bootstrap, world.pipeline.output.topic, deep, [(b"pipeline", name), (b"batch", b"\xff")])
+    raw_headers.produce(world.bootstrap, world.pipeline.output_name, b"x", [(b"\xff\xfe", b"x"), (b"batch", b"1")])
+    raw_headers.produce(world.bootstrap, world.pipeline.output_name, deep, [(b"pipeline", name), (b"batch", b"\xff")])
     world.delete_group()
     (done,) = world.run()
     assert done.published == 1

@@ -56,7 +56,7 @@ def test_partitions_added_to_the_input_alone_stop_the_run_until_the_output_has_t
     world.add_partitions(4, topics=[world.pipeline.input.topic])
     with pytest.raises(ConfigurationError, match=r"has 4 partitions and .* has 3"):
         world.run()
-    world.add_partitions(4, topics=[world.pipeline.output.topic])
+    world.add_partitions(4, topics=[world.pipeline.output_name])
     world.run()
     world.assert_all_counted()
 
@@ -69,7 +69,7 @@ def test_an_output_topic_created_anew_gets_the_batch_that_was_not_published(worl
     world.run()
     world.send(0, *some(2, 17))
     assert world.run_with_fault(f"{kill}:raise")
-    world.recreate(world.pipeline.output.topic, 3)
+    world.recreate(world.pipeline.output_name, 3)
     with pytest.raises(DefinitionChanged, match="created again"):
         world.run()
     assert [record[2] for record in world.output()[0]] == [2]

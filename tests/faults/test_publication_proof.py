@@ -54,7 +54,7 @@ def test_headers_on_an_output_topic_created_anew_are_looked_for_from_its_beginni
     world.run()
     world.send(0, *some(1))
     assert world.run_with_fault("after:plan_commit:raise")
-    world.recreate(world.pipeline.output.topic, 3)
+    world.recreate(world.pipeline.output_name, 3)
     assert world.run_with_fault(f"{point}:raise")
     world.delete_group()
     with pytest.raises(DefinitionChanged, match="created again"):
@@ -67,7 +67,7 @@ def test_a_proof_that_nobody_can_find_any_more_is_the_operators_decision(world: 
     world.send(0, *some(3))
     world.run_with_fault("after:commit_transaction:raise")
     world.delete_group()
-    out = world.pipeline.output.topic
+    out = world.pipeline.output_name
     world.admin.delete_records([TopicPartition(out, 0, 1)])[TopicPartition(out, 0, 1)].result(20)
     with pytest.raises(DecisionNeeded, match="--published yes or --published no"):
         world.run()

@@ -125,7 +125,7 @@ def test_an_unfinished_batch_is_finished_where_and_as_it_was_planned_before_the_
 @pytest.mark.proves("F162")
 def test_a_batch_whose_output_topic_is_gone_asks_for_it_and_can_be_given_up(world: World, new_output: Callable[[], str]) -> None:
     world.send(0, *some(2))
-    own = world.pipeline.output.topic
+    own = world.pipeline.output_name
     assert world.run_with_fault("after:plan_commit:raise")
     moved = f"output.topic={new_output()}"
     world.admin.delete_topics([own])[own].result(20)
@@ -140,7 +140,7 @@ def test_a_batch_whose_output_topic_is_gone_asks_for_it_and_can_be_given_up(worl
 def test_an_output_topic_created_anew_is_asked_about_like_another_one(world: World) -> None:
     world.send(0, *some(2))
     world.run()
-    world.recreate(world.pipeline.output.topic, 3)
+    world.recreate(world.pipeline.output_name, 3)
     assert problems(world) == [stop(world)]
     assert "and created again now" in stop(world)
     assert world.run(adopt_definition=True) == []
@@ -176,7 +176,7 @@ def test_a_batch_given_up_under_the_old_settings_is_planned_by_the_new_ones(worl
 def test_two_pipelines_cannot_share_an_output_topic(world: World) -> None:
     world.send(0, *some(1))
     producer = Producer({"bootstrap.servers": world.bootstrap})
-    producer.produce(world.pipeline.output.topic, b"{}", b"2006-12-16", 1, headers=[("pipeline", b"another"), ("batch", b"1")])
+    producer.produce(world.pipeline.output_name, b"{}", b"2006-12-16", 1, headers=[("pipeline", b"another"), ("batch", b"1")])
     assert producer.flush(20) == 0
     for call in (lambda: look_ahead(world.pipeline, {}), world.run):
         with pytest.raises(

@@ -96,7 +96,7 @@ def test_current_averages_go_out_again_with_their_revisions_marked_and_written_d
         (2, 3, None, "all of them"),
     ]
     assert {row.mark for row in rows(world)} == set(times)
-    assert report == {**report, "count": 1, REPUBLISHED: times[0], "topic": world.pipeline.output.topic}
+    assert report == {**report, "count": 1, REPUBLISHED: times[0], "topic": world.pipeline.output_name}
     assert (made.count, made.days) == (3, None)
     by = rows(world)[0].by
     assert by is not None
@@ -104,10 +104,10 @@ def test_current_averages_go_out_again_with_their_revisions_marked_and_written_d
     assert_nothing_moved(world)
     found = audited(world)
     assert told(found) == ""
-    assert found.notes == (f"{world.pipeline.output.topic} holds 4 averages that were published again",)
+    assert found.notes == (f"{world.pipeline.output_name} holds 4 averages that were published again",)
     assert world.run() == []
-    publish(world, world.pipeline.output.topic, again[0], headers={REPUBLISHED: b"2026-01-01T00:00:00.000+00:00"})
-    publish(world, world.pipeline.output.topic, again[0], value=b'{"date": "2006-12-17", "voltage": 1}')
+    publish(world, world.pipeline.output_name, again[0], headers={REPUBLISHED: b"2026-01-01T00:00:00.000+00:00"})
+    publish(world, world.pipeline.output_name, again[0], value=b'{"date": "2006-12-17", "voltage": 1}')
     (unknown, wrong) = audited(world).differences
     assert "published again at 2026-01-01T00:00:00.000+00:00, is in no row of the checkpoints" in str(unknown)
     assert "by contributions it is" in str(wrong)
@@ -175,7 +175,7 @@ def test_a_republication_waits_for_an_unfinished_batch_and_is_no_proof_of_one(wo
         republish(world.pipeline, "too early")
     # As if a batch had been published again behind the plan's output starts, and the group had gone since.
     first, _ = split(visible(world))
-    publish(world, world.pipeline.output.topic, first[0], headers={"batch": b"3", REPUBLISHED: b"2026-01-01T00:00:00+00:00"})
+    publish(world, world.pipeline.output_name, first[0], headers={"batch": b"3", REPUBLISHED: b"2026-01-01T00:00:00+00:00"})
     world.delete_group()
     world.run()
     published, _ = split(visible(world))

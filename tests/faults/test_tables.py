@@ -112,7 +112,7 @@ def test_a_restore_to_before_the_batch_stops_or_heals(world: World, tmp_path: Pa
     send_some(world, 3)
     told = operator.come_through()
     # Who has lost the checkpoints is told so by what proves the batch.
-    by_proof = ("the consumer group", f"{world.pipeline.output.topic} shows averages of batch 2")
+    by_proof = ("the consumer group", f"{world.pipeline.output_name} shows averages of batch 2")
     named = (f"table {table}: ", *(by_proof if table == "checkpoints" else ()))
     assert [one for one in told if not one.startswith(named)] == []
     assert bool(told) != ((table, moment) in HEALS)

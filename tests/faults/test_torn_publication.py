@@ -95,7 +95,7 @@ def test_a_torn_publication_is_the_operators_decision(world: World, name: str, a
     with pytest.raises(DecisionNeeded, match=words) as stop:
         world.run()
     for told in (
-        world.pipeline.output.topic,
+        world.pipeline.output_name,
         f"group {world.pipeline.name}",
         "--published rest",
         "--published yes",

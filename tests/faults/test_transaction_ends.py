@@ -48,7 +48,7 @@ def set_output(world: World, key: str, value: str | None) -> None:
     """Change the output topic's config; None takes the change back."""
     how = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
     entry = ConfigEntry(key, value or "", incremental_operation=how)
-    resource = ConfigResource(ResourceType.TOPIC, world.pipeline.output.topic, incremental_configs=[entry])
+    resource = ConfigResource(ResourceType.TOPIC, world.pipeline.output_name, incremental_configs=[entry])
     for future in world.admin.incremental_alter_configs([resource]).values():
         future.result(20)
 

@@ -51,7 +51,7 @@ def test_a_batch_that_an_earlier_version_left_is_finished_to_the_byte_as_that_ve
     (done,) = world.run()
     assert done.batch == 2
     assert averages(world) == results["averages"]
-    assert published(left.kafka.bootstrap, world.pipeline.output.topic) == results["output"]
+    assert published(left.kafka.bootstrap, world.pipeline.output_name) == results["output"]
     found = audited(world, deep=True)
     assert not found.differences, told(found)
     assert world.run() == []

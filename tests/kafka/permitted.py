@@ -70,5 +70,5 @@ def permitted_job(secured: Secured, folder: Path) -> Iterator[Job]:
 def name_of(job: Job, resource: ResourceType, which: str) -> str:
     """The name of a resource: of the topic that is `in` or `out`, or of the pipeline."""
     pipeline = job.world.pipeline
-    topics = {"in": pipeline.input.topic, "out": pipeline.output.topic}
+    topics = {"in": pipeline.input.topic, "out": pipeline.output_name}
     return topics[which] if resource == TOPIC else pipeline.name

@@ -54,7 +54,7 @@ def test_a_pipeline_file_is_written_that_reads_the_topic(
     pipeline = load_pipeline(found.path)
     assert pipeline == found.pipeline
     assert (pipeline.input.time.field, pipeline.input.time.format) == ("payload.ts", "epoch_millis")
-    assert (pipeline.value.field, pipeline.output.topic) == ("payload.watt", f"{topic}-daily-averages")
+    assert (pipeline.value.field, pipeline.output_name) == ("payload.watt", f"{topic}-daily-averages")
     assert (found.looked_at, found.accepted, found.rejected) == (200, 198, {"NOT_JSON": 2})
     assert [path.name for path in found.path.parent.iterdir() if "mine" in path.name] == ["mine.yaml"]
     create_output_topic(broker, pipeline)

@@ -107,7 +107,7 @@ def problems(pipeline: Pipeline) -> str:
 def test_all_that_belongs_to_a_pipeline_is_listed_and_nothing_is_changed_without_the_word(
     pipe: Forgettable, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    name, topic = pipe.pipeline.name, pipe.pipeline.output.topic
+    name, topic = pipe.pipeline.name, pipe.pipeline.output_name
     credentials = secrets_files(pipe.pipeline, {})[0]
     credentials.parent.mkdir(parents=True)
     credentials.write_text("left by a killed run")
@@ -149,7 +149,7 @@ def test_only_what_is_the_pipelines_own_goes(pipe: Forgettable) -> None:
     assert not pipe.pipeline.lock.exists()
     with connect(load_kafka_settings(pipe.pipeline.kafka, {})) as broker:
         assert broker.find_group(pipe.pipeline.name) is None
-        assert broker.topic(pipe.pipeline.output.topic).name == pipe.pipeline.output.topic
+        assert broker.topic(pipe.pipeline.output_name).name == pipe.pipeline.output_name
     assert [one.kind for one in pipe.forget().removable] == ["file"], "the lock that it takes"
     assert problems(pipe.pipeline) == ""
 

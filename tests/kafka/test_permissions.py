@@ -110,7 +110,7 @@ def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
     job.lose(resource, name, *lost)
     average = OutputRecord(0, b"2006-12-23", b"{}", ())
     ends = [TopicPartition(pipeline.input.topic, 0, 1)]
-    sentence = refusal(lambda: publisher.publish(pipeline.output.topic, [average], ends))
+    sentence = refusal(lambda: publisher.publish(pipeline.output_name, [average], ends))
     assert f"User:job has no permission for {missing} {name} at" in sentence
     with connect(settings) as broker:
         assert len({(one.stable, one.low) for one in broker.topic(pipeline.input.topic).partitions}) == 2
@@ -119,7 +119,7 @@ def test_a_permission_that_is_taken_away_while_a_run_works_is_told_by_its_name(
 @pytest.mark.proves("F207")
 def test_the_output_topic_is_created_by_whom_may_create_it(job: Job) -> None:
     pipeline = load_pipeline(job.world.config, overrides=[f"output.topic={job.world.pipeline.name}-new"])
-    topic, kafka = pipeline.output.topic, load_kafka_settings(pipeline.kafka, {})
+    topic, kafka = pipeline.output_name, load_kafka_settings(pipeline.kafka, {})
     job.secured.allow_only("job", bindings_of(acl_lines(pipeline, kafka.servers, "User:job")))
     with connect(kafka) as broker:
         assert refusal(lambda: create_output_topic(broker, pipeline)).startswith(

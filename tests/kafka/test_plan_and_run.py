@@ -80,7 +80,7 @@ def other_partitions(setting: Setting) -> Pipeline:
 def anothers_output(setting: Setting) -> Pipeline:
     pipeline = setting.pipeline()
     producer = Producer({"bootstrap.servers": setting.kafka.bootstrap})
-    producer.produce(pipeline.output.topic, b"{}", b"2026-01-01", 0, headers=[("pipeline", b"another")])
+    producer.produce(pipeline.output_name, b"{}", b"2026-01-01", 0, headers=[("pipeline", b"another")])
     assert producer.flush(20) == 0
     return pipeline
 

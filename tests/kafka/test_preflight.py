@@ -19,7 +19,8 @@ from spark_jobs.outlook.evidence import look
 from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.outlook.obstacles import find_problems
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.progress.ledger import Counted, Counts, Tally, counted_row
+from spark_jobs.progress.counts import Counts, Tally
+from spark_jobs.progress.ledger import Counted, counted_row
 from tests.conftest import NewTopic
 from tests.kafka.share_groups import join_share_group
 from tests.stored import SIZE, lake_of, plan_batch, ranges, store_records, stored_pipeline
@@ -62,7 +63,7 @@ def test_a_share_group_of_the_pipelines_name_is_refused_before_anything_is_plann
     publisher.fence()
     average, ends = OutputRecord(0, b"2006-12-23", b"{}", ()), [TopicPartition(topic, 0, 1)]
     with pytest.raises(ConfigurationError) as late:
-        publisher.publish(world.pipeline.output.topic, [average], ends)
+        publisher.publish(world.pipeline.output_name, [average], ends)
     assert str(late.value) == said
 
 
@@ -79,7 +80,7 @@ def test_consumers_in_the_group_hinder_no_run(world: World, protocol: str) -> No
     assert look_ahead(world.pipeline, {}).count == 1
     publisher = Publisher.open(kafka, name)
     publisher.fence()
-    assert publisher.publish(world.pipeline.output.topic, [OutputRecord(0, b"a", b"{}", ())], [TopicPartition(topic, 0, 1)]) == 1
+    assert publisher.publish(world.pipeline.output_name, [OutputRecord(0, b"a", b"{}", ())], [TopicPartition(topic, 0, 1)]) == 1
     stranger.close()
 
 

@@ -33,7 +33,7 @@ def world(tmp_path: Path, kafka: RunningKafka) -> Iterator[World]:
 def test_the_output_topic_gets_as_many_partitions_as_the_input_topic_has_and_is_created_once(
     world: World, broker: Broker
 ) -> None:
-    topic = world.pipeline.output.topic
+    topic = world.pipeline.output_name
     made = create_output_topic(broker, world.pipeline)
     assert (made.created, made.topic.numbers, made.replicas) == (True, world_partitions(broker, world), 1)
     assert creation_sentence(made, "in").startswith(
@@ -57,15 +57,15 @@ def test_a_compacted_topic_is_one_if_it_was_asked_for(world: World, broker: Brok
 
 @pytest.mark.proves("F207")
 def test_a_topic_of_another_number_of_partitions_is_refused_and_left_as_it_is(world: World, broker: Broker) -> None:
-    create_topics(world.bootstrap, {world.pipeline.output.topic: 2})
+    create_topics(world.bootstrap, {world.pipeline.output_name: 2})
     with pytest.raises(ConfigurationError, match=r"has 3 partitions and .* has 2; each average goes to the partition number"):
         create_output_topic(broker, world.pipeline)
-    assert len(broker.topic(world.pipeline.output.topic).partitions) == 2
+    assert len(broker.topic(world.pipeline.output_name).partitions) == 2
 
 
 @pytest.mark.proves("F207")
 def test_a_topic_with_averages_of_another_pipeline_is_refused(world: World, broker: Broker, new_settings: NewSettings) -> None:
-    topic = world.pipeline.output.topic
+    topic = world.pipeline.output_name
     create_output_topic(broker, world.pipeline)
     publisher = Publisher.open(new_settings(world.bootstrap), f"{topic}-other")
     publisher.fence()
@@ -108,7 +108,7 @@ def test_what_cannot_be_created_is_said_in_one_sentence(world: World, broker: Br
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         ask(world, broker)
     assert "\n" not in str(caught.value)
-    assert world.pipeline.output.topic not in world.admin.list_topics(timeout=20).topics
+    assert world.pipeline.output_name not in world.admin.list_topics(timeout=20).topics
 
 
 @pytest.mark.thorough

@@ -35,5 +35,5 @@ def test_records_are_written_to_and_read_from_a_folder_of_any_name(name: str, tm
     write_parquet(frame, f"{lake.location(RECORDS)}/{folder}")
     add_files(lake.open(RECORDS), written_files(lake, folder), app=lake.app(RECORDS), version=1)
     assert sum(one.read for one in batch_rows(lake.open(RECORDS), 1).values()) == 6
-    assert read_stored(spark, lake, 1, DAILY_AVERAGE).count() == 6
+    assert read_stored(spark, lake, (1, 1), DAILY_AVERAGE).count() == 6
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -60,7 +60,7 @@ def test_what_was_committed_is_what_every_reader_finds(spark: SparkSession, lake
     by_spark = spark.read.format("delta").load(lake.location(RECORDS)).orderBy("partition", "offset").toArrow()
     assert by_spark.to_pylist() == by_delta_rs.to_pylist()
     assert by_delta_rs.num_rows == 7
-    averaged = read_stored(spark, lake, 1, DAILY_AVERAGE).collect()
+    averaged = read_stored(spark, lake, (1, 1), DAILY_AVERAGE).collect()
     assert sorted(row["rejected_because"] or "" for row in averaged) == ["", "", "", "", "EMPTY", "EMPTY", "EMPTY"]
 
 
@@ -87,7 +87,7 @@ def test_files_of_an_attempt_that_was_never_committed_are_part_of_nothing(spark:
     written(frame(spark, accepted(0)), lake)
     commit(lake, frame(spark, accepted(0)))
     assert read_rows(lake.open(RECORDS)).num_rows == 1
-    assert read_stored(spark, lake, 1, DAILY_AVERAGE).count() == 1
+    assert read_stored(spark, lake, (1, 1), DAILY_AVERAGE).count() == 1
 
 
 @pytest.mark.group("DF")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from spark_jobs.aggregates.adding_up import contributions_of, sums_of
 from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.readings.averages import contributions_of, sums_of
 from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 
 RECORDS = (

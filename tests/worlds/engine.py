@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.broker.record_times import instant_of
-from spark_jobs.lake.record_files import files_of_batch, new_folder
+from spark_jobs.lake.record_files import files_of_batches, new_folder
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.pipeline.rules import ParsingRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
@@ -95,7 +95,7 @@ class SimulatedEngine:
     def add_up_stored(self, job: Job, plan: Plan, _: Aggregate) -> pa.Table:
         self.disturbed.point("spark: add up")
         columns = ["batch", "partition", "date", "value", "rejected_because"]
-        files = [pq.read_table(path, columns=columns) for path in files_of_batch(job.lake, plan.batch)]
+        files = [pq.read_table(path, columns=columns) for path in files_of_batches(job.lake, plan.batch, plan.batch)]
         rows = pa.concat_tables(files).to_pylist()
         accepted = [row for row in rows if row["batch"] == plan.batch and row["rejected_because"] is None]
         return pa.Table.from_pylist(list(_added(accepted)), DAILY_AVERAGE.contributions)

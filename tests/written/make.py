@@ -107,7 +107,7 @@ def _kept(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _finished(world: World) -> dict[str, Any]:
     world.run(run_id="third")
-    return {"averages": averages(world), "output": published(world.bootstrap, world.pipeline.output.topic)}
+    return {"averages": averages(world), "output": published(world.bootstrap, world.pipeline.output_name)}
 
 
 def averages(world: World) -> list[dict[str, str]]:

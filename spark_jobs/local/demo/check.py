@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.answers.readers import ADDING_UP
 from spark_jobs.base.errors import DecisionNeeded
 from spark_jobs.base.wording import counted
@@ -105,11 +104,11 @@ def check(broker: Broker, pipeline: Pipeline, readings: Readings, killed: int | 
     """
     lake = Lake.of(pipeline)
     records = read_rows(lake.open(RECORDS), ["partition", "offset", "date", "value", "rejected_because", "batch"])
-    averages = read_rows(lake.open(DAILY_AVERAGE.name))
+    averages = read_rows(lake.open(lake.layout.aggregates[0].name))
     topic = broker.topic(pipeline.input.topic)
     own, further = _split(records, rows_per_partition(readings.days, len(topic.partitions)))
     expected, totals = csv_totals(readings), _totals_of_averages(averages)
-    published = _published_records(broker, pipeline.output.topic)
+    published = _published_records(broker, pipeline.output_name)
     rows = CheckpointLog(lake).rows if killed else []
     differences = [
         *_unequal("records", expected, _totals(own["date"], own["value"])),

@@ -46,6 +46,6 @@ def prepare_ground(project: Path, kafka: RunningKafka, screen: Screen) -> Ground
     config, clients = project / "conf" / "pipelines" / "daily_voltage.yaml", client_file(kafka.folder)
     settings = {"DAYFOLD__KAFKA": str(clients)}
     pipeline = load_pipeline(config, environment=settings)
-    create_topics(kafka.bootstrap, {pipeline.input.topic: PARTITIONS, pipeline.output.topic: PARTITIONS})
-    screen.done("topics", f"{pipeline.input.topic} and {pipeline.output.topic}, {counted(PARTITIONS, 'partition')} each")
+    create_topics(kafka.bootstrap, {pipeline.input.topic: PARTITIONS, pipeline.output_name: PARTITIONS})
+    screen.done("topics", f"{pipeline.input.topic} and {pipeline.output_name}, {counted(PARTITIONS, 'partition')} each")
     return Ground(pipeline, config, clients, settings)

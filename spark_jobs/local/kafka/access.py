@@ -79,7 +79,7 @@ def _finish(asked: Mapping[Any, "Future[Any]"], what: str) -> None:
 
 def prepare_broker(kafka: KafkaSettings, pipelines: Sequence[Pipeline], partitions: int, environment: Mapping[str, str]) -> None:
     """Topics, users and permissions for these pipelines."""
-    topics = {topic: partitions for one in pipelines for topic in (one.input.topic, one.output.topic)}
+    topics = {topic: partitions for one in pipelines for topic in (one.input.topic, *one.output_topics)}
     create_topics(kafka.servers, topics, client=kafka.librdkafka())
     passwords = {user: _password(user, environment) for user in (PIPELINE, LOADER)}
     grant_access(AdminClient(dict(kafka.librdkafka())), pipelines, passwords)

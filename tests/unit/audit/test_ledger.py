@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from spark_jobs.audit.ledger import read_ledger
-from spark_jobs.progress.ledger import Counts, Done, LedgerRow
+from spark_jobs.audit.ledger_fold import read_ledger
+from spark_jobs.progress.counts import Counts
+from spark_jobs.progress.ledger import Done, LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
 from tests.audit_rows import done, ledger_of, row
 from tests.ledger_rows import stored_row

@@ -19,8 +19,8 @@ from spark_jobs.lake.rejected import LAST_YEAR_US, RejectedMessage, Rejections, 
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.history import rules_of
-from spark_jobs.progress.ledger import Counts
 from spark_jobs.readings.expectations import expected
 from spark_jobs.readings.message_formats import Rejection
 from tests.daily_tables import SCHEMAS

@@ -18,7 +18,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.local.notebooks import NOTEBOOKS
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.ledger import Counts
+from spark_jobs.progress.counts import Counts
 from tests.daily_tables import SCHEMAS
 from tests.stored import SIZE, done, done_at, lake_of, plan_batch, ranges, record, stored_pipeline, sum_up
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from spark_jobs.orchestration.nothing_new import MOST, Reader, readers_of, why_nothing
-from spark_jobs.progress.ledger import Counts, LedgerRow
+from spark_jobs.progress.counts import Counts
+from spark_jobs.progress.ledger import LedgerRow
 from spark_jobs.progress.offsets import OffsetRange
 from tests.ledger_rows import stored_row
 from tests.nasty import NASTY, hidden_in

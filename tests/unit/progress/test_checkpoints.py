@@ -19,7 +19,8 @@ from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.checkpoints import Progress, after
-from spark_jobs.progress.ledger import Counts, Done, LedgerRow, planned
+from spark_jobs.progress.counts import Counts
+from spark_jobs.progress.ledger import Done, LedgerRow, planned
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.row_order import FOLLOWS, disorders
 from tests.ledger_rows import stored_row

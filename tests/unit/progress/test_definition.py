@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spark_jobs.audit.ledger import read_ledger
+from spark_jobs.audit.ledger_fold import read_ledger
 from spark_jobs.base.errors import DefinitionChanged
 from spark_jobs.pipeline.rule_texts import setting_texts
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline

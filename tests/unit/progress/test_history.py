@@ -10,8 +10,9 @@ import pytest
 
 from spark_jobs.answers.batch_reports import history_report, history_table
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.history import NEXT, BatchHistory, history_in
-from spark_jobs.progress.ledger import Counts, Done, LedgerRow, Planned
+from spark_jobs.progress.ledger import Done, LedgerRow, Planned
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.run_told import last_line, rejected_warning, resumed_text
 from tests.ledger_rows import stored_row

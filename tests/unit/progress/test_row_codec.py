@@ -15,13 +15,13 @@ import pytest
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.signature import Signature
 from spark_jobs.progress.checkpoints import Progress, after
+from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.definition import Change, Definition, silent_of_old
 from spark_jobs.progress.ledger import (
     KINDS,
     Abandoned,
     Adopted,
     Counted,
-    Counts,
     Done,
     LedgerRow,
     Lost,
@@ -29,7 +29,6 @@ from spark_jobs.progress.ledger import (
     Redefined,
     Republished,
     Shared,
-    Tally,
     Unreadable,
     planned,
 )

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.drift import GroupOffset
-from spark_jobs.progress.ledger import Counts, Done
+from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.offsets import OffsetRange
 from spark_jobs.progress.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
 from tests.ledger_rows import done_row
@@ -45,7 +46,7 @@ def test_other_counts_in_the_table_are_told_with_both_figures(stored: Counts) ->
     (sentence,) = said(stored)
     assert sentence == (
         f"partition 3: the table records holds {stored.accepted} accepted and {stored.rejected} rejected records of batch 4 "
-        "to 5, by the checkpoints it should hold 15 and 3"
+        "to 5, by the checkpoints it should hold 15 accepted and 3 rejected"
     )
 
 

@@ -53,6 +53,8 @@ def test_the_value_field_is_escaped_as_json() -> None:
         ("-0.500000", "-0.5"),
         ("0E-6", "0"),
         ("-0.000000", "0"),
+        ("100", "100"),
+        ("-98765432109876543210987654321098.123450", "-98765432109876543210987654321098.12345"),
     ],
 )
 def test_numbers_are_plain_json_without_exponent_or_trailing_zeros(value: str, text: str) -> None:

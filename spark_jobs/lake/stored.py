@@ -1,0 +1,25 @@
+"""The tables of a pipeline as its newest plan fills them, for whoever reads what is there: settings may have changed since."""
+
+from contextlib import suppress
+
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from spark_jobs.base.errors import DayfoldError
+from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.schemas import CHECKPOINTS
+from spark_jobs.lake.tables import Lake
+from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.stored_plans import UNREADABLE
+
+
+def stored_lake(pipeline: Pipeline) -> Lake:
+    """Those of the settings, where no plan can be read."""
+    return as_stored(Lake.of(pipeline))
+
+
+def as_stored(lake: Lake) -> Lake:
+    """The same lake with the tables that its newest plan fills."""
+    with suppress(DayfoldError, DeltaError, OSError, pa.ArrowException, *UNREADABLE):
+        return lake.defined_by(CheckpointLog(lake).progress.definition if lake.exists(CHECKPOINTS) else None)
+    return lake

@@ -1,0 +1,1 @@
+"""Messages for the example pipelines of conf/examples, made up and always the same."""
