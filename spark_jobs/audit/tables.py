@@ -122,8 +122,14 @@ def check_contributions(
             sentence = f"batch {batch}, {aggregate.named(same[0])} is there {len(same)} times"
             yield difference(place, sentence, partition=aggregate.partition_of(same[0]))
     for one in known.ledger.settled:
-        if one.end == "DONE" and one.feeds(aggregate.name):
-            yield from _contributions_of(aggregate, one, found, wanted or known.ledger.accepted_by)
+        if one.end == "DONE":
+            must = (wanted or known.ledger.accepted_by) if one.feeds(aggregate.name) else _nothing
+            yield from _contributions_of(aggregate, one, found, must)
+
+
+def _nothing(*_: object) -> int:
+    """What a batch contributes to an aggregate that it does not feed."""
+    return 0
 
 
 def _contributions_of(

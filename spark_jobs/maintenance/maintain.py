@@ -99,7 +99,9 @@ def _look(pipeline: Pipeline, now: datetime) -> Work | None:
     if not checkpoints.exists:
         return None
     unfinished = checkpoints.progress.unfinished
-    last = last_prunable(checkpoints.rows, pipeline.maintenance.keep_records_days, now)
+    # An unfinished rebuild still has to add up what is old.
+    is_rebuilding = unfinished is not None and unfinished.rebuild is not None
+    last = None if is_rebuilding else last_prunable(checkpoints.rows, pipeline.maintenance.keep_records_days, now)
     return Work(pipeline, lake, unfinished.batch if unfinished else None, find_prunable(lake, last) if last else None)
 
 

@@ -214,7 +214,7 @@ def confirm(
 
 def _ends(broker: Broker, plan: Plan, question: Question) -> dict[int, int]:
     """Where the output topic ends for its readers; nothing is there where nothing is published."""
-    partitions = [one.partition for one in plan.ranges]
+    partitions = sorted({*plan.output_starts, *(one.partition for one in plan.ranges)})
     return broker.stable_ends(question.output_topic, partitions) if question.output_topic else dict.fromkeys(partitions, 0)
 
 

@@ -159,22 +159,45 @@ class AggregateSettings(Section):
         twice = [name for number, name in enumerate(self.dimensions) if name in self.dimensions[:number]]
         if twice:
             raise ValueError(f"the dimension {twice[0]} stands there twice")
-        taken = OF_TOTALS | set(self.dimensions)
+        if taken := sorted((OF_TOTALS - {PARTITION}) & set(self.dimensions)):
+            raise ValueError(f"{taken[0]} cannot be a dimension: totals have a column of that name for something else")
+        self._require_columns_apart({*OF_TOTALS, *self.dimensions})
+        return self
+
+    def _require_columns_apart(self, taken: set[str]) -> None:
         for column in self.columns:
             if column in taken:
                 raise ValueError(f"a measure makes the column {column}, which there is already; give the measure another name")
             taken |= {column}
-        return self
+        if not any(one.kind == "count" and one.field is None for one in self.measures.values()) and COUNTED in taken:
+            raise ValueError(
+                f"totals without a measure that counts records have a column {COUNTED} for that; choose another name"
+            )
+        keys = set(self.dimensions) & {MEMBER, MEMBER_COUNT}
+        if keys and any(one.kind == "unique" for one in self.measures.values()):
+            raise ValueError(f"{min(keys)} cannot be a dimension beside a measure unique, whose table has a column of that name")
 
     @property
     def columns(self) -> Iterator[str]:
-        """The columns of results."""
+        """The columns of results and of the states that they follow from."""
         for name, measure in self.measures.items():
-            yield from (f"{name}_{part}" for part in SUMMARY) if measure.kind == "summary" else (name,)
+            if measure.kind != "summary":
+                yield name
+            yield from (f"{name}_{part}" for part in PARTS.get(measure.kind, ()))
 
 
-SUMMARY = ("sum", "count", "min", "max", "average")
-"""The results of a summary."""
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "summary": ("sum", "count", "min", "max", "average"),
+    "average": ("sum", "count"),
+    "variance": ("sum", "count", "squares"),
+    "stddev": ("sum", "count", "squares"),
+    "first": ("time", "partition", "offset"),
+    "last": ("time", "partition", "offset"),
+    "unique": ("count",),
+}
+"""The columns that a measure has beside its own: results of a summary, parts of a state of the others."""
+COUNTED, MEMBER, MEMBER_COUNT = "records", "member", "count"
+"""Columns of totals where no measure counts records, and of the totals of members."""
 
 
 Fields = dict[ColumnName, Annotated[FieldSettings, BeforeValidator(_field_as_mapping)]]

@@ -9,12 +9,11 @@ from typing import Any, Literal
 
 from sqlglot import exp
 
+from spark_jobs.pipeline.expression_trees import DIALECT, as_int, negative, require_digits, try_cast, whole_quotient
 from spark_jobs.pipeline.field_types import FieldType
 
 Category = Literal["text", "long", "decimal", "boolean", "timestamp", "date", "nothing"]
 
-DIALECT = "databricks"
-"""The dialect `spark` of sqlglot takes a CAST for a TRY_CAST."""
 MOST_DIGITS = 38
 OF_EVERY_RECORD: Mapping[str, Category] = {"partition": "long", "offset": "long", "event_time": "timestamp"}
 
@@ -132,6 +131,8 @@ class Checker:
         return "boolean", exp.In(this=this, expressions=others)
 
     def between(self, node: exp.Expr) -> Typed:
+        if node.args.get("symmetric") is not None:
+            raise ValueError(f"{node.sql(dialect=DIALECT)!r}: expected BETWEEN without SYMMETRIC, the lesser bound first")
         _, (this, low, high) = self.alike(node, [node.this, node.args["low"], node.args["high"]])
         return "boolean", exp.Between(this=this, low=low, high=high)
 
@@ -149,16 +150,16 @@ class Checker:
     def divided(self, node: exp.Expr) -> Typed:
         # Of two longs Spark makes a double.
         sides = [self.one(node, side, *NUMBERS) for side in _sides(node)]
-        exact = [_try_cast(tree, "DECIMAL(19, 0)") if category == "long" else tree for category, tree in sides]
+        exact = [try_cast(tree, "DECIMAL(19, 0)") if category == "long" else tree for category, tree in sides]
         return "decimal", exp.Anonymous(this="TRY_DIVIDE", expressions=exact)
 
     def divided_whole(self, node: exp.Expr) -> Typed:
         (_, left), (_, right) = (self.one(node, side, "long") for side in _sides(node))
-        return "long", exp.IntDiv(this=left, expression=exp.Nullif(this=right, expression=exp.Literal.number(0)))
+        return "long", whole_quotient(left, right)
 
     def signed(self, node: exp.Expr) -> Typed:
         category, tree = self.one(node, node.this, *NUMBERS)
-        minus = exp.Anonymous(this="TRY_SUBTRACT", expressions=[exp.Literal.number(0), tree])
+        minus = negative(tree)
         if isinstance(node, exp.Neg):
             return category, minus
         is_below = exp.LT(this=tree.copy(), expression=exp.Literal.number(0))
@@ -202,7 +203,7 @@ class Checker:
 
     def piece(self, node: exp.Expr) -> Typed:
         bounds = {name: node.args.get(name) for name in ("start", "length")}
-        trees = {name: self.one(node, one, "long")[1] for name, one in bounds.items() if one is not None}
+        trees = {name: as_int(self.one(node, one, "long")[1]) for name, one in bounds.items() if one is not None}
         return "text", exp.Substring(this=self.one(node, node.this, "text")[1], **trees)
 
     def joined(self, node: exp.Expr) -> Typed:
@@ -214,9 +215,10 @@ class Checker:
         found = next((one for one in _CASTS if wanted == one or wanted.startswith(f"{one}(")), None)
         if found is None:
             raise ValueError(f"{node.sql(dialect=DIALECT)!r}: expected one of {', '.join(_CASTS)} behind AS")
+        require_digits(wanted)
         category, sources = _CASTS[found]
         source, tree = self.one(node, node.this, *sources)
-        return category, _try_cast(self._local(tree) if source == "timestamp" and found == "DATE" else tree, wanted)
+        return category, try_cast(self._local(tree) if source == "timestamp" and found == "DATE" else tree, wanted)
 
     def part_of_time(self, node: exp.Expr) -> Typed:
         inner = node.this.this if isinstance(node.this, exp.TsOrDsToDate) else node.this
@@ -231,10 +233,6 @@ class Checker:
 
 def _sides(node: exp.Expr) -> list[exp.Expr]:
     return [node.this, node.expression]
-
-
-def _try_cast(tree: exp.Expr, wanted: str) -> exp.Expr:
-    return exp.TryCast(this=tree, to=exp.DataType.build(wanted, dialect=DIALECT))
 
 
 _TRIED: Mapping[Any, str] = {exp.Add: "TRY_ADD", exp.Sub: "TRY_SUBTRACT", exp.Mul: "TRY_MULTIPLY", exp.Mod: "TRY_MOD"}

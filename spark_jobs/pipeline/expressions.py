@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from spark_jobs.pipeline.expression_rules import DIALECT, NUMBERS, WORDS, Category, Checker, category_of
+from spark_jobs.pipeline.expression_rules import NUMBERS, WORDS, Category, Checker, category_of
+from spark_jobs.pipeline.expression_trees import DIALECT
 from spark_jobs.pipeline.field_types import FieldType
 
 MOST_NODES = 200

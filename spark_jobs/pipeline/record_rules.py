@@ -128,9 +128,11 @@ def record_rules(
         read = _at(f"input.derived.{name}.sql", partial(check_value, one.sql, dict(kinds), zone, one.kind))
         worked_out.append(DerivedRule(name=name, type=str(one.kind), **dict(read)))
         kinds[name] = one.kind
+    taken = set(kinds)
     for name, text, place in conditions:
-        if name in kinds:
-            raise ValueError(f"{place}: it needs a column {name}, and there is a field of that name; rename one of them")
+        if name in taken:
+            raise ValueError(f"{place}: it needs a column {name}, which there is already; rename the measure")
+        taken.add(name)
         read = _at(place, partial(check_condition, text, kinds, zone))
         worked_out.append(DerivedRule(name=name, type="boolean", is_condition=True, **dict(read)))
     condition = None if where is None else _at("input.where", partial(check_condition, where, kinds, zone))

@@ -5,6 +5,7 @@ of which yield null instead of an error. Expects the session's time zone to be U
 """
 
 from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -14,8 +15,8 @@ from spark_jobs.pipeline.record_rules import ExpressionRule, RecordRules
 from spark_jobs.pipeline.rules import DeclaredRules, TimeRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.columns import with_columns
-from spark_jobs.readings.event_times import with_event_time, with_matched_time
-from spark_jobs.readings.field_columns import REASON, ROUNDED, with_field
+from spark_jobs.readings.event_times import constant, with_event_time, with_matched_time
+from spark_jobs.readings.field_columns import REASON, ROUNDED, VALUE, with_field
 from spark_jobs.readings.field_values import FieldProblem
 from spark_jobs.readings.json_fields import kafka_timestamp, time_text, with_json_fields
 from spark_jobs.readings.message_formats import Rejection
@@ -32,7 +33,7 @@ def declared_records_of(messages: DataFrame, *, rules: DeclaredRules, batch: int
     number that was rounded, as it was written.
     """
     records = rules.records
-    names = {"json_time": rules.time_field, **{f"json_{one.name}": one.place for one in records.fields if one.source == "json"}}
+    names = {"_json_time": rules.time_field, **{f"json_{one.name}": one.place for one in records.fields if one.source == "json"}}
     if "headers" not in messages.columns:
         messages = with_columns(messages, headers=F.lit(None).cast("array<struct<key: string, value: binary>>"))
     found = messages.transform(_with_text).transform(with_json_fields, names=names, nonce=nonce)
@@ -53,11 +54,11 @@ def _with_text(messages: DataFrame) -> DataFrame:
 def _with_time(messages: DataFrame, *, times: TimeRules, nonce: str) -> DataFrame:
     """Adds `event_time` and `time_reason`."""
     formats = time_formats(times.time_format)
-    text = time_text("json_time", formats, nonce)
+    text = time_text("_json_time", formats, nonce)
     read = messages.transform(with_matched_time, text=text, formats=formats).transform(
         with_event_time, rules=times, formats=formats
     )
-    reason = F.when(F.col("json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
+    reason = F.when(F.col("_json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
     return read.select(*messages.columns, "event_time", reason.alias("time_reason"))
 
 
@@ -67,15 +68,29 @@ def _with_expressions(messages: DataFrame, *, rules: RecordRules) -> DataFrame:
     fields = messages.select(
         *("partition", "offset", "event_time"),
         *(F.col(before).alias(after) for before, after in _OWN.items()),
-        *(F.col(f"value_{name}").alias(name) for name in names),
+        *(F.col(VALUE + name).alias(name) for name in names),
         *(F.col(kind + name).alias(f"_{kind}{name}") for name in names for kind in (REASON, ROUNDED)),
     )
     columns: dict[str, Column] = {}
     for one in rules.derived:
-        columns |= {one.name: F.expr(one.sql), f"_failed_{one.name}": _has_failed(F.col(one.name), one)}
+        columns |= {
+            one.name: _within_calendar(F.expr(one.sql), one.type),
+            f"_failed_{one.name}": _has_failed(F.col(one.name), one),
+        }
     if rules.where:
-        columns |= {"_where": F.expr(rules.where.sql), "_failed_where": _has_failed(F.col("_where"), rules.where)}
+        columns |= {"_where": F.expr(rules.where.sql), "_where_failed": _has_failed(F.col("_where"), rules.where)}
     return with_columns(fields, **columns) if columns else fields
+
+
+def _within_calendar(value: Column, type_: str) -> Column:
+    """Null for a day or an instant outside of the years 1 to 9999, which the tables' readers do not know."""
+    if type_ == "date":
+        first, last = (F.make_date(*map(F.lit, (one.year, one.month, one.day))) for one in (date.min, date.max))
+        return F.when(value.between(first, last), value)
+    if type_ == "timestamp":
+        first, last = (constant(one.replace(tzinfo=UTC)) for one in (datetime.min, datetime.max))
+        return F.when(value.between(first, last), value)
+    return value
 
 
 def _has_failed(value: Column, rule: ExpressionRule) -> Column:
@@ -104,8 +119,10 @@ def _as_records(messages: DataFrame, *, rules: RecordRules, batch: int) -> DataF
 
 def _reasons(rules: RecordRules) -> Sequence[Column]:
     """Why a message is rejected, in the order of the checks."""
-    failed = [*(one.name for one in rules.derived), *(["where"] if rules.where else [])]
+    failed = {one.name: f"_failed_{one.name}" for one in rules.derived}
+    of_where = [F.when(F.col("_where_failed"), f"{FieldProblem.EXPRESSION_FAILED}:where")] if rules.where else []
     return [
         *(F.col(f"_{REASON}{one.name}") for one in rules.fields),
-        *(F.when(F.col(f"_failed_{name}"), f"{FieldProblem.EXPRESSION_FAILED}:{name}") for name in failed),
+        *(F.when(F.col(column), f"{FieldProblem.EXPRESSION_FAILED}:{name}") for name, column in failed.items()),
+        *of_where,
     ]

@@ -19,6 +19,7 @@ LONGEST_LIST = 100
 def expected(reason: str, rules: Rules) -> str:
     """
     >>> from datetime import UTC, datetime
+    >>> from spark_jobs.pipeline.rules import ParsingRules
     >>> first, last = datetime(1990, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
     >>> rules = ParsingRules(time_field="at", time_format="dd/MM/yyyy", timezone="UTC", earliest=first, latest=last,
     ...     value_field="volts", precision=18, scale=6, excess_digits="round")

@@ -18,8 +18,10 @@ from spark_jobs.readings.json_fields import json_text, time_text
 from spark_jobs.readings.message_formats import plain_number_regex
 from spark_jobs.readings.numbers import with_digits, with_value
 
-VALUE, REASON, ROUNDED = "value_", "reason_", "rounded_"
-"""What the columns of a field begin with: its value, why it is none, and the number as it was written if it was rounded."""
+VALUE, REASON, ROUNDED = "_value_", "_reason_", "_rounded_"
+"""What the columns of a field begin with: its value, why it is none, and the number as it was written if it was rounded. No name
+of a field begins so, and no column that reading one needs.
+"""
 
 _BAD: Mapping[str, FieldProblem] = {
     "long": FieldProblem.BAD_LONG,

@@ -57,18 +57,29 @@ def _save(job: Job, plan: Plan, aggregate: Aggregate, wanted: int, add_up: AddUp
     table = job.lake.open(name)
     found = _contributions(table, plan)
     if job.lake.known_batch(table) < plan.batch and not found.num_rows and wanted:
-        _append(job, plan, table, aggregate, add_up(aggregate))
+        added = add_up(aggregate)
+        # Before the commit: a batch that counts nowhere can be abandoned.
+        _require_as_many(job, plan, aggregate, added, wanted)
+        _append(job, plan, table, aggregate, added)
         found = _contributions(job.lake.open(name), plan)
-    counted = pc.sum(found[aggregate.count.column]).as_py() or 0
-    if wanted and not counted:
+    if wanted and not _readings(aggregate, found):
         raise contradicted(Contradiction.ROWS_GONE, job.lake, plan, job.standing(plan), name)
+    _require_as_many(job, plan, aggregate, found, wanted)
+    return found
+
+
+def _readings(aggregate: Aggregate, rows: pa.Table) -> int:
+    return pc.sum(rows[aggregate.count.column]).as_py() or 0
+
+
+def _require_as_many(job: Job, plan: Plan, aggregate: Aggregate, rows: pa.Table, wanted: int) -> None:
+    name, counted = aggregate.contributions_table, _readings(aggregate, rows)
     if counted != wanted:
         raise TableDamaged(
             name,
             f"batch {plan.batch} counts {wording.counted(counted, 'reading')}, its accepted records are {wanted:,}",
             way_back(job.lake, name),
         )
-    return found
 
 
 def _append(job: Job, plan: Plan, table: DeltaTable, aggregate: Aggregate, rows: pa.Table) -> None:

@@ -61,7 +61,7 @@ class Sent:
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
-def rules_of(fields: dict[str, dict[str, Any]] = FIELDS, where: str | None = None, **derived: dict[str, str]) -> RecordRules:
+def rules_of(fields: dict[str, dict[str, Any]] = FIELDS, where: str | None = None, /, **derived: dict[str, str]) -> RecordRules:
     return record_rules(
         {name: FieldSettings.model_validate(one) for name, one in fields.items()},
         {name: DerivedSettings.model_validate(one) for name, one in derived.items()},
@@ -148,7 +148,7 @@ def test_where_filters_and_derived_fields_are_worked_out(spark: "SparkSession") 
         "share": {"sql": "cost / clicks", "type": "decimal(12,6)"},
         "is_big": {"sql": "net > 100", "type": "boolean"},
     }
-    rules = rules_of(where="channel <> 'web'", **derived)
+    rules = rules_of(FIELDS, "channel <> 'web'", **derived)
     sent = [
         written(cost=200, clicks=4),
         written(cost=1, clicks=0),
@@ -171,7 +171,7 @@ def test_where_filters_and_derived_fields_are_worked_out(spark: "SparkSession") 
 
 def test_a_condition_that_fails_rejects_and_one_over_nothing_filters(spark: "SparkSession") -> None:
     rows = read(
-        spark, [written(cost=1, clicks=0), written(clicks=1), written(cost=2, clicks=1)], rules_of(where="cost / clicks > 1")
+        spark, [written(cost=1, clicks=0), written(clicks=1), written(cost=2, clicks=1)], rules_of(FIELDS, "cost / clicks > 1")
     )
     assert [(row["rejected_because"], row["filtered"]) for row in rows] == [
         ("EXPRESSION_FAILED:where", None),
@@ -186,3 +186,49 @@ def test_numbers_that_were_rounded_are_named_as_they_were_written(spark: "SparkS
     rows = read(spark, sent, rules_of())
     assert [row["rounded_from"] for row in rows] == ["cost=1.23456789 price_told=1.005", None]
     assert (rows[0]["cost"], rows[0]["price"], rows[0]["price_told"]) == (Decimal("1.234568"), Decimal("1.50"), Decimal("1.01"))
+
+
+NAMES = (
+    "time",
+    "reason",
+    "from",
+    "value",
+    "text",
+    "syntax",
+    "fields",
+    "number",
+    "digits",
+    "point",
+    "read",
+    "problem",
+    "there",
+)
+"""Names that columns have inside of the reading of a message."""
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F97")
+def test_a_field_may_have_any_name_and_never_takes_the_place_of_another(spark: "SparkSession") -> None:
+    texts = {name: {"type": "string"} for name in NAMES if name != "time"}
+    fields: dict[str, dict[str, Any]] = {"time": {"type": "timestamp"}, **texts, "cost": {"type": "decimal(12,2)"}}
+    sent = written(time="2021-01-01T00:00:00Z", cost="1.005", **{name: f"its {name}" for name in texts})
+    (row,) = read(spark, [sent], rules_of(fields))
+    assert row["rejected_because"] is None
+    assert (row["event_time"].year, row["time"].year) == (2026, 2021)
+    assert {name: row[name] for name in texts} == {name: f"its {name}" for name in texts}
+    assert (row["cost"], row["rounded_from"]) == (Decimal("1.01"), "cost=1.005")
+
+
+@pytest.mark.parametrize("text", ["0000-12-31", "12345-01-01", "-0001-01-01"])
+@pytest.mark.parametrize("type_", ["date", "timestamp"])
+def test_a_derived_day_outside_of_the_calendar_is_rejected(spark: "SparkSession", text: str, type_: str) -> None:
+    rules = rules_of({"day": {"type": "string"}}, at={"sql": f"cast(day as {type_})", "type": type_})
+    good, bad = read(spark, [written(day="9999-12-30"), written(day=text)], rules)
+    assert good["at"].year == 9999
+    assert (bad["rejected_because"], bad["at"]) == ("EXPRESSION_FAILED:at", None)
+
+
+def test_a_derived_field_called_where_fails_by_itself(spark: "SparkSession") -> None:
+    rules = rules_of({"n": {"type": "long"}}, "n > 0", where={"sql": "10 div (n - 1)", "type": "long"})
+    one, other = read(spark, [written(n=1), written(n=2)], rules)
+    assert (one["rejected_because"], other["rejected_because"]) == ("EXPRESSION_FAILED:where", None)

@@ -136,6 +136,34 @@ def test_results_of_two_measures_cannot_have_one_name() -> None:
         declared(daily={**HOURLY, "measures": {"channel": "count"}})
 
 
+@pytest.mark.parametrize(
+    ("measures", "column"),
+    [
+        ({"a": {"average": "cost"}, "a_sum": {"sum": "cost"}}, "a_sum"),
+        ({"a": {"average": "cost"}, "a_count": "count"}, "a_count"),
+        ({"a": {"stddev": "cost"}, "a_squares": "count"}, "a_squares"),
+        ({"a": {"last": "cost"}, "a_time": {"max": "seen"}}, "a_time"),
+        ({"a": {"unique": "user"}, "a_count": "count"}, "a_count"),
+        ({"records": {"sum": "cost"}}, "records"),
+    ],
+)
+def test_a_measure_cannot_take_the_place_of_a_part_of_another(measures: dict[str, Any], column: str) -> None:
+    with pytest.raises(ValidationError, match=f"column {column}"):
+        declared(daily=measuring(**measures))
+
+
+@pytest.mark.parametrize("name", ["date", "window_start", "revision", "batch", "aggregate"])
+def test_a_dimension_cannot_take_a_column_of_totals(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} cannot be a dimension"):
+        declared(hourly={**HOURLY, "dimensions": [name]})
+
+
+@pytest.mark.parametrize("name", ["member", "count"])
+def test_a_dimension_cannot_take_a_column_of_members(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} cannot be a dimension beside a measure unique"):
+        declared(hourly={**measuring(u={"unique": "user"}), "dimensions": [name]})
+
+
 @pytest.mark.parametrize("name", ["records", "checkpoints", "contributions", "daily_averages"])
 def test_an_aggregate_cannot_take_a_table_that_every_pipeline_has(name: str) -> None:
     with pytest.raises(ValueError, match=f"needs the table {name}, which every pipeline has"):

@@ -27,7 +27,8 @@ KINDS: dict[str, FieldType] = {
         ("cost + clicks - 1", "TRY_SUBTRACT(TRY_ADD(`cost`, `clicks`), 1)"),
         ("cost / 0", "TRY_DIVIDE(`cost`, TRY_CAST(0 AS DECIMAL(19, 0)))"),
         ("clicks / 2", "TRY_DIVIDE(TRY_CAST(`clicks` AS DECIMAL(19, 0)), TRY_CAST(2 AS DECIMAL(19, 0)))"),
-        ("clicks div 2", "`clicks` DIV NULLIF(2, 0)"),
+        ("clicks div 2", "CASE WHEN 2 = -1 THEN TRY_SUBTRACT(0, `clicks`) ELSE `clicks` DIV NULLIF(2, 0) END"),
+        ("substring(channel, clicks, 3)", "SUBSTRING(`channel`, TRY_CAST(`clicks` AS INT), 3)"),
         ("clicks % 2", "TRY_MOD(`clicks`, 2)"),
         ("-cost", "TRY_SUBTRACT(0, `cost`)"),
         ("abs(cost)", "CASE WHEN `cost` < 0 THEN TRY_SUBTRACT(0, `cost`) ELSE `cost` END"),
@@ -119,3 +120,14 @@ def test_a_value_is_cut_to_the_type_of_its_field() -> None:
     assert check_value("null", KINDS, ZONE, wanted).sql == "TRY_CAST(NULL AS DECIMAL(12,6))"
     with pytest.raises(ValueError, match="'channel' is a text, and the field is a long"):
         check_value("channel", KINDS, ZONE, field_type("long"))
+
+
+@pytest.mark.parametrize("type_", ["decimal(39,2)", "decimal(99,2)", "decimal(2,5)", "decimal(0,0)"])
+def test_a_decimal_that_spark_does_not_know_is_refused(type_: str) -> None:
+    with pytest.raises(ValueError, match="has to have 1 to 38 digits"):
+        check(f"cast(channel as {type_})", KINDS, ZONE)
+
+
+def test_a_symmetric_between_is_refused() -> None:
+    with pytest.raises(ValueError, match="without SYMMETRIC"):
+        check("cost between symmetric 5 and 1", KINDS, ZONE)
