@@ -12,6 +12,7 @@ from deltalake import DeltaTable, Schema
 
 from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged
 from spark_jobs.base.location import in_sql
+from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.last_batch import counts_of
@@ -19,6 +20,7 @@ from spark_jobs.lake.rows import count_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
 from spark_jobs.lake.stored import as_stored
 from spark_jobs.lake.tables import MAINTAINED, Lake
+from spark_jobs.progress.beginnings import uncounted_batches
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.standing import Standing
@@ -129,10 +131,14 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
 
 
 def _has_columns(lake: Lake, name: str, columns: Mapping[str, str]) -> bool:
-    """Whether a table has the columns of the lake's layout. Those of new fields come into `records` with the next plan."""
+    """Whether a table has the columns of the lake's layout. Those of new fields come into `records` with the next plan, and those
+    of fields and conditions that were taken out of the file stay there.
+    """
     wanted = _types(Schema.from_arrow(lake.layout.schemas.get(name, pa.schema([]))))
-    new = {one for one, _ in lake.layout.fields if one not in columns} if name == RECORDS else set()
-    return columns == {column: kind for column, kind in wanted.items() if column not in new}
+    if name != RECORDS or not lake.layout.fields:
+        return columns == wanted
+    new = {one for one, _ in lake.layout.fields}
+    return all(columns.get(column, kind if column in new else None) == kind for column, kind in wanted.items())
 
 
 def _types(schema: Schema) -> dict[str, str]:
@@ -177,7 +183,7 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNee
     """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
     yield from _restored_checkpoints(lake, checkpoints)
     progress = checkpoints.progress
-    yield from _left_out(lake, progress)
+    yield from _left_out(lake, checkpoints)
     lake = lake.defined_by(progress.definition)
     for name in lake.filled:
         if name not in progress.table_ids and not lake.exists(name):
@@ -192,16 +198,18 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNee
             yield from _missing_rows(lake, name, table, progress.last_done)
 
 
-def _left_out(lake: Lake, progress: Progress) -> Iterator[DecisionNeeded]:
-    """An aggregate that is declared again: batches that came meanwhile are not in it."""
+def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded]:
+    """An aggregate that is declared again: batches that were finished meanwhile are not in it."""
+    planned = checkpoints.progress.table_ids
     for one in lake.layout.aggregates:
-        if progress.table_ids and one.name not in progress.table_ids and lake.exists(one.contributions_table):
+        if planned and one.name not in planned and lake.exists(one.contributions_table):
             last = lake.known_batch(lake.open(one.contributions_table))
-            if last:
+            since = [batch for batch in uncounted_batches(checkpoints.rows, one.name) if batch.planned.batch > last]
+            if last and since:
                 yield DecisionNeeded(
-                    f"the aggregate {one.name} was left out of the pipeline file since batch {last}, so its tables lack what was "
-                    "read since. Give it another name, and it begins with the next batch; or fill it from the stored records "
-                    f"with `dayfold rebuild CONFIG {one.name}`"
+                    f"the aggregate {one.name} was left out of the pipeline file after batch {last}, so its tables lack what "
+                    f"{counted(len(since), 'batch')} have read since. Give it another name: it begins with the next batch, and "
+                    "`dayfold rebuild` counts in it what was stored before"
                 )
 
 

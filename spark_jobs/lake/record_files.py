@@ -127,8 +127,8 @@ class BatchTotals(NamedTuple):
 
 def batch_totals(table: DeltaTable, batch: int) -> BatchTotals:
     """What an open `records` table holds of a batch; by statistics where each of its files holds one batch."""
-    files = _files(table, batch, batch)
-    counted = all(_is_counted(file, filters=filters_records(table)) and _is_one(file, "batch") for file in files)
+    files, filters = _files(table, batch, batch), filters_records(table)
+    counted = all(_is_counted(file, filters=filters) and _is_one(file, "batch") for file in files)
     rows = list(map(_rows_of_file, files)) if counted else _scanned(table, batch).values()
     return BatchTotals(*(sum(getattr(one, name) for one in rows) for name in BatchTotals._fields))
 

@@ -239,7 +239,7 @@ def _require_dimensions(where: str, aggregate: AggregateSettings, kinds: Mapping
     for name in aggregate.dimensions:
         if name != PARTITION:
             kind = _known(f"{where}.dimensions", name, kinds)
-            if kind.kind not in ("string", "long", "boolean", "date", "binary"):
+            if kind.kind not in OF_GROUPS:
                 raise ValueError(
                     f"{where}.dimensions: {name} is a {kind}; records are grouped by texts, longs, booleans and dates"
                 )
