@@ -18,7 +18,7 @@ from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.last_batch import counts_of
 from spark_jobs.lake.rows import count_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
-from spark_jobs.lake.stored import as_stored
+from spark_jobs.lake.stored import as_stored, planned_fields
 from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.beginnings import uncounted_batches
 from spark_jobs.progress.checkpoints import Progress
@@ -132,13 +132,15 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
 
 def _has_columns(lake: Lake, name: str, columns: Mapping[str, str]) -> bool:
     """Whether a table has the columns of the lake's layout. Those of new fields come into `records` with the next plan, and those
-    of fields and conditions that were taken out of the file stay there.
+    of fields and conditions that an earlier plan had, and the file has no more, stay there.
     """
     wanted = _types(Schema.from_arrow(lake.layout.schemas.get(name, pa.schema([]))))
     if name != RECORDS or not lake.layout.fields:
         return columns == wanted
     new = {one for one, _ in lake.layout.fields}
-    return all(columns.get(column, kind if column in new else None) == kind for column, kind in wanted.items())
+    there = all(columns.get(column, kind if column in new else None) == kind for column, kind in wanted.items())
+    others = {column: kind for column, kind in columns.items() if column not in wanted}
+    return there and (not others or others.items() <= _types(Schema.from_arrow(planned_fields(lake))).items())
 
 
 def _types(schema: Schema) -> dict[str, str]:
