@@ -52,7 +52,7 @@ def after_unfinished(progress: Progress) -> Progress:
     if plan is None:
         return progress
     following = replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, epochs=plan.epochs, unfinished=None)
-    return replace(following, definition=defined_by(plan))
+    return replace(following, definition=defined_by(plan), followed=defined_by(plan))
 
 
 def reading_from(progress: Progress, standing: Standing | None) -> Progress:
