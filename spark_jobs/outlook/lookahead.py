@@ -15,6 +15,7 @@ from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.columns import require_free
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import look, read_group
@@ -44,6 +45,8 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
         require_plannable(pipeline.rules(machine.now()))
+        if unfinished is None:
+            require_free(lake)
     return replace(found, notes=notes)
 
 
