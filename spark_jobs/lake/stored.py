@@ -12,7 +12,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.schemas import CHECKPOINTS, Layout, layout_of, layout_of_all
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.ledger import Done, LedgerRow, Planned
+from spark_jobs.progress.ledger import Done, LedgerRow, Outset, Planned
 from spark_jobs.progress.stored_plans import UNREADABLE
 
 _UNREAD = (DayfoldError, DeltaError, OSError, pa.ArrowException, *UNREADABLE)
@@ -66,3 +66,13 @@ def planned_fields(lake: Lake) -> pa.Schema:
             if isinstance(row, Planned) and row.definition:
                 found |= layout_of(row.definition.rules).fields
     return pa.schema(list(found.items()))
+
+
+def planned_tables(lake: Lake) -> tuple[str, ...]:
+    """The tables of the settings, and after them all others that any plan was made for, as far as plans can be read."""
+    found: list[str] = []
+    with suppress(*_UNREAD):
+        for row in CheckpointLog(lake).rows if lake.exists(CHECKPOINTS) else []:
+            if isinstance(row, Planned) and isinstance(row.outset, Outset):
+                found += row.outset.table_ids
+    return tuple(dict.fromkeys([*lake.filled, *found]))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from deltalake.schema import PrimitiveType
 
 from spark_jobs.base.errors import DecisionNeeded, TableDamaged
 from spark_jobs.maintenance.maintain import maintain
+from spark_jobs.removal.forget import forget
 from spark_jobs.run.republish import republish
 from tests.declared.examples import EXAMPLES
 from tests.declared.world import DeclaredWorld, NewDeclared
@@ -122,3 +124,42 @@ def test_an_aggregate_that_no_plan_has_yet_hinders_no_command(new_declared: NewD
     world.send(10)
     world.world.run()
     assert differences(world.world) == ["", ""]
+
+
+def test_forgetting_takes_the_tables_of_aggregates_along_that_were_taken_out(new_declared: NewDeclared) -> None:
+    world = new_declared("ads")
+    run_twice(world)
+    declare(world, {"hourly": world.example.settings["aggregates"]["hourly"]})
+    run_twice(world)
+    belongings = forget(world.world.pipeline, world.world.config, {})
+    assert {Path(one.name).name for one in belongings.things if one.kind == "table"} >= {"daily_contributions", "hourly_users"}
+    assert not Path(world.world.tables).exists()
+
+
+def test_members_that_a_restore_took_away_are_missed_before_the_next_batch(new_declared: NewDeclared) -> None:
+    world = new_declared("ads")
+    world.send(20)
+    world.world.run()
+    for name, what in (("hourly_users", "group"), ("hourly_users_contributions", "value")):
+        table = DeltaTable(f"{world.world.tables}/{name}")
+        version = table.version()
+        table.delete()
+        with pytest.raises(TableDamaged, match=f"table {name}: it holds 0 {what}s of batch 1, by its checkpoint it must hold"):
+            world.world.run()
+        table.restore(version)
+    world.send(20)
+    world.world.run()
+    world.assert_all_counted_and_audited()
+
+
+@pytest.mark.parametrize("name", ["daily", "hourly"])
+def test_the_table_that_lost_the_rows_of_a_rebuild_is_named(new_declared: NewDeclared, name: str) -> None:
+    ads = EXAMPLES["ads"].settings["aggregates"]
+    (other,) = ads.keys() - {name}
+    world = new_declared("ads", aggregates={other: ads[other]})
+    run_twice(world)
+    declare(world, ads)
+    assert world.world.run_with_fault("after:contributions_commit:raise", rebuild=name)
+    DeltaTable(f"{world.world.tables}/{name}_contributions").delete()
+    with pytest.raises(TableDamaged, match=f"table {name}_contributions: its log says that batch 3 was averaged, but no row"):
+        world.world.run()
