@@ -24,6 +24,7 @@ from spark_jobs.outlook.planning import Preview, preview_run
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import find_starts
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.beginnings import beginning_notes
 from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.offsets import lag_of
 
@@ -47,7 +48,8 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
         require_plannable(pipeline.rules(machine.now()))
         if unfinished is None:
             require_free(lake)
-    return replace(found, notes=notes)
+    begun = beginning_notes(checkpoints.rows, pipeline.aggregates) if pipeline.aggregates else ()
+    return replace(found, notes=(*notes, *begun))
 
 
 def kafka_servers(pipeline: Pipeline, environment: Mapping[str, str]) -> str:
