@@ -5,7 +5,6 @@ and many see little. One event of fifty comes late. Shares no code with the prog
 """
 
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -75,10 +74,9 @@ class AdHour:
         return [int(one) for one in (1 + chosen.pareto(SEEN, count)) % users]
 
     def messages(self) -> Iterator[Sendable]:
-        """As their producer writes them, a user's always to the same partition."""
-        for at, user, channel, cost in self.events():
-            key = b"u-%d" % user
-            yield Sendable(zlib.crc32(key) % self.shape.partitions, key, _message(at, user, channel, cost).encode())
+        """As their producers write them, each partition in its turn: all of them come as far in time."""
+        for number, (at, user, channel, cost) in enumerate(self.events()):
+            yield Sendable(number % self.shape.partitions, b"u-%d" % user, _message(at, user, channel, cost).encode())
 
 
 def _message(at: int, user: int, channel: int, cost: int) -> str:
@@ -117,8 +115,8 @@ class AdOracle:
 
     def add(self, portion: Any) -> None:
         """Take account of an `AdHour` that is being sent."""
-        for at, user, channel, cost in portion.events():
-            partition = zlib.crc32(b"u-%d" % user) % self.shape.partitions
+        for number, (at, user, channel, cost) in enumerate(portion.events()):
+            partition = number % self.shape.partitions
             self.sent[partition] = self.sent.get(partition, 0) + 1
             hour = hour_text(at // HOUR_MS)
             if self.shape.by_user:
