@@ -70,10 +70,10 @@ def rules_of(fields: dict[str, dict[str, Any]] = FIELDS, where: str | None = Non
     )
 
 
-def read(spark: "SparkSession", sent: Sequence[Sent], rules: RecordRules) -> list[dict[str, Any]]:
+def read(spark: "SparkSession", sent: Sequence[Sent], rules: RecordRules, times: TimeRules = TIMES) -> list[dict[str, Any]]:
     rows = [(one.key, one.value, 1, offset, ARRIVED, list(one.headers) or None) for offset, one in enumerate(sent)]
     records = declared_records_of(
-        spark.createDataFrame(rows, KAFKA), rules=DeclaredRules(**dict(TIMES), records=rules, aggregates=()), batch=7, nonce=NONCE
+        spark.createDataFrame(rows, KAFKA), rules=DeclaredRules(**dict(times), records=rules, aggregates=()), batch=7, nonce=NONCE
     )
     found: list[dict[str, Any]] = sorted(records.toArrow().to_pylist(), key=lambda row: row["offset"])
     return found
@@ -232,3 +232,19 @@ def test_a_derived_field_called_where_fails_by_itself(spark: "SparkSession") -> 
     rules = rules_of({"n": {"type": "long"}}, "n > 0", where={"sql": "10 div (n - 1)", "type": "long"})
     one, other = read(spark, [written(n=1), written(n=2)], rules)
     assert (one["rejected_because"], other["rejected_because"]) == ("EXPRESSION_FAILED:where", None)
+
+
+@pytest.mark.parametrize("units", [("epoch_millis", "epoch_seconds"), ("epoch_seconds", "epoch_millis"), ("epoch_seconds",)])
+def test_a_timestamp_of_several_units_is_of_the_one_that_is_plausible(spark: "SparkSession", units: tuple[str, ...]) -> None:
+    times = TIMES.model_copy(update={"time_format": units if len(units) > 1 else units[0]})
+    rules, seconds = rules_of({"seen": {"type": "timestamp"}}), 1_777_629_600
+    numbers = [seconds, seconds * 1000, 17, -seconds]
+    sent = [Sent(json.dumps({"ts": seconds, "seen": one}).encode()) for one in numbers]
+    rows = read(spark, sent, rules, times)
+    for one, row in zip(sent, rows, strict=True):
+        verdict = judge_record(one.value, times, rules.fields, one.key)
+        assert verdict.undecided or (row["rejected_because"], row["seen"]) == (verdict.reason, verdict.values.get("seen"))
+    assert rows[0]["seen"] == datetime.fromtimestamp(seconds, UTC)
+    if len(units) > 1:
+        assert rows[1]["seen"] == rows[0]["seen"]
+        assert {row["rejected_because"] for row in rows[2:]} == {"BAD_TIMESTAMP:seen"}
