@@ -29,6 +29,8 @@ from spark_jobs.run.steps_totals import RowsByTable
 
 log = logging.getLogger(__name__)
 
+ROWS_AT_ONCE = 10_000
+
 
 def commit_plan(job: Job, plan: Plan) -> Plan:
     """S2: store the plan before its first record is read; from here on the batch is these ranges, whatever arrives.
@@ -95,8 +97,10 @@ def publish(job: Job, plan: Plan, publisher: Publisher, totals: RowsByTable) -> 
 
 def _records(job: Job, plan: Plan, totals: RowsByTable) -> Iterator[OutputRecord]:
     for one in job.lake.layout.published:
-        for row in totals[one.name].sort_by(one.order).to_pylist():
-            yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
+        # In parts: as Python's objects all rows would take more memory than their messages.
+        for part in totals[one.name].sort_by(one.order).to_batches(max_chunksize=ROWS_AT_ONCE):
+            for row in part.to_pylist():
+                yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
 
 
 def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:
