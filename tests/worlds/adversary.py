@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from deltalake.exceptions import CommitFailedError
+
 from tests.worlds.clients import Fate
 from tests.worlds.cluster import Stored
 from tests.worlds.machines import Activity
@@ -38,6 +40,7 @@ class Rates:
     imagined: float
     full_disk: float
     broken_disk: float
+    refused_commit: float
     wrong_rows: float
     event: float
     slow: float
@@ -63,6 +66,8 @@ class Harm:
         """Deeds that are not done after all, by their number: what a failing world does not need to fail."""
         self.events: list[tuple[str, Callable[[], bool]]] = []
         """What may happen around the commands of this world: a name, and a function that says whether it could."""
+        self.shown: list[Stored] = []
+        """Aborted records that Spark's reader has handed out."""
         self._chosen = chosen
         self._told = told
 
@@ -82,6 +87,7 @@ class Harm:
         yield self.rates.kill, self._kill
         yield self.rates.freeze, self._freeze
         yield self.rates.full_disk, self._fill
+        yield self.rates.refused_commit, self._refuse
         yield self.rates.event, self._happen
         yield self.rates.turn, self._turn
 
@@ -121,13 +127,16 @@ class Harm:
         """See `Adversary`."""
         return self._chosen.choice((0.01, 1.0, 15.0, 100.0))
 
-    def at_rows(self, activity: Activity, records: list[Stored]) -> list[Stored]:
-        """Spark's reader hands out what it should, or one record too few, or one twice."""
+    def at_rows(self, activity: Activity, records: list[Stored], aborted: list[Stored]) -> list[Stored]:
+        """Spark's reader hands out what it should, or one record too few, or one twice, or one that was aborted."""
         if not records or not self.active or self._chosen.random() >= self.rates.wrong_rows or not self._is_done():
             return records
         place = self._chosen.randrange(len(records))
-        what = self._chosen.choice(("left out", "handed out twice"))
+        what = self._chosen.choice(("left out", "handed out twice", *(["aborted and handed out"] if aborted else [])))
         self._note(f"a record is {what}", activity)
+        if what == "aborted and handed out":
+            self.shown.append(self._chosen.choice(aborted))
+            return sorted([*records, self.shown[-1]], key=lambda one: one.offset)
         return records[:place] + (records[place + 1 :] if what == "left out" else records[place:][:1] + records[place:])
 
     def is_task_lost(self, activity: Activity) -> bool:
@@ -141,7 +150,7 @@ class Harm:
         """See `Adversary`."""
         if self.active and self._chosen.random() < self.rates.broken_disk and self._is_done():
             self._note("broken disk", activity)
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            raise self._broken(str(path))
 
     def happen(self) -> None:
         """One event, if there is one that can be."""
@@ -166,6 +175,16 @@ class Harm:
         if point.startswith(("before:", "spark:")):
             self._note(f"full disk: {point}", activity)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)
+
+    def _refuse(self, activity: Activity, point: str) -> None:
+        """The store says that somebody else has made the commit, or fails: before it is made, or after it landed."""
+        if point in ("before:table_commit", "after:table_commit"):
+            said = self._chosen.choice((CommitFailedError("a commit of that version exists"), self._broken(point)))
+            self._note(f"refused commit, {type(said).__name__}: {point}", activity)
+            raise said
+
+    def _broken(self, what: str) -> OSError:
+        return OSError(errno.EIO, os.strerror(errno.EIO), what)
 
     def _happen(self, *_: object) -> None:
         self.happen()

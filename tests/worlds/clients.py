@@ -341,9 +341,13 @@ class SimulatedConsumer(_Client):
             for one, offset in found
         ]
 
-    def commit(self, offsets: Sequence[TopicPartition], **_: bool) -> None:
+    def commit(self, offsets: Sequence[TopicPartition], *, asynchronous: bool) -> None:
         """Only what asks whether it would be allowed, of partitions that do not exist, is asked for by the program."""
         fate = self._host.request("commit offsets")
+        if not asynchronous:
+            places = {(one.topic, one.partition): (one.offset, one.metadata or "") for one in offsets}
+            self._cluster.groups.setdefault(self._settings["group.id"], {}).update(places)
+            return
         answer = KafkaError(UNKNOWN_TOPIC if fate is Fate.ANSWERED else KafkaError._TIMED_OUT)
         self._callbacks.append(partial(self._settings["on_commit"], answer, offsets))
 

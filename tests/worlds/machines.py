@@ -40,8 +40,8 @@ class Adversary(Protocol):
     def delay(self) -> float:
         """After how many seconds a late request arrives."""
 
-    def at_rows(self, activity: "Activity", records: list[Stored]) -> list[Stored]:
-        """What Spark's reader hands out instead of these records."""
+    def at_rows(self, activity: "Activity", records: list[Stored], aborted: list[Stored]) -> list[Stored]:
+        """What Spark's reader hands out instead of these records, between which those were aborted."""
 
     def is_task_lost(self, activity: "Activity") -> bool:
         """Whether a task of Spark's dies in the middle of its file, and is tried again."""
@@ -137,9 +137,9 @@ class Activity:
             self.planned.append(self.cluster.now)
         self._step(name)
 
-    def rows(self, records: list[Stored]) -> list[Stored]:
+    def rows(self, records: list[Stored], aborted: list[Stored]) -> list[Stored]:
         """See `Disturbance`."""
-        return self._adversary.at_rows(self, records)
+        return self._adversary.at_rows(self, records, aborted)
 
     def is_task_lost(self) -> bool:
         """See `Disturbance`."""
@@ -202,6 +202,12 @@ class Disk:
             self._names[str(path)] = frozenset(one.name for one in path.iterdir())
         else:
             self._content[str(path)] = _version(path)
+
+    def keep_all(self, folder: Path) -> None:
+        """The disk has all that is below the folder, and the names on the way to it."""
+        for path in [*folder.rglob("*"), folder, *folder.parents]:
+            if path.is_relative_to(self.root):
+                self.keep(path)
 
     def at_risk(self) -> list[Path]:
         """Files that a power cut may take."""

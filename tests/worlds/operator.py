@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from spark_jobs.base.errors import (
     ConfigurationError,
@@ -16,6 +20,7 @@ from tests.worlds.cluster import Cluster
 from tests.worlds.truth import Truth
 
 _TORN = re.compile(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out")
+_RESTORED = re.compile(r"If somebody restored it, take that back in Spark: RESTORE TABLE delta\.`([^`]+)` TO VERSION AS OF (\d+)")
 
 
 class Operator:
@@ -43,14 +48,19 @@ class Operator:
             self._cluster.end_hanging()
 
     def _decide(self, error: DecisionNeeded) -> None:
-        """Give the next run one of the options that the message names, or move the file away that it names."""
+        """Give the next run one of the options that the message names, move the files away that it names, or restore the tables
+        that it says were restored, as far as their files are still there.
+        """
         self.asked = dict.fromkeys(error.settled_by, True)
         if "--published" in str(error):
             self.asked = {"published": self._truth.is_published()}
         if isinstance(error, TooManyRejected):
             self.asked = {"max_rejected": True}
-        if found := _TORN.search(str(error)):
+        for found in _TORN.finditer(str(error)):
             Path(self._truth.tables, found[1], found[2]).unlink()
+        for found in _RESTORED.finditer(str(error)):
+            with suppress(DeltaError):
+                DeltaTable(found[1]).restore(int(found[2]))
 
     def has_settled(self, problem: DayfoldError) -> bool:
         """Whether what the next run is given answers a problem that plan tells of."""

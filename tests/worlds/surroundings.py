@@ -71,6 +71,16 @@ class Surroundings:
         self._world.tell(f"partition {log.number} of the input loses its end from {offset} on")
         return True
 
+    def replace_end(self) -> bool:
+        """The same, and others fill its place before anybody looks."""
+        logs = {log: log.high for log in self._cluster.topics[INPUT].logs}
+        if not self.lose_end():
+            return False
+        for log in [log for log, high in logs.items() if log.high < high]:
+            while log.high <= logs[log]:
+                log.append(b"k", self._world.message(), (), self._cluster.milliseconds)
+        return True
+
     def tear(self) -> bool:
         """The markers of a transaction that is just ending are not the same everywhere."""
         producer = self._cluster.producers.get(PIPELINE)
