@@ -19,10 +19,14 @@ from tests.worlds.machines import Activity
 
 RATES = (0.0, 0.0, 0.005, 0.02, 0.08)
 EVENTS = (0.0, 0.02, 0.05, 0.15)
+COMMITS = (0.0, 0.0, 0.05, 0.3)
+"""Of the end of a transaction, of which a run has one."""
 HARMLESS = (0.0, 0.05, 0.3, 0.8)
 """Of what only takes time or is done twice, so that it ends no run."""
 
 
+BEFORE = 3
+"""How much likelier a run falls asleep just before it changes something, so that others do so meanwhile."""
 SLOW_SECONDS = (0.01, 0.3, 2.0)
 """How long an answer takes, too short for a client to give it up."""
 
@@ -38,6 +42,8 @@ class Rates:
     unanswered: float
     late: float
     imagined: float
+    torn: float
+    blurred: float
     full_disk: float
     broken_disk: float
     refused_commit: float
@@ -51,7 +57,8 @@ class Rates:
     def drawn(cls, chosen: random.Random) -> "Rates":
         rates = {one.name: chosen.choice(RATES) for one in fields(cls)}
         harmless = {name: chosen.choice(HARMLESS) for name in ("turn", "slow", "repeated", "task")}
-        return cls(**rates | harmless | {"event": chosen.choice(EVENTS)})
+        commits = {name: chosen.choice(COMMITS) for name in ("imagined", "torn", "blurred")}
+        return cls(**rates | harmless | commits | {"event": chosen.choice(EVENTS)})
 
 
 class Harm:
@@ -76,16 +83,16 @@ class Harm:
         if not self.active:
             return
         drawn = self._chosen.random()
-        for rate, act in self._deeds():
+        for rate, act in self._deeds(point):
             if drawn < rate:
                 if self._is_done():
                     act(activity, point)
                 return
             drawn -= rate
 
-    def _deeds(self) -> Iterator[tuple[float, Callable[[Activity, str], None]]]:
+    def _deeds(self, point: str) -> Iterator[tuple[float, Callable[[Activity, str], None]]]:
         yield self.rates.kill, self._kill
-        yield self.rates.freeze, self._freeze
+        yield self.rates.freeze * (BEFORE if point.startswith("before:") else 1), self._freeze
         yield self.rates.full_disk, self._fill
         yield self.rates.refused_commit, self._refuse
         yield self.rates.event, self._happen
@@ -116,6 +123,8 @@ class Harm:
             yield Fate.LATE, self.rates.late
         if request == "end transaction: committed":
             yield Fate.IMAGINED, self.rates.imagined
+            yield Fate.TORN, self.rates.torn
+            yield Fate.BLURRED, self.rates.blurred
         if request.startswith(("send offsets", "end transaction")):
             yield Fate.REPEATED, self.rates.repeated
 
@@ -126,6 +135,10 @@ class Harm:
     def delay(self) -> float:
         """See `Adversary`."""
         return self._chosen.choice((0.01, 1.0, 15.0, 100.0))
+
+    def some(self, places: list[object]) -> set[object]:
+        """See `Adversary`."""
+        return {one for one in places if self._chosen.random() < 0.5}
 
     def at_rows(self, activity: Activity, records: list[Stored], aborted: list[Stored]) -> list[Stored]:
         """Spark's reader hands out what it should, or one record too few, or one twice, or one that was aborted."""

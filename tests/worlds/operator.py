@@ -1,7 +1,7 @@
 """Who operates a world's pipeline, by the book: does what the message of the run that stopped advises, and nothing else."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,15 +20,17 @@ from tests.worlds.cluster import Cluster
 from tests.worlds.truth import Truth
 
 _TORN = re.compile(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out")
+_ABANDONED = re.compile(r"run again with --abandon to read it again|or abandon the batch with --abandon")
 _RESTORED = re.compile(r"If somebody restored it, take that back in Spark: RESTORE TABLE delta\.`([^`]+)` TO VERSION AS OF (\d+)")
 
 
 class Operator:
     """`asked` is what the next run is given."""
 
-    def __init__(self, cluster: Cluster, truth: Truth) -> None:
+    def __init__(self, cluster: Cluster, truth: Truth, bring_back: Callable[[], object]) -> None:
         self._cluster = cluster
         self._truth = truth
+        self._bring_back = bring_back
         self.asked: dict[str, object] = {}
 
     def take(self) -> dict[str, object]:
@@ -51,11 +53,13 @@ class Operator:
         """Give the next run one of the options that the message names, move the files away that it names, or restore the tables
         that it says were restored, as far as their files are still there.
         """
-        self.asked = dict.fromkeys(error.settled_by, True)
+        self.asked = dict.fromkeys(error.settled_by or (["abandon"] if _ABANDONED.search(str(error)) else []), True)
         if "--published" in str(error):
             self.asked = {"published": self._truth.is_published()}
         if isinstance(error, TooManyRejected):
             self.asked = {"max_rejected": True}
+        if "an older copy was restored" in str(error):
+            self._bring_back()
         for found in _TORN.finditer(str(error)):
             Path(self._truth.tables, found[1], found[2]).unlink()
         for found in _RESTORED.finditer(str(error)):

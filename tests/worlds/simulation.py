@@ -119,6 +119,8 @@ class Simulation:
         self.audits = self.chosen.random() < 0.3
         self.forges = self.chosen.random() < 0.2
         """Whether somebody changes something at last that the audit must find."""
+        self.is_set_back = self.chosen.random() < 0.1
+        """Whether an older copy of all tables comes back at last."""
         self.tampered = False
         self.keeps_records = self.chosen.choice((0.0, 0.5, 1.0, 1.0))
         self.most = self.chosen.choice((1000, 1000, 3))
@@ -129,8 +131,10 @@ class Simulation:
         self._write_settings()
         self.disk = Disk(folder / "lake")
         self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}", self.planned)
-        self.operator = Operator(self.cluster, self.truth)
         self.tampering = Tampering(self)
+        self.operator = Operator(self.cluster, self.truth, self.tampering.bring_back)
+        if self.chosen.random() < 0.1:
+            Surroundings(self).live_before()
 
     # The story
 
@@ -145,6 +149,7 @@ class Simulation:
         for one in list(self.activities):
             one.frozen = False
             self._finish(one)
+        self.tampering.set_back()
         for log in self.cluster.topics[INPUT].logs:
             log.append(b"k", self.message(), (), self.cluster.milliseconds)
         self._come_alive()
@@ -162,6 +167,7 @@ class Simulation:
             self._go_on(self.chosen.choice(ready))
             return
         drawn = self.chosen.random()
+        self.tampering.copy()
         frozen = [one for one in self.activities if one.frozen]
         if frozen and drawn < 0.2:
             woken = self.chosen.choice(frozen)
@@ -170,15 +176,18 @@ class Simulation:
         elif drawn < 0.4:
             self.arrive()
         elif drawn < 0.5:
-            self.cluster.pass_time(self.chosen.choice((1.0, 20.0, 400.0, 1_000_000.0)))
+            seconds = self.chosen.choice((1.0, 20.0, 400.0, 1_000_000.0))
+            self.cluster.pass_time(seconds)
+            if seconds > 400:
+                self.disk.grow_older(seconds)
         elif self.outcome.runs < wanted:
             self.start(self.chosen.choice(self.machines))
 
     def start(self, machine_name: str) -> None:
         """A command on a machine: mostly a run."""
         others = {"maintenance": self._maintain, "republication": self._republish, "plan": self._plan}
-        if self.chosen.random() < 0.2 and self.outcome.runs:
-            name = self.chosen.choice(list(others))
+        if self.chosen.random() < 0.3 and self.outcome.runs:
+            name = self.chosen.choice(("maintenance", *others))
             self._begin(name, machine_name, others[name])
         else:
             self.outcome.runs += 1
@@ -305,14 +314,14 @@ class Simulation:
             self._judge()
 
     def _judge(self) -> None:
-        """All is as it must be and the audit has nothing to say; if somebody did harm to tables, it says so if and only if they
-        are wrong.
-        """
+        """All is as it must be and the audit has nothing to say; where somebody did harm to tables, it finds what is wrong."""
         wrong = self._what_is_wrong()
         if self.audits or self.tampered or wrong:
             found = self._work("audit", self._audited)
-            require("audit", found == "finished" or bool(wrong), f"the audit finds what is not there: {found}")
-            require("audit", found != "finished" or not wrong or self._is_beyond_proof(), f"the audit does not find that {wrong}")
+            is_right = self.tampered or wrong or found == "finished"
+            require("audit", bool(is_right), f"the audit finds what is not there: {found}")
+            is_found = found != "finished" or not wrong or self._is_beyond_proof()
+            require("audit", is_found, f"the audit does not find that {wrong}")
 
     def _what_is_wrong(self) -> str | None:
         """Which invariant is broken in a world in which somebody did harm to tables, or Spark was shown what was aborted."""

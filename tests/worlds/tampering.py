@@ -4,6 +4,7 @@ Whoever does it sees to the disk by himself: what he has committed, and what sta
 """
 
 import random
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,12 +14,14 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from spark_jobs.broker.publisher import proven_batch
 from tests.daily_tables import CONTRIBUTIONS, DAILY_AVERAGES, TABLES
 from tests.worlds.truth import OUTPUT, PIPELINE, is_publication
 
 if TYPE_CHECKING:
     from tests.worlds.simulation import Simulation
 
+LARGE = 10**9
 KEYS = {
     "records": ("partition", "offset"),
     CONTRIBUTIONS: ("batch", "partition", "date"),
@@ -69,6 +72,49 @@ class Tampering:
         done = act()
         self._world.tampered |= done
         return done
+
+    # Older tables
+
+    def copy(self) -> None:
+        """Somebody makes a copy of all tables while nobody is at work, once."""
+        if self._world.is_set_back and not self._older.exists() and not self._world.activities and self._has_tables:
+            shutil.copytree(self._lake, self._older)
+
+    def set_back(self) -> None:
+        """All tables are as old as the copy, if the group proves a later batch."""
+        proven = max((proven_batch(one[1]) or 0 for one in self._world.cluster.groups.get(PIPELINE, {}).values()), default=0)
+        if self._older.exists() and proven > self._last_batch(self._older):
+            self._lake.rename(self._newest)
+            self._older.rename(self._lake)
+            self._world.tell("an older copy of all tables comes back")
+
+    def bring_back(self) -> None:
+        """The operator puts the newest copy there again."""
+        if self._newest.exists():
+            shutil.rmtree(self._lake)
+            self._newest.rename(self._lake)
+            self._world.tell("the operator brings the newest copy back")
+
+    def _last_batch(self, lake: Path) -> int:
+        with suppress(DeltaError, OSError):
+            return max(DeltaTable(lake / PIPELINE / "checkpoints").to_pyarrow_table()["batch"].to_pylist(), default=0)
+        return LARGE
+
+    @property
+    def _has_tables(self) -> bool:
+        return (self._lake / PIPELINE / "checkpoints").exists()
+
+    @property
+    def _lake(self) -> Path:
+        return self._world.disk.root
+
+    @property
+    def _older(self) -> Path:
+        return self._world.folder / "older"
+
+    @property
+    def _newest(self) -> Path:
+        return self._world.folder / "newest"
 
     def _restore(self) -> bool:
         return self._do(
