@@ -111,7 +111,7 @@ class Simulation:
         self.harm.events = self.chosen.sample(list(self._events()), self.chosen.choice((1, 2, 4, 8)))
         slow = self.chosen.choice((0.0, 0.0, 0.02, 1.0, 8.0))
         self.cluster.marker_delay = lambda: self.chosen.uniform(0, slow) if self.harm.active else 0.0
-        self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 1, 2, 3)))]
+        self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 2, 2, 3)))]
         self.clocks = {name: self.chosen.choice(CLOCKS) for name in self.machines}
         """How many seconds the clock of each is ahead."""
         self.plans = self.chosen.random() < 0.4
