@@ -68,7 +68,7 @@ def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[Dayfold
     damages = [*_damaged_checkpoints(name, log), *_damaged_commits(name, log)]
     yield from damages
     if not damages:
-        table = lake.open(name)
+        table = lake.look(name)
         yield from _changed_form(lake, name, table, log)
         yield from _forbidden_properties(lake, name, table)
 
@@ -190,7 +190,7 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNee
     for name in lake.filled:
         if name not in progress.table_ids and not lake.exists(name):
             continue
-        table = lake.open(name)
+        table = lake.look(name)
         found = list(_contradictions(lake, name, table, progress))
         if found:
             # Of a run that was overtaken meanwhile: the tables are ahead of what it read, not damaged.
@@ -205,7 +205,7 @@ def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded
     planned = checkpoints.progress.table_ids
     for one in lake.layout.aggregates:
         if planned and one.name not in planned and lake.exists(one.contributions_table):
-            last = lake.known_batch(lake.open(one.contributions_table))
+            last = lake.known_batch(lake.look(one.contributions_table))
             since = [batch for batch in uncounted_batches(checkpoints.rows, one.name) if batch.planned.batch > last]
             if last and since:
                 yield DecisionNeeded(
@@ -218,7 +218,7 @@ def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded
 def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
     if checkpoints.exists:
         # Opened again, both at once: a run on another machine may have appended since the checkpoints were read.
-        table = lake.open(CHECKPOINTS)
+        table = lake.look(CHECKPOINTS)
         require_files(lake, CHECKPOINTS, table, 0)
         known, rows = lake.known_batch(table), count_rows(table)
         if known > rows:
