@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from urllib.parse import unquote
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Message, TopicPartition
 from deltalake import DeltaTable
 
@@ -185,8 +188,13 @@ def decided_of(checkpoints: Rows) -> Decided:
 
 def rows(location: str) -> Rows:
     """All rows of a table, by delta-rs."""
-    found: Rows = DeltaTable(location).to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
-    return found
+    table = DeltaTable(location)
+    if not location.startswith("/"):
+        found: Rows = table.to_pyarrow_dataset().to_table(use_threads=False).to_pylist()
+        return found
+    columns = pa.schema(table.schema().to_arrow()).names
+    files = (pq.ParquetFile(unquote(path), pre_buffer=False) for path in table.file_uris())
+    return [{name: row.get(name) for name in columns} for file in files for row in file.read(use_threads=False).to_pylist()]
 
 
 def found_records(lake: str) -> list[tuple[Any, ...]]:

@@ -84,7 +84,7 @@ def touched_rows(rows: pa.Table, groups: pa.Table, window: str, dimensions: Sequ
         return rows.join(groups.select(names), names, join_type="left semi", use_threads=False)
     keyed, wanted = (_without_nulls(one, window, dimensions) for one in (rows, groups))
     keys = list(wanted.column_names)
-    places = pa.table({**{name: keyed[name] for name in keys}, "_place": pa.array(range(rows.num_rows))})
+    places = pa.table({**{name: keyed[name] for name in keys}, "_place": pa.array(range(rows.num_rows), pa.int64())})
     found = places.join(wanted, keys, join_type="left semi", use_threads=False)
     return rows.take(found.sort_by("_place")["_place"])
 

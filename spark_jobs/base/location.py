@@ -8,7 +8,7 @@ once. Names with which one of the systems would read or write another folder tha
 import re
 import unicodedata
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from spark_jobs.base.small_files import home_expanded
 
@@ -70,6 +70,16 @@ def is_uri(location: str) -> bool:
     (True, False)
     """
     return _URI.match(location) is not None
+
+
+def local_folder(uri: str) -> Path | None:
+    """The folder of this machine that delta-rs names by this URI, None if it is in another store.
+
+    >>> str(local_folder("file:///data/team%20%231/lake/")), local_folder("s3://bucket/lake/")
+    ('/data/team #1/lake', None)
+    """
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path, errors="surrogateescape")) if parts.scheme == "file" else None
 
 
 def for_spark(location: str) -> str:

@@ -6,12 +6,16 @@ step begins. Object stores keep what they have answered for, and other network f
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from spark_jobs.base import machine
+from spark_jobs.base.location import local_folder
 
+_COMMIT = re.compile(r"(\d+)\.json")
 LAKE_DEPTH = 2
 """Folders above a table that the first batch may have made: the pipeline's and the lake's."""
 
@@ -21,10 +25,9 @@ def sync_commits(uri: str, since: int) -> None:
 
     Killed in between: the same as killed before; the commit may or may not survive a power cut, as if nobody had synced it.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("file", ""):
+    folder = local_folder(uri)
+    if folder is None:
         return
-    folder = Path(unquote(parts.path))
     files = list(_committed_files(folder, since))
     for path in [*files, *sorted(_folders_of(files, folder), reverse=True), *folder.parents[:LAKE_DEPTH]]:
         sync(path)
@@ -32,20 +35,25 @@ def sync_commits(uri: str, since: int) -> None:
 
 def _folders_of(files: Iterable[Path], top: Path) -> set[Path]:
     """Every folder with one of the files in it or below it, up to the top one."""
-    nearest = {file.parent for file in files}
-    return {folder for one in nearest for folder in (one, *one.parents) if folder.is_relative_to(top)}
+    found: set[Path] = set()
+    for nearest in {file.parent for file in files}:
+        below = takewhile(lambda one: one != top, (nearest, *nearest.parents))
+        found |= {*below, top}
+    return found
 
 
 def _committed_files(folder: Path, since: int) -> Iterator[Path]:
     """The files of the log since then, the first one with the table's creation, and those that they add."""
     log = folder / "_delta_log"
+    there = {path.name: path for path in log.iterdir()}
     # The commit that created a table is only worth something together with the first one after it.
     first = since + 1 if since else 0
-    for commit in sorted(path for path in log.glob("*.json") if path.stem.isdigit() and int(path.stem) >= first):
-        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    for name in sorted(name for name in there if (match := _COMMIT.fullmatch(name)) and int(match[1]) >= first):
+        actions = [json.loads(line) for line in there[name].read_text().splitlines()]
         yield from (folder / unquote(action["add"]["path"]) for action in actions if "add" in action)
-        yield from (path for path in (log / f"{commit.stem}.checkpoint.parquet", log / "_last_checkpoint") if path.exists())
-        yield commit
+        checkpoint = f"{name.removesuffix('.json')}.checkpoint.parquet"
+        yield from (there[one] for one in (checkpoint, "_last_checkpoint") if one in there)
+        yield there[name]
 
 
 def sync(path: Path) -> None:

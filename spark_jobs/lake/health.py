@@ -68,7 +68,7 @@ def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[Dayfold
     if damages:
         return
     try:
-        table = lake.open(name)
+        table = lake.look(name)
     except TableDamaged as damage:
         yield damage
         return
@@ -190,7 +190,7 @@ def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNee
     for name in lake.filled:
         if name not in progress.table_ids and not lake.exists(name):
             continue
-        table = lake.open(name)
+        table = lake.look(name)
         found = list(_contradictions(lake, name, table, progress))
         if found:
             # Of a run that was overtaken meanwhile: the tables are ahead of what it read, not damaged.
@@ -205,7 +205,7 @@ def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded
     planned = checkpoints.progress.table_ids
     for one in lake.layout.aggregates:
         if planned and one.name not in planned and lake.exists(one.contributions_table):
-            table = lake.open(one.contributions_table)
+            table = lake.look(one.contributions_table)
             # One that only an abandoned batch has closed counts nothing yet.
             last = lake.known_batch(table) if count_rows(table) else 0
             since = [batch for batch in uncounted_batches(checkpoints.rows, one.name) if batch.planned.batch > last]
@@ -220,7 +220,7 @@ def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded
 def _restored_checkpoints(lake: Lake, checkpoints: CheckpointLog) -> Iterator[TableDamaged]:
     if checkpoints.exists:
         # Opened again, both at once: a run on another machine may have appended since the checkpoints were read.
-        table = lake.open(CHECKPOINTS)
+        table = lake.look(CHECKPOINTS)
         require_files(lake, CHECKPOINTS, table, 0)
         known, rows = lake.known_batch(table), count_rows(table)
         if known > rows:

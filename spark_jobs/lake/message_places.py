@@ -12,5 +12,5 @@ from spark_jobs.progress.offsets import Plan
 def message_places(lake: Lake, plan: Plan) -> Iterator[tuple[int, bytes]]:
     """Partition and key of each message of the batch; `lake` has the aggregates that the plan fills."""
     for one in lake.layout.published:
-        rows = read_rows(lake.open(one.contributions_table), one.group, [(BATCH, "=", plan.batch)])
+        rows = read_rows(lake.look(one.contributions_table), one.group, [(BATCH, "=", plan.batch)])
         yield from (place_of(one, row, len(plan.output_starts)) for row in rows.to_pylist())

@@ -105,7 +105,7 @@ def _json_value(value: Any) -> Any:
 
 def files_of_batches(lake: Lake, first: int, last: int) -> list[str]:
     """Where the files are that may hold records of these batches, and those of others with them."""
-    return [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.open(RECORDS), first, last)]
+    return [f"{lake.location(RECORDS)}/{file['path']}" for file in _files(lake.look(RECORDS), first, last)]
 
 
 def delete_batch(table: DeltaTable, batch: int, *, app: str) -> None:

@@ -103,7 +103,7 @@ def rejected_messages(lake: Lake, most: int, batch: int | None = None) -> list[R
     for newest, paths in _files(table, batch):
         if found.num_rows >= most and found["batch"][most - 1].as_py() > newest:
             break
-        for part in rows_of_files(table, lake.location(RECORDS), paths, _COLUMNS, _wanted(batch)):
+        for part in rows_of_files(table, paths, _COLUMNS, _wanted(batch)):
             found = _newest([found, _shortened(part)], most)
     return [_message(row) for row in found.to_pylist()]
 
@@ -159,5 +159,5 @@ def _message(row: Mapping[str, Any]) -> RejectedMessage:
 def reasons_of_batch(lake: Lake, batch: int) -> dict[str, int]:
     """How many messages of a batch were rejected for which reason, the most frequent first."""
     # A reason is never empty, and none is no match.
-    found = read_rows(lake.open(RECORDS), ["rejected_because"], [("batch", "=", batch), ("rejected_because", "!=", "")])
+    found = read_rows(lake.look(RECORDS), ["rejected_because"], [("batch", "=", batch), ("rejected_because", "!=", "")])
     return most_frequent_first(Counter(found["rejected_because"].to_pylist()))

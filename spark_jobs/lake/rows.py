@@ -14,13 +14,17 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import DeltaError, DeltaProtocolError
 from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.location import local_folder
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.tables import Lake
+
+READER = 1
+"""Tables of a later reader version may hold rows that their files alone do not tell of."""
 
 Condition = tuple[str, str, Any]
 """A column, one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `in` and `not in`, and what it is compared with."""
@@ -38,14 +42,10 @@ def read_batches(table: DeltaTable, columns: Iterable[str], where: Sequence[Cond
         yield from _scanner(table, columns, where).to_batches()
 
 
-def rows_of_files(
-    table: DeltaTable, location: str, paths: Sequence[str], columns: Sequence[str], where: ds.Expression
-) -> Iterator[pa.Table]:
-    """Rows of these files of an open table at `location` that meet the condition, in parts."""
+def rows_of_files(table: DeltaTable, paths: Sequence[str], columns: Sequence[str], where: ds.Expression) -> Iterator[pa.Table]:
+    """Rows of these files of an open table that meet the condition, in parts."""
     with _reading(table):
-        schema = table.to_pyarrow_dataset().schema
-        storage = pa_fs.PyFileSystem(DeltaStorageHandler(location))
-        files = ds.dataset(list(paths), schema=schema, filesystem=storage, format="parquet")
+        files = ds.dataset(list(paths), schema=_schema(table), filesystem=_storage(table), format="parquet")
         for part in files.scanner(columns=list(columns), filter=where, use_threads=False).to_batches():
             if part.num_rows:
                 yield pa.Table.from_batches([part])
@@ -62,18 +62,35 @@ def count_rows(table: DeltaTable) -> int:
 
 def _scanner(table: DeltaTable, columns: Iterable[str] | None, where: Sequence[Condition]) -> ds.Scanner:
     # Arrow alone would skip files, too, but only after each of a thousand has cost a third of a millisecond.
-    files = _without_statistics(table.to_pyarrow_dataset(file_pruning_predicate=list(where) or None))
+    files = _dataset(table, table.file_uris(file_pruning_predicate=list(where) or None))
     rows = pq.filters_to_expression(list(where)) if where else None
     # One thread: with Arrow's pool, a normal interpreter exit after this aborted in one of ten runs.
     return files.scanner(columns=list(columns) if columns else None, filter=rows, use_threads=False)
 
 
-def _without_statistics(files: ds.FileSystemDataset) -> ds.FileSystemDataset:
-    """The same files, of which Arrow knows nothing in advance. delta-rs tells it that a column without bounds is `>= null`, and a
-    filter on that column then takes no row of the file (seen with delta-rs 1.6.6).
+def _dataset(table: DeltaTable, uris: Iterable[str]) -> ds.FileSystemDataset:
+    """Files of the table, of which Arrow knows nothing in advance. In a dataset of delta-rs it is told that a column without
+    bounds is `>= null`, and a filter on that column then takes no row of the file (seen with delta-rs 1.6.6).
     """
-    fragments = [files.format.make_fragment(path, filesystem=files.filesystem) for path in files.files]
-    return ds.FileSystemDataset(fragments, files.schema, files.format, filesystem=files.filesystem)
+    if (needed := table.protocol().min_reader_version) > READER:
+        raise DeltaProtocolError(f"it needs reader version {needed}")
+    # delta-rs names files of this machine without the scheme.
+    above = table.table_uri.removeprefix("file://")
+    storage, form = _storage(table), ds.ParquetFileFormat()
+    fragments = [form.make_fragment(one.removeprefix(above), filesystem=storage) for one in uris]
+    return ds.FileSystemDataset(fragments, _schema(table), form, filesystem=storage)
+
+
+def _storage(table: DeltaTable) -> pa_fs.FileSystem:
+    """The files of the table. Arrow reads those of this machine by itself, in half of the time."""
+    folder = local_folder(table.table_uri)
+    if folder is None:
+        return pa_fs.PyFileSystem(DeltaStorageHandler(table.table_uri))
+    return pa_fs.SubTreeFileSystem(str(folder), pa_fs.LocalFileSystem())
+
+
+def _schema(table: DeltaTable) -> pa.Schema:
+    return pa.schema(table.schema().to_arrow())
 
 
 @contextmanager

@@ -32,17 +32,17 @@ def _stand_of_rebuild(lake: Lake, plan: Plan, rebuild: Rebuild, *, closed: bool)
 
 
 def _summed(lake: Lake, plan: Plan, aggregate: Aggregate) -> Summed:
-    contributions = lake.open(aggregate.contributions_table)
+    contributions = lake.look(aggregate.contributions_table)
     return Summed(
         aggregate.name,
         closed=lake.known_batch(contributions) >= plan.batch,
         contributed=bool(read_rows(contributions, ["batch"], [("batch", "=", plan.batch)]).num_rows),
-        totalled=lake.known_batch(lake.open(aggregate.name)) >= plan.batch,
+        totalled=lake.known_batch(lake.look(aggregate.name)) >= plan.batch,
     )
 
 
 def _taken(lake: Lake, plan: Plan, counted: Tally | None) -> BatchTotals | None:
     if not plan.keeps_records:
         return BatchTotals(counted.read, counted.accepted, 0) if counted else None
-    records = lake.open(RECORDS)
+    records = lake.look(RECORDS)
     return batch_totals(records, plan.batch) if lake.known_batch(records) >= plan.batch else None

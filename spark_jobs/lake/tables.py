@@ -5,8 +5,8 @@ own writer would skip a repeated batch without a word. What the columns mean is 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -51,6 +51,7 @@ class Lake:
     root: str
     pipeline: str
     layout: Layout = DAILY
+    _looked_at: dict[str, DeltaTable] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> "Lake":
@@ -93,6 +94,19 @@ class Lake:
                 name, f"its log cannot be read ({innermost_cause(str(error))})", "Bring back the newest copy of the table."
             ) from error
 
+    def look(self, name: str) -> DeltaTable:
+        """The newest version as well, by one handle that reads only what the log says since it was looked at last.
+
+        So it is for reading alone: what is committed through it would be compared with what somebody else has looked at since.
+        """
+        table = self._looked_at.get(name)
+        if table is not None and self.exists(name):
+            with suppress(DeltaError):
+                table.update_incremental()
+                return table
+        self._looked_at[name] = self.open(name)
+        return self._looked_at[name]
+
     def create_missing(self, planned: Collection[str] = ()) -> None:
         """Create the tables that do not exist yet, `checkpoints` last: it must not be there without the others, not even after
         a power cut. Those that a plan was made for, and all but new ones of other aggregates are, are never created anew.
@@ -106,12 +120,12 @@ class Lake:
 
     def keep(self, name: str) -> None:
         """Have the disk hold what another run has committed to a table: it may have died before it saw to that."""
-        table = self.open(name)
+        table = self.look(name)
         sync_commits(table.table_uri, max(0, table.version() - KEPT_COMMITS))
 
     def ids(self, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
         """Delta's own id of each table, which changes when a table is dropped and created again, unless it is `known`."""
-        return {name: known.get(name) or str(self.open(name).metadata().id) for name in self.filled}
+        return {name: known.get(name) or str(self.look(name).metadata().id) for name in self.filled}
 
     def app(self, name: str) -> str:
         """Application id that batches are numbered under in the table's transaction log."""

@@ -52,7 +52,7 @@ def _require_columns(lake: Lake, lacking: Sequence[Uncounted], name: str) -> Non
 
 
 def _require_records(lake: Lake, lacking: Sequence[Uncounted], name: str) -> None:
-    pruned = lake.pruned_batch(lake.open(RECORDS))
+    pruned = lake.pruned_batch(lake.look(RECORDS))
     gone = [one for one in lacking if one.planned.batch <= pruned]
     if gone:
         raise DecisionNeeded(

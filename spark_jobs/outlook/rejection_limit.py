@@ -28,7 +28,7 @@ def require_few_rejected(lake: Lake, plan: Plan, allowed: float, *, read: int, r
 
 def _frequent_reasons(lake: Lake, plan: Plan) -> tuple[str, ...]:
     """The five most frequent reasons of a batch, each with a first example, and what the first few say about the settings."""
-    table = lake.open(RECORDS)
+    table = lake.look(RECORDS)
     rejected = read_rows(
         table,
         ["rejected_because", "partition", "offset"],

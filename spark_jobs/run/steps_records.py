@@ -79,7 +79,7 @@ def append_records(job: Job, plan: Plan, table: DeltaTable, write: Callable[[], 
 
 def stored_rows(job: Job, plan: Plan) -> dict[int, PartitionRows]:
     """What the table holds of the batch now, per partition."""
-    table = job.lake.open(RECORDS)
+    table = job.lake.look(RECORDS)
     if job.lake.pruned_batch(table) >= plan.batch:
         # Of a run that slept for so long that the batch was finished without it and is old by now.
         job.checkpoints.require_newest()
@@ -129,7 +129,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     incomplete = [one for one in plan.ranges if one.span > _read(rows, one.partition)]
     if not incomplete or topic.id != plan.topic_id:
         return [gaps.Gaps(one.partition, unchecked=one.span - _read(rows, one.partition)) for one in incomplete]
-    table = job.lake.open(RECORDS)
+    table = job.lake.look(RECORDS)
     held = offsets_held(table, plan.batch, incomplete)
     holes = {one.partition: gaps.find_holes(one, held[one.partition]) for one in incomplete}
     found, missing = gaps.explain(job.broker, topic, holes)

@@ -61,7 +61,7 @@ def _save(job: Job, plan: Plan, aggregate: Aggregate, wanted: int, add_up: AddUp
         # Before the commit: a batch that counts nowhere can be abandoned.
         _require_as_many(job, plan, aggregate, added, wanted)
         _append(job, plan, table, aggregate, added)
-        found = _contributions(job.lake.open(name), plan)
+        found = _contributions(job.lake.look(name), plan)
     if wanted and not _readings(aggregate, found):
         raise contradicted(Contradiction.ROWS_GONE, job.lake, plan, job.standing(plan), name)
     _require_as_many(job, plan, aggregate, found, wanted)
@@ -127,7 +127,7 @@ def _save_totals(job: Job, plan: Plan, aggregate: Aggregate, contributions: pa.T
 
 def _of_groups(job: Job, aggregate: Aggregate, table: str, groups: pa.Table, *where: Condition) -> pa.Table:
     """The table's rows of those groups."""
-    rows = read_rows(job.lake.open(table), where=[*aggregate.within(groups), *where])
+    rows = read_rows(job.lake.look(table), where=[*aggregate.within(groups), *where])
     return aggregate.touched(rows, groups)
 
 

@@ -21,12 +21,12 @@ from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.broker.record_times import instant_of
 from spark_jobs.lake.record_files import files_of_batches, new_folder
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.pipeline.rules import ParsingRules
+from spark_jobs.pipeline.rules import DeclaredRules, ParsingRules
 from spark_jobs.progress.offsets import OffsetRange, Plan
 from spark_jobs.readings.judging import judge_message
 from spark_jobs.run.job import Job
-from tests.daily_tables import SCHEMAS
 from tests.worlds.cluster import Cluster, Stored
+from tests.worlds.declared_engine import contributions, read_record
 
 SUMS = pa.schema(
     [*DAILY_AVERAGE.contributions, ("read", pa.int64()), ("rounded", pa.int64()), ("first", pa.int64()), ("last", pa.int64())]
@@ -79,7 +79,9 @@ class SimulatedEngine:
                 by_partition[row["partition"]].append(row)
         self.disturbed.point("spark: write")
         for number, rows in by_partition.items():
-            self._write(pa.Table.from_pylist(rows, SCHEMAS[RECORDS]), Path(place, folder), f"part-{number:05d}.parquet")
+            self._write(
+                pa.Table.from_pylist(rows, job.lake.layout.schemas[RECORDS]), Path(place, folder), f"part-{number:05d}.parquet"
+            )
             self.disturbed.point("spark: file")
         return folder
 
@@ -92,12 +94,14 @@ class SimulatedEngine:
         pq.write_table(table, attempt, compression="none")
         attempt.rename(folder / name)
 
-    def add_up_stored(self, job: Job, plan: Plan, _: Aggregate) -> pa.Table:
+    def add_up_stored(self, job: Job, plan: Plan, aggregate: Aggregate) -> pa.Table:
         self.disturbed.point("spark: add up")
-        columns = ["batch", "partition", "date", "value", "rejected_because"]
-        files = [pq.read_table(path, columns=columns) for path in files_of_batches(job.lake, plan.batch, plan.batch)]
-        rows = pa.concat_tables(files).to_pylist()
-        accepted = [row for row in rows if row["batch"] == plan.batch and row["rejected_because"] is None]
+        first, last = (1, plan.rebuild.upto) if plan.rebuild else (plan.batch, plan.batch)
+        files = [row for path in files_of_batches(job.lake, first, last) for row in pq.read_table(path).to_pylist()]
+        rows = [row for row in files if first <= row["batch"] <= last]
+        if isinstance(plan.rules, DeclaredRules):
+            return contributions(rows, aggregate, plan.batch)
+        accepted = [row for row in rows if row["rejected_because"] is None]
         return pa.Table.from_pylist(list(_added(accepted)), DAILY_AVERAGE.contributions)
 
     def add_up(self, job: Job, plan: Plan) -> pa.Table:
@@ -139,6 +143,9 @@ class SimulatedEngine:
 
 
 def _record(plan: Plan, partition: int, record: Stored) -> dict[str, Any]:
+    if isinstance(plan.rules, DeclaredRules):
+        place = {"partition": partition, "offset": record.offset, "kafka_timestamp": instant_of(record.timestamp)}
+        return {**place, "key": record.key, "batch": plan.batch, "rejected_because": None, **read_record(plan.rules, record)}
     found = judge_message(record.value, _parsing(plan))
     assert found.undecided is None, found.undecided
     return {

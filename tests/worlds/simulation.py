@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from spark_jobs.audit.reconcile import audit
 from spark_jobs.base import machine
-from spark_jobs.base.errors import DayfoldError, TooManyRejected, TryAgain
+from spark_jobs.base.errors import DayfoldError, OffsetsLost, TooManyRejected, TryAgain
 from spark_jobs.base.outages import as_ours
 from spark_jobs.broker.cluster import connect_by
 from spark_jobs.lake.checkpoint_log import CheckpointLog
@@ -32,10 +32,13 @@ from spark_jobs.run.job import RunRequest
 from spark_jobs.run.republish import republish
 from spark_jobs.run.story import run_pipeline
 from tests.violations import Violation, require
+from tests.worlds import declared
 from tests.worlds.adversary import Harm
 from tests.worlds.cluster import Cluster
+from tests.worlds.declared import Declaration
+from tests.worlds.declared_truth import DeclaredTruth
 from tests.worlds.engine import SimulatedEngine
-from tests.worlds.machines import Activity, Disk
+from tests.worlds.machines import TICK, Activity, Disk
 from tests.worlds.operator import Operator, options
 from tests.worlds.surroundings import Surroundings
 from tests.worlds.tampering import Tampering
@@ -50,6 +53,10 @@ RUNS = (1, 1, 1, 2, 2, 3, 4, 8)
 CLOCKS = (0.0, 0.0, -3600.0, 30.0, 90_000.0)
 MOST_STEPS = 20_000
 """Of one world: whoever makes more is stuck."""
+DAILY = {
+    "input": {"topic": INPUT, "time": {"field": "datetime", "format": "iso8601"}, "value": {"field": "voltage"}},
+    "output": {"topic": OUTPUT},
+}
 MEMORY = Path("/dev/shm")
 
 
@@ -60,6 +67,7 @@ class Reached:
     steps: int = 0
     runs: int = 0
     batches: int = 0
+    declared: int = 0
     harm: Counter[str] = field(default_factory=Counter)
     endings: Counter[str] = field(default_factory=Counter)
     points: Counter[str] = field(default_factory=Counter)
@@ -98,6 +106,9 @@ def simulate(seed: int, left_out: frozenset[int] = frozenset()) -> Outcome:
 class Simulation:
     """A world while it is lived through."""
 
+    declares = 0.35
+    """How likely its pipeline declares aggregates."""
+
     def __init__(self, seed: int, folder: Path) -> None:
         self.outcome = Outcome(seed=seed)
         self.folder = folder
@@ -123,17 +134,29 @@ class Simulation:
         """Whether an older copy of all tables comes back at last."""
         self.tampered = False
         self.keeps_records = self.chosen.choice((0.0, 0.5, 1.0, 1.0))
+        self.allowed = 1.0
         self.most = self.chosen.choice((1000, 1000, 3))
+        own = random.Random(f"declared {seed}")
+        self.declared = Declaration.drawn(own, OUTPUT) if own.random() < self.declares else None
+        if self.declared:
+            # What tampers knows the columns of the daily average alone.
+            self.forges = self.is_set_back = False
         self.activities: list[Activity] = []
         self.planned: dict[str, list[float]] = {}
         self.trace: list[tuple[str, str]] = []
         """Each step of each command, and an empty one where a command ended."""
+        self.allowed = self.chosen.choice((1.0, 1.0, 0.4))
         self._write_settings()
         self.disk = Disk(folder / "lake")
-        self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}", self.planned)
+        tables = f"{folder}/lake/{PIPELINE}"
+        self.truth = (
+            DeclaredTruth(self.cluster, tables, self.planned, self.declared)
+            if self.declared
+            else Truth(self.cluster, tables, self.planned)
+        )
         self.tampering = Tampering(self)
         self.operator = Operator(self.cluster, self.truth, self.tampering.bring_back)
-        if self.chosen.random() < 0.1:
+        if not self.declared and self.chosen.random() < 0.1:
             Surroundings(self).live_before()
 
     # The story
@@ -192,20 +215,32 @@ class Simulation:
         else:
             self.outcome.runs += 1
             self._look()
+            self._declare()
             self._begin(f"run{self.outcome.runs}", machine_name, self._run)
+
+    def _declare(self) -> None:
+        """Now and then, while nobody is at work, the operator declares another aggregate or asks for it to be rebuilt."""
+        if self.declared is None or self.activities or self.chosen.random() < 0.5:
+            return
+        if self.declared.later:
+            self.tell(f"{self.declared.declare(self.cluster.now)} is declared")
+            self.cluster.pass_time(TICK)
+            self._write_settings()
+        elif self.declared.since and not self.operator.asked:
+            self.operator.asked = {"rebuild": self.chosen.choice(list(self.declared.since))}
 
     def _look(self) -> None:
         """Take note of where an unfinished batch stands, unless somebody is at work."""
         progress = self.progress()
         with suppress(DayfoldError, OSError):
             if progress and progress.unfinished:
-                lake = Lake(str(self.folder / "lake"), PIPELINE)
+                lake = Lake.of(self._settings)
                 self.outcome.standings[next_step(stand(lake, progress.unfinished, progress.counted)).name] += 1
 
     def progress(self) -> Progress | None:
         """What the tables say, None while somebody is at work and if they cannot be read."""
         with suppress(DayfoldError, OSError):
-            return None if self.activities else CheckpointLog(Lake(str(self.folder / "lake"), PIPELINE)).progress
+            return None if self.activities else CheckpointLog(Lake.of(self._settings)).progress
         return None
 
     def arrive(self) -> None:
@@ -218,6 +253,8 @@ class Simulation:
             self._arrive_in_transaction()
 
     def message(self) -> bytes | None:
+        if self.declared:
+            return declared.message(self.chosen)
         if self.chosen.random() < 0.1:
             return self.chosen.choice((None, b"", b"no json", b'{"datetime": "2026-05-01T10:00:00"}'))
         return reading(self.chosen.randint(1, 3), Decimal(self.chosen.randint(-9, 99)) / 4)
@@ -266,7 +303,8 @@ class Simulation:
     def _run(self, activity: Activity) -> str:
         asked = self.operator.take()
         pipeline = self._pipeline(activity.machine, accepting="max_rejected" in asked)
-        pipeline = pipeline.model_copy(update={"records": self.chosen.random() < self.keeps_records})
+        if not self.declared:
+            pipeline = pipeline.model_copy(update={"records": self.chosen.random() < self.keeps_records})
         engine = SimulatedEngine(self.cluster, activity)
         request = RunRequest(activity.name, **options(asked))  # type: ignore[arg-type]
         return self._ended(lambda: run_pipeline(pipeline, request, engine))
@@ -309,9 +347,19 @@ class Simulation:
         require("liveness", ending == "finished", f"after {CALM_RUNS} runs by the book: {ending}")
         require("liveness", not self.truth.left_unread(), "a run that finished left messages unread")
         self._judge()
+        self._rebuild()
         if self.forges and not self.tampered:
             self.tampering.forge()
             self._judge()
+
+    def _rebuild(self) -> None:
+        """Let each aggregate that was declared later count what came before it; the oracle knows of it."""
+        for name in self.declared.since if self.declared else ():
+            self.operator.asked = {"rebuild": name}
+            ending = self._work(f"rebuild {name}", self._run)
+            require("rebuild", ending.startswith(("finished", "65: DecisionNeeded")), f"{name} cannot be rebuilt: {ending}")
+            self._judge()
+        self.outcome.declared = int(self.declared is not None)
 
     def _judge(self) -> None:
         """All is as it must be and the audit has nothing to say; where somebody did harm to tables, it finds what is wrong."""
@@ -362,6 +410,9 @@ class Simulation:
             return None
         except DayfoldError:
             return True
+        if "abandon" in self.operator.asked and any(isinstance(one, OffsetsLost) for one in problems):
+            # Plan takes the batch for one that counts; what is lost behind it may be read again.
+            return None
         return any(not self.operator.has_settled(one) for one in problems)
 
     def _audited(self, activity: Activity) -> str:
@@ -400,7 +451,7 @@ class Simulation:
         yield "a log loses its end and grows beyond it", world.replace_end
         yield "somebody puts files together", lambda: self.tampering.optimize()
         yield "somebody deletes old files", lambda: self.tampering.vacuum()
-        yield "somebody changes a table", lambda: self.tampering.damage()
+        yield "somebody changes a table", lambda: not self.declared and self.tampering.damage()
 
     # The rest
 
@@ -427,9 +478,8 @@ class Simulation:
             "name": PIPELINE,
             "kafka": str(self.folder / "kafka.properties"),
             "lake": str(self.folder / "lake"),
-            "input": {"topic": INPUT, "time": {"field": "datetime", "format": "iso8601"}, "value": {"field": "voltage"}},
-            "output": {"topic": OUTPUT},
-            "limits": {"max_rejected_fraction": self.chosen.choice((1.0, 1.0, 0.4)), "max_records_per_batch": self.most},
+            **(self.declared.settings(INPUT) if self.declared else DAILY),
+            "limits": {"max_rejected_fraction": self.allowed, "max_records_per_batch": self.most},
             "maintenance": {"keep_records_days": 1},
         }
         path = self.folder / "p.yaml"

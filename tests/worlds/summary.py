@@ -37,6 +37,7 @@ class Summary(Reached):
         numbers = {
             "worlds": self.worlds,
             "worlds in which an invariant was broken": len(self.failed),
+            "worlds whose pipeline declares aggregates": self.declared,
             "runs": self.runs,
             "batches that were finished": self.batches,
             "steps": self.steps,

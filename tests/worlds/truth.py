@@ -82,17 +82,21 @@ class Truth:
     def judge(self) -> Stand:
         """Raise a `Violation` where an invariant does not hold now that no batch is unfinished."""
         stand = Stand.of(self.tables, self.planned)
+        pruned = DeltaTable(f"{self.tables}/records").transaction_version(f"{PIPELINE}/records/pruned") or 0
+        self.check_tables(stand, pruned)
+        self._check_progress(stand)
+        return stand
+
+    def check_tables(self, stand: Stand, pruned: int) -> None:
+        """All but the group; records up to the batch `pruned` are gone."""
         read = {number: self._read_by(row, stand.planned[number]) for number, row in stand.done.items()}
         expected = oracle.expect_of(read, stand.revisions_after)
         averaged_only = oracle.averaged_only_of(stand.rows)
-        pruned = DeltaTable(f"{self.tables}/records").transaction_version(f"{PIPELINE}/records/pruned") or 0
         kept = {one for one in expected.records if one[-1] > pruned and (one[-1] not in averaged_only or one[4])}
         invariants.check_records(oracle.found_records(self.tables), kept)
         invariants.check_aggregates("contributions", oracle.found_contributions(self.tables), expected.contributions)
         invariants.check_aggregates("daily averages", oracle.found_averages(self.tables), expected.averages)
         invariants.check_output(self.output(), expected.output)
-        self._check_progress(stand)
-        return stand
 
     def _check_progress(self, stand: Stand) -> None:
         """I5, of the batches of the topic that is there now: each topic that was created again begins anew."""
@@ -108,25 +112,30 @@ class Truth:
         return sum(log.stable - ends.get(log.number, 0) for log in self.cluster.topics[INPUT].logs)
 
     def _read_by(self, done: dict[str, Any], planned: float) -> Iterator[oracle.Sent]:
+        for number, record in self.stored_of(done, planned):
+            fields = json.loads(record.value or b"") if (record.value or b"").startswith(b"{") else {}
+            is_reading = {"datetime", "voltage"} <= fields.keys()
+            found = oracle.sent(number, record.offset, record.value, day_of)
+            require("I2", is_reading == (found.day is not None), f"the oracle does not understand {record.value!r}")
+            yield found
+
+    def stored_of(self, done: dict[str, Any], planned: float) -> Iterator[tuple[int, Stored]]:
+        """What a finished batch is to have read, with the partition of each."""
         topics = (*self.cluster.past, *self.cluster.topics.values())
         logs = next(topic.logs for topic in topics if topic.id == done["topic_id"])
         for one in done["ranges"]:
             for record in visible(logs[one["partition"]], one["start"], one["end"], planned):
-                fields = json.loads(record.value or b"") if (record.value or b"").startswith(b"{") else {}
-                is_reading = {"datetime", "voltage"} <= fields.keys()
-                found = oracle.sent(one["partition"], record.offset, record.value, day_of)
-                require("I2", is_reading == (found.day is not None), f"the oracle does not understand {record.value!r}")
-                yield found
+                yield one["partition"], record
 
     def output(self) -> dict[int, list[tuple[Any, ...]]]:
         """What a read_committed consumer sees, or has seen if it was there all the time."""
         found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for log, one in self._published():
+        for log, one in self.publications():
             message = Message(topic=OUTPUT, partition=log.number, key=one.key, value=one.value, headers=list(one.headers))
             found[log.number].append(oracle.record_of(message))
         return found
 
-    def _published(self) -> Iterator[tuple[Log, Stored]]:
+    def publications(self) -> Iterator[tuple[Log, Stored]]:
         """The batches' own publications as far as they are or were to be seen."""
         for log in self.cluster.topics[OUTPUT].logs:
             for one in log.history:
@@ -144,7 +153,7 @@ class Truth:
         """Whether the unfinished batch was ever to be seen on the output topic: yes, no, or the rest of it is missing."""
         batch = Stand.of(self.tables, self.planned).unfinished or 0
         wanted = {(key[1], str(key[2]).encode()) for key in oracle.found_contributions(self.tables) if key[0] == batch}
-        seen = {(log.number, one.key) for log, one in self._published() if dict(one.headers)["batch"] == b"%d" % batch}
+        seen = {(log.number, one.key) for log, one in self.publications() if dict(one.headers)["batch"] == b"%d" % batch}
         return "yes" if wanted <= seen else "rest" if wanted & seen else "no"
 
     def group(self) -> dict[int, int]:
@@ -155,7 +164,7 @@ class Truth:
     def require_published_once(self) -> None:
         """At any moment: no batch's average is seen twice, and the revisions of a day have no gap."""
         revisions: dict[tuple[int, bytes | None], int] = {}
-        for log, one in self._published():
+        for log, one in self.publications():
             revision = int(dict(one.headers)["revision"])
             day = (log.number, one.key)
             before = revisions.get(day, max(revision - 1, self.revision))

@@ -86,3 +86,9 @@ def test_without_a_value_a_sum_is_null_and_a_count_zero() -> None:
     nothing = {"batch": 1, "window_start": AT, "events": 3, "cost": None, "mean_sum": None, "mean_count": 0}
     (row,) = aggregate.total(pa.Table.from_pylist([nothing], aggregate.contributions), batch=1).to_pylist()
     assert (row["events"], row["cost"], row["mean"]) == (3, None, None)
+
+
+def test_of_a_table_without_rows_no_group_is_touched_null_or_not() -> None:
+    aggregate = hourly(Dimension("channel", pa.string(), may_be_null=True))
+    groups = contributed(aggregate, ("mail",), (None,))
+    assert aggregate.touched(aggregate.totals.empty_table(), groups).num_rows == 0
