@@ -4,7 +4,6 @@ With `--seed` it tells the story of one, shrunk if it fails.
 """
 
 import argparse
-import gc
 import logging
 import multiprocessing
 import os
@@ -18,13 +17,12 @@ os.environ["DAYFOLD_ALLOW_FAULTS"] = "1"
 
 from rich.progress import track
 
+from tests.worlds.process import prepare
 from tests.worlds.shrinking import shrunk
 from tests.worlds.simulation import Outcome, simulate
 from tests.worlds.summary import Summary
 
 REPORT = Path("reports")
-GARBAGE = 20_000
-"""New objects after which Python looks for garbage; a world makes more of them than it keeps."""
 
 
 def main(arguments: list[str]) -> int:
@@ -55,19 +53,6 @@ def live_through(seeds: range, workers: int) -> int:
     for failed in summary.failed[:3]:
         tell(failed)
     return 1 if summary.failed else 0
-
-
-def prepare() -> None:
-    """Of a process that lives through worlds: it stays on one core, where its threads wake each other in half of the time, and
-    does not look for garbage among its modules.
-    """
-    logging.disable(logging.CRITICAL)
-    cores = sorted(os.sched_getaffinity(0))
-    number = int(multiprocessing.current_process().name.rpartition("-")[2])
-    os.sched_setaffinity(0, {cores[number % len(cores)]})
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
 
 
 def tell(outcome: Outcome) -> int:
