@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak millions defects lint format types worlds model notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
+.PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak millions defects defects-worlds lint format types worlds model notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ millions: setup ## A million messages of each example, cut into 1, 7 and 23 batc
 
 defects: setup ## Break the program on purpose, one rule at a time; each time a test must fail
 	@$(BIN)/python -m tests.defects.apply
+
+defects-worlds: setup ## Break the program on purpose; each time simulated worlds alone must notice: make defects-worlds WORLDS=2000 WORDS=fence
+	@$(BIN)/python -m tests.defects.apply --worlds $(or $(WORLDS),2000) $(WORDS)
 
 worlds: setup ## Runs in simulated worlds, each of them a seed: make worlds WORLDS=1000 FIRST=1, or the story of one: SEED=17
 	@$(BIN)/python -m tests.worlds --worlds $(or $(WORLDS),1000) --first $(or $(FIRST),1) $(if $(SEED),--seed $(SEED))

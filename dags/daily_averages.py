@@ -19,7 +19,7 @@ up, trigger it once. Two runs at a time do no harm: the second one waits, or fai
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from spark_jobs.orchestration.looking import look_for_new_records, warn_of_reten
 from spark_jobs.orchestration.page import averages_page
 from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
-from spark_jobs.orchestration.verifying import verify_aggregate, verify_partitions
+from spark_jobs.orchestration.verifying import verify_run
 from spark_jobs.orchestration.waking import schedule_of
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
@@ -84,14 +84,9 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
         return find_finished(pipeline, assets, get_current_context())
 
     @task(map_index_template="{{ task.op_kwargs['label'] }}")
-    def verify(label: str, partitions: list[int] | None = None, aggregate: str | None = None) -> Mapping[str, Any]:  # noqa: ARG001 - names the mapped task
-        """What was read of these partitions, compared with the table `records` and the consumer group, or what was added to the
-        aggregate, compared with its tables.
-        """
-        run_id = str(get_current_context()["run_id"])
-        if aggregate is not None:
-            return verify_aggregate(pipeline, run_id, aggregate)
-        return verify_partitions(pipeline, run_id, partitions or [])
+    def verify(label: str, partitions: Sequence[int] = (), aggregate: str | None = None) -> Mapping[str, Any]:  # noqa: ARG001 - a name
+        """What was read of these partitions, compared with `records` and the consumer group, or added to this aggregate."""
+        return verify_run(pipeline, str(get_current_context()["run_id"]), partitions, aggregate)
 
     finished = finished_batches()
     retention()

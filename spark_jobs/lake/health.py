@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from deltalake import DeltaTable
 
-from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged, require_none
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
@@ -45,15 +45,13 @@ COPY = "Bring back the newest copy of the table."
 
 
 def require_readable(lake: Lake) -> None:
-    """Raise the first problem of the tables' logs and form; to be called before any table is opened for its rows."""
-    for problem in form_problems(lake):
-        raise problem
+    """Raise what is wrong with the logs and the form of all tables; to be called before any table is opened for its rows."""
+    require_none(form_problems(lake))
 
 
 def require_whole(lake: Lake, checkpoints: CheckpointLog) -> None:
-    """Raise the first way in which the tables contradict the checkpoints."""
-    for problem in row_problems(lake, checkpoints):
-        raise problem
+    """Raise all ways in which the tables contradict the checkpoints."""
+    require_none(row_problems(lake, checkpoints))
 
 
 def form_problems(lake: Lake) -> Iterator[DayfoldError]:
@@ -67,10 +65,15 @@ def form_problems(lake: Lake) -> Iterator[DayfoldError]:
 def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[DayfoldError]:
     damages = [*_damaged_checkpoints(name, log), *_damaged_commits(name, log)]
     yield from damages
-    if not damages:
+    if damages:
+        return
+    try:
         table = lake.open(name)
-        yield from _changed_form(lake, name, table, log)
-        yield from _forbidden_properties(lake, name, table)
+    except TableDamaged as damage:
+        yield damage
+        return
+    yield from _changed_form(lake, name, table, log)
+    yield from _forbidden_properties(lake, name, table)
 
 
 def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
@@ -173,8 +176,14 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
 
 
 def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded]:
-    """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
-    yield from _restored_checkpoints(lake, checkpoints)
+    """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan.
+
+    Older checkpoints are the only problem: what the other tables hold is newer then.
+    """
+    restored = list(_restored_checkpoints(lake, checkpoints))
+    yield from restored
+    if restored:
+        return
     progress = checkpoints.progress
     yield from _left_out(lake, checkpoints)
     lake = lake.defined_by(progress.definition)

@@ -36,12 +36,14 @@ def as_counted(lake: Lake) -> Lake:
     out of the file, as far as they are still there. Those of the newest plan, where no batch is finished.
     """
     lake = as_stored(lake)
+    layouts: list[Layout] = []
     with suppress(*_UNREAD):
         layouts = list(_counted_layouts(CheckpointLog(lake).rows))
-        layout = layout_of_all(layouts) if layouts else lake.layout
-        there = tuple(one for one in layout.aggregates if one in layouts[-1].aggregates or lake.exists(one.name))
-        return replace(lake, layout=replace(layout, aggregates=there))
-    return lake
+    if not layouts:
+        return lake
+    layout = layout_of_all(layouts)
+    there = tuple(one for one in layout.aggregates if one in layouts[-1].aggregates or lake.exists(one.name))
+    return replace(lake, layout=replace(layout, aggregates=there))
 
 
 def _counted_layouts(rows: Iterable[LedgerRow]) -> Iterator[Layout]:

@@ -17,6 +17,7 @@ from deltalake.transaction import AddAction
 
 from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.faults import fault
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.durability import sync_commits
@@ -187,7 +188,9 @@ def committing(table: DeltaTable) -> Iterator[None]:
     """
     since = table.version()
     try:
+        fault("before:table_commit")
         yield
+        fault("after:table_commit")
     except CommitFailedError as error:
         raise LostRace(str(error)) from error
     except DeltaError as error:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("dayfold")
 
 
+def verify_run(pipeline: Pipeline, run_id: str, partitions: Sequence[int], aggregate: str | None) -> dict[str, Any]:
+    """What the run read of these partitions, or added to the aggregate if one is named."""
+    if aggregate is not None:
+        return verify_aggregate(pipeline, run_id, aggregate)
+    return verify_partitions(pipeline, run_id, partitions)
+
+
 def verify_partitions(pipeline: Pipeline, run_id: str, partitions: Sequence[int]) -> dict[str, Any]:
     """Per partition what the run read and where the consumer group stands; fails with a sentence for each that disagrees.
 

@@ -150,5 +150,5 @@ def _reads_headers(plan: Plan) -> bool:
 
 def _parsed(messages: "DataFrame", plan: Plan) -> "DataFrame":
     if isinstance(plan.rules, DeclaredRules):
-        return declared_records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)
+        return declared_records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce, shapes=plan.shapes)
     return records_of(messages, rules=plan.rules, batch=plan.batch, nonce=plan.nonce)

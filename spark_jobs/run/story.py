@@ -31,6 +31,7 @@ from spark_jobs.outlook.planning import make_plan
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.rebuilding import find_rebuild, require_declared
 from spark_jobs.outlook.rejection_limit import require_few_rejected
+from spark_jobs.outlook.shapes_ahead import find_shapes
 from spark_jobs.outlook.topics import Topics, find_starts
 from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
@@ -140,7 +141,7 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
     require_free(job.lake)
     if not progress.table_ids:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
-    return steps.commit_plan(job, plan)
+    return steps.commit_plan(job, replace(plan, shapes=find_shapes(job.broker, topics.input.name, plan)))
 
 
 def next_rebuild(job: Job, topics: Topics, aggregate: str) -> Plan | None:

@@ -87,4 +87,7 @@ REDEFINE = tuple(point for point in _DECISIONS if "redefine" in point)
 
 MAINTENANCE = tuple(in_source(SOURCE / "maintenance"))
 
-ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE)
+COMMIT = tuple(in_source(SOURCE / "lake" / "tables.py"))
+"""Around each commit of a table, inside the windows of all others: simulated worlds end runs there, and let the store refuse."""
+
+ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE, *COMMIT)
