@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
@@ -103,17 +103,6 @@ class Lake:
             schema = self.layout.schemas[name]
             table = DeltaTable.create(self.location(name), schema, mode="ignore", name=name, configuration=columns)
             sync_commits(table.table_uri, 0)
-
-    def add_fields(self) -> None:
-        """Give `records` the columns of fields that are new; `LostRace` if another run changed the table meanwhile."""
-        if not self.layout.fields:
-            return
-        table = self.open(RECORDS)
-        there = {field.name for field in table.schema().fields}
-        schema = Schema.from_arrow(pa.schema([one for one in self.layout.fields if one[0] not in there]))
-        if schema.fields:
-            with committing(table):
-                table.alter.add_columns(schema.fields, commit_properties=maintained(self))
 
     def keep(self, name: str) -> None:
         """Have the disk hold what another run has committed to a table: it may have died before it saw to that."""

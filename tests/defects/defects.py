@@ -290,7 +290,7 @@ DEFECTS = (
         "spark_jobs/aggregates/states.py",
         (
             (
-                'for part in (f"{whole} div 1000000", f"{whole} % 1000000"))',
+                'for part in (*trillions, millions, f"{whole} % 1000000"))',
                 'for part in (f"{whole} * 0", whole))',
             ),
         ),
@@ -558,5 +558,41 @@ DEFECTS = (
         "spark_jobs/audit/reconcile.py",
         (("        findings.differences += rows.differences\n", ""),),
         ("tests/faults/test_audit_of_tables.py", "tests/faults/test_audit_of_topics.py"),
+    ),
+    Defect(
+        "an audit holds every batch to all aggregates",
+        "spark_jobs/audit/ledger.py",
+        (("        return self.published is None or aggregate in self.published\n", "        return True\n"),),
+        ("tests/faults/test_declared_changes.py", "-k", "held_to_the_aggregates"),
+    ),
+    Defect(
+        "a run that slept gives tables the columns of an abandoned plan",
+        "spark_jobs/lake/columns.py",
+        (("if lake.known_batch(table) < batch and _differing", "if _differing"),),
+        ("tests/unit/lake/test_columns.py", "-k", "past_it"),
+    ),
+    Defect(
+        "tables keep the columns of an abandoned plan",
+        "spark_jobs/run/steps.py",
+        (("    if followed is None or layout_of", "    if followed is not None and layout_of"),),
+        ("tests/faults/test_corrected_settings.py", "-k", "planned_by_corrected_settings"),
+    ),
+    Defect(
+        "a time without a date is one of the day of the run",
+        "spark_jobs/pipeline/expression_trees.py",
+        (("    return exp.Case(ifs=[exp.If(this=has_date, true=found)])\n", "    return found\n"),),
+        ("tests/spark/test_expressions.py", "-k", "day_of_the_run"),
+    ),
+    Defect(
+        "sums of long numbers are added up in two parts",
+        "spark_jobs/aggregates/states.py",
+        (("if self.scale < PLACES else []", "if self.scale < 0 else []"),),
+        ("tests/spark/test_sums.py", "-k", "any_number"),
+    ),
+    Defect(
+        "what a batch adds up to is committed before it is counted",
+        "spark_jobs/run/steps_totals.py",
+        (("        _require_as_many(job, plan, aggregate, added, wanted)\n", ""),),
+        ("tests/unit/run/test_steps_totals.py",),
     ),
 )

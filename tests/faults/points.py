@@ -22,6 +22,8 @@ RUN = {
     "after:ends_resolved": ["K05"],
     "before:plan_commit": ["K06"],
     "after:plan_commit": ["K07", "F45"],
+    "before:columns": ["K07"],
+    "after:columns": ["K07"],
     "before:records_files": ["K08"],
     "before:records_footers": ["K09"],
     "before:records_commit": ["K09"],
