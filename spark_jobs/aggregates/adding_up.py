@@ -35,7 +35,7 @@ def sums_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
     """The same in one pass with the counts of all records; of rejected ones the window is null.
 
     In: the columns of `records`. Out: the columns of `contributions`, which are null or 0 for rejected records, and of all
-    records `read` and `rounded` as counts, `first` and `last` as offsets.
+    records `read` and `rounded` as counts, `first` and `last` as offsets, and all `offsets` added up.
     """
     from pyspark.sql import functions as F
 
@@ -45,4 +45,5 @@ def sums_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
         F.count("rounded_from").alias("rounded"),
         F.min("offset").alias("first"),
         F.max("offset").alias("last"),
+        F.sum(F.col("offset").cast("decimal(20,0)")).alias("offsets"),
     )

@@ -4,7 +4,7 @@ Nothing that is stored can tell later how many records there were, so the counts
 averaged. From then on the batch is these counts, whoever finishes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,10 +39,11 @@ from spark_jobs.run.steps_records import (
 
 @dataclass(frozen=True)
 class Sums:
-    """What Kafka shows of a batch: its contributions, and what was read of each partition."""
+    """What Kafka shows of a batch: its contributions, and what was read of each partition, with all its offsets added up."""
 
     contributions: pa.Table
     rows: Mapping[int, PartitionRows]
+    offsets: Mapping[int, int]
 
 
 def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
@@ -74,7 +75,7 @@ def _add_up(job: Job, plan: Plan, topic: Topic) -> Sums:
     require_still_there(job.broker, plan, topic)
     found = job.engine.add_up(job, plan)
     require_not_replaced(job.broker, plan, job.broker.topic(topic.name))
-    sums = Sums(found.filter(pc.is_valid(found[DAILY_AVERAGE.window.column])), _rows_of(found))
+    sums = Sums(found.filter(pc.is_valid(found[DAILY_AVERAGE.window.column])), _rows_of(found), _offsets_of(found))
     for one in rows_outside(plan, sums.rows):
         raise _changed(
             plan,
@@ -121,15 +122,18 @@ def _require_rejected(job: Job, plan: Plan, wanted: Mapping[int, int]) -> None:
             )
 
 
+def _offsets_of(sums: pa.Table) -> dict[int, int]:
+    grouped = sums.group_by("partition", use_threads=False).aggregate([("offsets", "sum")])
+    return {row["partition"]: int(row["offsets_sum"]) for row in grouped.to_pylist()}
+
+
 def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.Gaps]:
     """Why offsets of the ranges hold no record; raises `TryAgain` if one of them does hold one.
 
     Costs another pass over the partitions that have holes, for their offsets alone.
     """
     incomplete = [one for one in plan.ranges if one.span > _read(sums, one.partition)]
-    if not incomplete:
-        return []
-    jumps = job.engine.find_holes(job, incomplete)
+    jumps = job.engine.find_holes(job, incomplete) if incomplete else None
     holes = {one.partition: _holes(one, sums.rows.get(one.partition), jumps) for one in incomplete}
     for one in incomplete:
         empty = sum(hole.span for hole in holes[one.partition])
@@ -138,10 +142,27 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
                 plan,
                 f"{counted(_read(sums, one.partition), 'record')} of partition {one.partition}, then {one.span - empty}",
             )
+    _require_each_once(plan, sums, holes)
+    if not incomplete:
+        return []
     found, missing = gaps.explain(job.broker, topic, holes)
     if missing is not None:
         raise _changed(plan, f"no record at offset {missing.offset} of partition {missing.partition}, which other readers see")
     return found
+
+
+def _require_each_once(plan: Plan, sums: Sums, holes: Mapping[int, Iterable[OffsetRange]]) -> None:
+    """A record that was read twice and a hole are as many as two records, but their offsets do not add up to the same."""
+    for one in plan.ranges:
+        wanted = _added_up(one) - sum(map(_added_up, holes.get(one.partition, ())))
+        if sums.offsets.get(one.partition, 0) != wanted:
+            raise _changed(
+                plan, f"{counted(_read(sums, one.partition), 'record')} of partition {one.partition}, one of them twice"
+            )
+
+
+def _added_up(offsets: OffsetRange) -> int:
+    return (offsets.start + offsets.end - 1) * offsets.span // 2
 
 
 def _holes(planned: OffsetRange, rows: PartitionRows | None, jumps: pa.Table) -> list[OffsetRange]:

@@ -6,6 +6,8 @@ A step looks before it writes and verifies rows after: neither a silent skip nor
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
@@ -26,6 +28,9 @@ from spark_jobs.run.job import AddUp, Job
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
 
+Held = Mapping[int, npt.NDArray[np.bool_]]
+"""Of each offset of a range, by partition, whether it has a record."""
+
 Taken = tuple[Tally, AddUp]
 """What became of a batch's offsets, and how to get what its records add up to."""
 
@@ -42,7 +47,8 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
         append_records(job, plan, table, partial(write_records, job, plan) if plan.span else None)
     rows = stored_rows(job, plan)
     _require_rows_in_ranges(plan, rows)
-    return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows)), partial(job.engine.add_up_stored, job, plan)
+    held = _require_each_once(job, plan, rows)
+    return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows, held)), partial(job.engine.add_up_stored, job, plan)
 
 
 def open_records(job: Job, plan: Plan) -> DeltaTable:
@@ -121,7 +127,25 @@ def rows_outside(plan: Plan, rows: Mapping[int, PartitionRows]) -> Iterator[Part
             yield found
 
 
-def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows]) -> list[gaps.Gaps]:
+def _require_each_once(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) -> Held:
+    """Which offsets of each range the table holds; raises `TableDamaged` if it holds one of them twice.
+
+    Counts do not show it: a record too many and a marker without any are as many as a range without either.
+    """
+    ranges = [one for one in plan.ranges if one.span]
+    held = offsets_held(job.lake.look(RECORDS), plan.batch, ranges) if ranges else {}
+    for number, found in held.items():
+        more = _read(rows, number) - int(np.count_nonzero(found))
+        if more:
+            raise TableDamaged(
+                RECORDS,
+                f"batch {plan.batch} holds {counted(more, 'record')} of partition {number} more than there are offsets",
+                anew_or_back(job.lake, RECORDS, job.standing(plan)),
+            )
+    return held
+
+
+def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows], held: Held) -> list[gaps.Gaps]:
     """Why offsets of the ranges hold no record; raises `TableDamaged` if one of them is a record that readers see.
 
     Nothing to ask where the topic is another one by now: the stored records are all that is left of it.
@@ -129,8 +153,6 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     incomplete = [one for one in plan.ranges if one.span > _read(rows, one.partition)]
     if not incomplete or topic.id != plan.topic_id:
         return [gaps.Gaps(one.partition, unchecked=one.span - _read(rows, one.partition)) for one in incomplete]
-    table = job.lake.look(RECORDS)
-    held = offsets_held(table, plan.batch, incomplete)
     holes = {one.partition: gaps.find_holes(one, held[one.partition]) for one in incomplete}
     found, missing = gaps.explain(job.broker, topic, holes)
     if missing is not None:

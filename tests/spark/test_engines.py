@@ -117,11 +117,11 @@ ADDED = [
     (1, 1, NEXT, Decimal("-10.000000"), 1, Decimal("-10.000000"), Decimal("-10.000000")),
 ]
 COUNTED = [
-    (0, None, 4, 0, 3, 6),
-    (0, DAY, 3, 2, 0, 9),
-    (0, NEXT, 2, 0, 2, 11),
-    (1, DAY, 2, 1, 0, 1),
-    (1, NEXT, 1, 0, 2, 2),
+    (0, None, 4, 0, 3, 6, 18),
+    (0, DAY, 3, 2, 0, 9, 10),
+    (0, NEXT, 2, 0, 2, 11, 13),
+    (1, DAY, 2, 1, 0, 1, 1),
+    (1, NEXT, 1, 0, 2, 2, 2),
 ]
 ROW = ("partition", "offset", "date", "value", "rounded_from", "rejected_because")
 
@@ -153,7 +153,7 @@ def test_messages_add_up_to_the_same_without_being_stored(side: Side) -> None:
     found = side.engine.add_up(side.job, side.plan)
     accepted = found.filter(pc.is_valid(found["date"]))
     assert rows(accepted, *DAILY_AVERAGE.contributions.names) == ADDED
-    assert rows(found, "partition", "date", "read", "rounded", "first", "last") == COUNTED
+    assert rows(found, "partition", "date", "read", "rounded", "first", "last", "offsets") == COUNTED
 
 
 def test_markers_and_aborted_records_leave_holes(side: Side) -> None:

@@ -28,9 +28,8 @@ from spark_jobs.run.job import Job
 from tests.worlds.cluster import Cluster, Stored
 from tests.worlds.declared_engine import contributions, read_record
 
-SUMS = pa.schema(
-    [*DAILY_AVERAGE.contributions, ("read", pa.int64()), ("rounded", pa.int64()), ("first", pa.int64()), ("last", pa.int64())]
-)
+COUNTS = [*((name, pa.int64()) for name in ("read", "rounded", "first", "last")), ("offsets", pa.decimal128(30, 0))]
+SUMS = pa.schema([*DAILY_AVERAGE.contributions, *COUNTS])
 HOLES = pa.schema([("partition", pa.int32()), ("start", pa.int64()), ("end", pa.int64())])
 
 
@@ -183,7 +182,7 @@ def _sum(plan: Plan, place: tuple[Any, ...], rows: list[dict[str, Any]], added: 
     nothing = {"batch": plan.batch, "partition": place[0], "date": place[1], "value_count": 0}
     offsets = [row["offset"] for row in rows]
     counts = {"read": len(rows), "rounded": sum(row["rounded_from"] is not None for row in rows)}
-    return (added or nothing) | counts | {"first": min(offsets), "last": max(offsets)}
+    return (added or nothing) | counts | {"first": min(offsets), "last": max(offsets), "offsets": Decimal(sum(offsets))}
 
 
 def _parsing(plan: Plan) -> ParsingRules:
