@@ -13,6 +13,7 @@ import pytest
 
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.session import build_session
+from spark_jobs.launch.submit import LONG_METHODS_TOO
 from spark_jobs.local.kafka.server import BrokerOptions, RunningKafka, create_topics, start_kafka
 from spark_jobs.local.setup.jars import fetch_jars, jar_paths
 from tests import fault_report
@@ -116,6 +117,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     arguments = [
         "--master local[2]",
         "--driver-memory 2g",
+        f"--driver-java-options {LONG_METHODS_TOO}",
         f"--driver-class-path '{os.pathsep.join(map(str, jar_paths('spark')))}'",
         *(f"--conf {key}={value}" for key, value in conf.items()),
     ]

@@ -27,9 +27,13 @@ SECOND_COMPILER_LATER = (
     "-XX:Tier4CompileThreshold=75000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )
-"""Five times Java's own: what a minute's run calls less often costs more to compile well than it gains by it.
+"""Five times Java's own: what a minute's run calls less often costs more to compile well than it gains by it."""
 
-These stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand. The collector does not: a JVM takes one only, and would
+LONG_METHODS_TOO = "-XX:-DontCompileHugeMethods"
+"""Spark makes one method of a record with declared fields, and from about four fields on that has more than the 8,000 bytes up to
+which Java compiles. Without this the method is interpreted, and a message takes nearly twice as long.
+
+Both stand in `conf/spark-defaults.conf` too, for `spark-submit` by hand. The collector does not: a JVM takes one only, and would
 not start beside a collector that the user chose in `JAVA_TOOL_OPTIONS`.
 """
 
@@ -65,6 +69,7 @@ def spark_conf(offsets: int | None = None, chosen: Sequence[str] = ()) -> dict[s
         "spark.driver.extraClassPath": jars,
         "spark.executor.extraClassPath": jars,
         "spark.driver.defaultJavaOptions": in_one_text(options),
+        "spark.executor.defaultJavaOptions": LONG_METHODS_TOO,
         "spark.pyspark.python": sys.executable,
     }
 
@@ -73,6 +78,7 @@ def java_options(offsets: int | None) -> Iterator[str]:
     """Options of the driver's JVM, as far as the user has not settled the same."""
     yield COLLECTOR
     yield from SECOND_COMPILER_LATER
+    yield LONG_METHODS_TOO
     # A list of URIs: a blank or a comma of the folder's name is not to be taken for what it means there.
     yield f"-Dlog4j2.configurationFile={(PROJECT / 'conf' / 'log4j2.properties').as_uri()}"
     yield from archive_options()

@@ -221,7 +221,8 @@ class Plan:
     in old plans. Revisions of the pipeline begin above `revisions_after`, which no earlier life of it on the output topic can
     have reached. `trouble` is why this version cannot read what is stored of it: then only its place and its ranges are known.
     `epochs` are the leaders' at planning time, as far as they are known: no record of the ranges is of a later one. A batch that
-    does a `rebuild` has empty ranges.
+    does a `rebuild` has empty ranges. `shapes` are the orders in which its first messages name their fields, as far as that helps
+    to read it (see `readings/shapes.py`).
     """
 
     batch: int
@@ -241,6 +242,7 @@ class Plan:
     trouble: str | None = None
     epochs: Mapping[int, int] = field(default_factory=dict)
     rebuild: Rebuild | None = None
+    shapes: tuple[str, ...] = ()
 
     @property
     def span(self) -> int:

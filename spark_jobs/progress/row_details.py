@@ -78,6 +78,7 @@ def _plan_details(plan: Plan) -> Details:
         "revisions_after": plan.revisions_after,
         "epochs": by_text(plan.epochs),
         **({"rebuild": vars(plan.rebuild)} if plan.rebuild else {}),
+        **({"shapes": list(plan.shapes)} if plan.shapes else {}),
     }
 
 
@@ -127,6 +128,7 @@ def _plan(shared: Shared, body: Body) -> Plan:
         revisions_after=outset.revisions_after,
         epochs=by_number(details.get("epochs", {})),
         rebuild=_rebuild(details),
+        shapes=tuple(map(str, details.get("shapes", ()))),
     )
 
 

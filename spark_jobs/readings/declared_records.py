@@ -20,24 +20,27 @@ from spark_jobs.readings.field_columns import REASON, ROUNDED, VALUE, with_field
 from spark_jobs.readings.field_values import FieldProblem
 from spark_jobs.readings.json_fields import kafka_timestamp, time_text, with_json_fields
 from spark_jobs.readings.message_formats import Rejection
+from spark_jobs.readings.shape_columns import SHAPE_TIME, holds_times, with_shapes
 
 _OWN = {"timestamp": "_timestamp", "key": "_key", "raw": "_raw", "syntax": "_syntax", "time_reason": "_time_reason"}
 """What is known of a message besides its fields, under names that no field can have."""
 
 
-def declared_records_of(messages: DataFrame, *, rules: DeclaredRules, batch: int, nonce: str) -> DataFrame:
+def declared_records_of(
+    messages: DataFrame, *, rules: DeclaredRules, batch: int, nonce: str, shapes: Sequence[str] = ()
+) -> DataFrame:
     """One record per message: its place, its time, its fields and derived fields, and what became of it.
 
     Takes Kafka's columns key, value, partition, offset, timestamp and headers. Where `rejected_because` is set, all that was read
     is null and `raw` has the message; elsewhere `filtered` says whether it counts in no aggregate. `rounded_from` names each
-    number that was rounded, as it was written.
+    number that was rounded, as it was written. The shapes that messages are known to have decide only how fast that is found out.
     """
     records = rules.records
     names = {"_json_time": rules.time_field, **{f"json_{one.name}": one.place for one in records.fields if one.source == "json"}}
     if "headers" not in messages.columns:
         messages = with_columns(messages, headers=F.lit(None).cast("array<struct<key: string, value: binary>>"))
-    found = messages.transform(_with_text).transform(with_json_fields, names=names, nonce=nonce)
-    found = found.transform(_with_time, times=rules, nonce=nonce)
+    found = messages.transform(_with_text).transform(with_shapes, shapes=shapes, rules=rules)
+    found = found.transform(with_json_fields, names=names, nonce=nonce).transform(_with_time, times=rules, nonce=nonce)
     for one in records.fields:
         found = found.transform(with_field, rule=one, times=rules, nonce=nonce)
     return found.transform(_with_expressions, rules=records).transform(_as_records, rules=records, batch=batch)
@@ -45,20 +48,20 @@ def declared_records_of(messages: DataFrame, *, rules: DeclaredRules, batch: int
 
 def _with_text(messages: DataFrame) -> DataFrame:
     value = F.col("value")
-    kept = messages.select(
+    return messages.select(
         "partition", "offset", "timestamp", "key", "headers", value.alias("raw"), value.cast("string").alias("text")
     )
-    return with_columns(kept, is_usual=F.lit(False))
 
 
 def _with_time(messages: DataFrame, *, times: TimeRules, nonce: str) -> DataFrame:
     """Adds `event_time` and `time_reason`."""
     formats = time_formats(times.time_format)
-    text = time_text("_json_time", formats, nonce)
-    read = messages.transform(with_matched_time, text=text, formats=formats).transform(
+    shown, is_matched = F.col(SHAPE_TIME), F.col(SHAPE_TIME).isNotNull() & F.lit(holds_times(formats))
+    text = F.coalesce(shown, time_text("_json_time", formats, nonce))
+    read = messages.transform(with_matched_time, text=text, formats=formats, is_matched=is_matched).transform(
         with_event_time, rules=times, formats=formats
     )
-    reason = F.when(F.col("_json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
+    reason = F.when(shown.isNull() & F.col("_json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
     return read.select(*messages.columns, "event_time", reason.alias("time_reason"))
 
 

@@ -13,10 +13,11 @@ from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import with_event_time, with_matched_time
-from spark_jobs.readings.field_values import DAY, FIRST, LAST, LONG, MOST_BYTES, FieldProblem
+from spark_jobs.readings.field_values import DAY, LONG, MOST_BYTES, FieldProblem, times_of_field
 from spark_jobs.readings.json_fields import json_text, time_text
 from spark_jobs.readings.message_formats import plain_number_regex
 from spark_jobs.readings.numbers import with_digits, with_value
+from spark_jobs.readings.shape_columns import SHAPE
 
 VALUE, REASON, ROUNDED = "_value_", "_reason_", "_rounded_"
 """What the columns of a field begin with: its value, why it is none, and the number as it was written if it was rounded. No name
@@ -31,7 +32,7 @@ _BAD: Mapping[str, FieldProblem] = {
 
 
 def with_field(messages: DataFrame, *, rule: FieldRule, times: TimeRules, nonce: str) -> DataFrame:
-    """Adds the three columns of a field. Takes the field's `json_` column, the key or the headers, by its source."""
+    """Adds the three columns of a field. Takes its `json_` and `shape_` columns, the key or the headers, by its source."""
     found = with_columns(messages, **_written(rule, nonce))
     if rule.kind.kind == "decimal":
         read = _read_decimal(found, rule)
@@ -53,11 +54,11 @@ def _written(rule: FieldRule, nonce: str) -> dict[str, Column]:
     """Whether the field is `there`, its text as far as it has one, and whether it is `broken`, as a key or a header may be."""
     if rule.source == "json":
         numbers = rule.kind.kind in ("long", "decimal")
-        text = json_text(f"json_{rule.name}", nonce, numbers=numbers)
+        shown = F.col(SHAPE + rule.name)
         return {
             "variant": F.col(f"json_{rule.name}"),
-            "there": F.col("variant").isNotNull(),
-            "written": text,
+            "there": shown.isNotNull() | F.col("variant").isNotNull(),
+            "written": F.coalesce(shown, json_text("variant", nonce, numbers=numbers)),
             "broken": F.lit(False),
         }
     last = F.try_element_at(F.filter("headers", lambda header: header["key"] == rule.place), F.lit(-1))["value"]
@@ -95,8 +96,9 @@ def _read_long(messages: DataFrame, rule: FieldRule) -> DataFrame:
 
 def _read_boolean(messages: DataFrame, rule: FieldRule) -> DataFrame:
     if rule.source == "json":
-        is_boolean = F.schema_of_variant("variant") == "BOOLEAN"
-        return _or_bad(messages, rule, F.when(is_boolean, F.try_variant_get("variant", "$", "boolean")))
+        shown, is_boolean = F.col(SHAPE + rule.name), F.schema_of_variant("variant") == "BOOLEAN"
+        parsed = F.when(is_boolean, F.try_variant_get("variant", "$", "boolean"))
+        return _or_bad(messages, rule, F.when(shown.isNotNull(), shown == "true").otherwise(parsed))
     text = F.col("written")
     return _or_bad(messages, rule, F.when(text == "true", True).when(text == "false", False))
 
@@ -121,16 +123,15 @@ def _read_decimal(messages: DataFrame, rule: FieldRule) -> DataFrame:
 
 
 def _read_timestamp(messages: DataFrame, rule: FieldRule, times: TimeRules, nonce: str) -> DataFrame:
-    """Any time of the calendar: what is plausible is asked of the event's own time alone."""
     formats = time_formats(times.time_format)
     quote = '"' if len(formats) > 1 else ""
     quoted = F.concat(F.lit(quote), F.col("written"), F.lit(quote))
-    text = time_text("variant", formats, nonce) if rule.source == "json" else quoted
+    text = F.coalesce(SHAPE + rule.name, time_text("variant", formats, nonce)) if rule.source == "json" else quoted
     aside = {name: f"own_{name}" for name in ("event_time", "time_reason")}
     found = (
         messages.withColumnsRenamed(aside)
         .transform(with_matched_time, text=text, formats=formats)
-        .transform(with_event_time, rules=times.model_copy(update={"earliest": FIRST, "latest": LAST}), formats=formats)
+        .transform(with_event_time, rules=times_of_field(times), formats=formats)
     )
     read = _kept(found, F.col("event_time"), F.when(F.col("time_reason").isNotNull(), FieldProblem.BAD_TIMESTAMP))
     return read.drop(*aside).withColumnsRenamed({after: before for before, after in aside.items()})

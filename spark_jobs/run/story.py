@@ -19,6 +19,7 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.columns import require_free
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
@@ -30,6 +31,7 @@ from spark_jobs.outlook.planning import make_plan
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.rebuilding import find_rebuild, require_declared
 from spark_jobs.outlook.rejection_limit import require_few_rejected
+from spark_jobs.outlook.shapes_ahead import find_shapes
 from spark_jobs.outlook.topics import Topics, find_starts
 from spark_jobs.outlook.unfinished import require_usable
 from spark_jobs.outlook.witnesses import highest_revision
@@ -136,9 +138,10 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
         return None
     plan = make_plan(job.pipeline, progress, topics, ranges, now())
     require_plannable(plan.rules)
+    require_free(job.lake)
     if not progress.table_ids:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
-    return steps.commit_plan(job, plan)
+    return steps.commit_plan(job, replace(plan, shapes=find_shapes(job.broker, topics.input.name, plan)))
 
 
 def next_rebuild(job: Job, topics: Topics, aggregate: str) -> Plan | None:
@@ -151,6 +154,7 @@ def next_rebuild(job: Job, topics: Topics, aggregate: str) -> Plan | None:
     ranges = tuple(OffsetRange(number, end, end) for number, end in sorted(progress.ends.items()))
     plan = replace(make_plan(job.pipeline, progress, topics, ranges, now()), rebuild=found, epochs=progress.epochs)
     require_plannable(plan.rules)
+    require_free(job.lake)
     return steps.commit_plan(job, plan)
 
 
@@ -158,6 +162,7 @@ def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> 
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     require_planned_output(job.broker, plan, topics.output.name)
     job = job.of(plan)
+    steps.prepare_tables(job, plan)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 import pytest
 from _pytest.mark import ParameterSet
 
+from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.tables import Lake
+from spark_jobs.outlook.shapes_ahead import LEAST_OFFSETS
 from tests.declared.examples import EXAMPLES
 from tests.declared.world import DeclaredWorld, NewDeclared
 from tests.faults.cases import case
@@ -28,6 +31,19 @@ def test_an_example_counts_every_message_as_plain_python_does(new_declared: NewD
     for count in (60, 1, 40):
         world.send(count)
         world.world.run()
+    world.assert_all_counted_and_audited()
+
+
+@pytest.mark.proves("F97")
+def test_a_batch_that_is_large_enough_is_read_by_its_shapes_and_a_rerun_by_the_same_ones(new_declared: NewDeclared) -> None:
+    world = new_declared("ads", limits={"max_records_per_batch": 1_000_000})
+    world.send(LEAST_OFFSETS)
+    assert world.world.run_with_fault("after:plan_commit:raise")
+    planned = CheckpointLog(Lake.of(world.world.pipeline)).progress.unfinished
+    assert planned is not None
+    assert planned.shapes
+    world.send(20)
+    world.world.run()
     world.assert_all_counted_and_audited()
 
 

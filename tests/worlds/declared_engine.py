@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from spark_jobs.aggregates.aggregate import Aggregate
-from spark_jobs.aggregates.states import Count, Counted, Highest, Lowest, Picked, SquareSum, State, Sum
+from spark_jobs.aggregates.states import Count, Counted, Extreme, Picked, SquareSum, State, Sum
 from spark_jobs.pipeline.record_rules import ExpressionRule
 from spark_jobs.pipeline.rules import DeclaredRules
 from spark_jobs.readings.field_values import judge_record
@@ -73,7 +73,7 @@ def _there(counted: Counted, rows: Iterable[Row]) -> Iterator[tuple[Any, Row]]:
 def _state(state: State, rows: list[Row]) -> Any:
     if isinstance(state, Count):
         return len(rows) if state.of is None else len(list(_there(state.of, rows)))
-    assert isinstance(state, (Sum, SquareSum, Lowest, Highest, Picked))
+    assert isinstance(state, (Sum, SquareSum, Extreme, Picked))
     found = list(_there(state.of, rows))
     if not found:
         return None
@@ -83,10 +83,8 @@ def _state(state: State, rows: list[Row]) -> Any:
             return sum(map(Decimal, values), Decimal())
         case SquareSum():
             return sum((Decimal(value) ** 2 for value in values), Decimal())
-        case Lowest():
-            return min(values)
-        case Highest():
-            return max(values)
+        case Extreme():
+            return min(values) if state.merge == "min" else max(values)
         case Picked():
             pick = max if state.is_last else min
             value, row = pick(found, key=lambda one: (one[1]["event_time"], one[1]["partition"], one[1]["offset"]))

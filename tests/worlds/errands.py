@@ -13,7 +13,7 @@ from spark_jobs.removal.forget import forget
 from tests.violations import require
 from tests.worlds.declared import WINDOWS
 from tests.worlds.machines import TICK, Activity
-from tests.worlds.truth import PIPELINE, Stand
+from tests.worlds.truth import PIPELINE
 
 if TYPE_CHECKING:
     from tests.worlds.simulation import Simulation
@@ -63,15 +63,17 @@ class Errands:
 
     # Afterwards
 
-    def at_last(self, judged: Stand) -> Stand:
+    def at_last(self) -> None:
         """Once all is right: some errands, after each of which all must be right again."""
         for name, work in self._all():
             self._world.tell(f"errand: {name}")
             work()
-            judged = self._world.truth.judge()
+            self._world.truth.judge()
+
+    def at_the_end(self) -> None:
+        """Some pipelines are removed."""
         if self._chosen.random() < 0.15:
             self._forget()
-        return judged
 
     def _all(self) -> Iterator[tuple[str, Callable[[], None]]]:
         declared = self._world.declared

@@ -10,6 +10,7 @@ from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java, startable_environment
 from spark_jobs.launch.submit import (
     COLLECTOR,
+    LONG_METHODS_TOO,
     SECOND_COMPILER_LATER,
     default_conf,
     spark_conf,
@@ -53,6 +54,12 @@ def test_options_of_the_settings_file_and_of_spark_win_too(monkeypatch: pytest.M
     monkeypatch.setenv("SPARK_SUBMIT_OPTS", "-XX:+UseG1GC -Dlog4j2.configurationFile=mine.properties")
     options = quoted_options(spark_conf())
     assert [one for one in options if one == COLLECTOR or "log4j2" in one] == []
+
+
+def test_drivers_and_executors_compile_the_long_methods_of_declared_fields() -> None:
+    for conf in (spark_conf(), default_conf()):
+        assert LONG_METHODS_TOO in quoted_options(conf)
+        assert conf["spark.executor.defaultJavaOptions"] == LONG_METHODS_TOO
 
 
 def test_by_hand_no_collector_is_named_and_the_second_compiler_comes_later_as_well() -> None:

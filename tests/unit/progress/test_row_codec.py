@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,11 @@ def test_a_signature_that_cannot_be_read_is_nobodys() -> None:
         assert stored_row("ABANDONED", {"by": by}).by is None
     found = stored_row("ABANDONED", {"by": {"user": "anna", "host": "edge1", "shoe_size": 38}}).by
     assert found == Signature("anna", "edge1", "")
+
+
+def test_a_plan_keeps_the_shapes_of_its_messages_and_one_without_stores_nothing_of_them() -> None:
+    shapes = ('{"ts":null,"b":null,"a":null}', '{"a":null}')
+    found = row_of(columns_of(planned(replace(PLAN, shapes=shapes), "run 7", AT, BY)))
+    assert isinstance(found, Planned)
+    assert (found.plan.trouble, found.plan.shapes) == (None, shapes)
+    assert "shapes" not in json.loads(columns_of(ROWS["planned"])["details"])
