@@ -52,13 +52,13 @@ def _members(lake: Lake, name: str, of: tuple[Aggregate, Measure, Aggregate], do
             for one, column in ((aggregate, measure.counted), (members, members.count.column))
         )
         return counted(wanted, "value"), counted(found, "value")
-    wanted = read_rows(lake.open(members.contributions_table), ["batch"], [("batch", "=", done.batch)]).num_rows
-    found = read_rows(lake.open(name), ["batch"], [("batch", ">=", done.batch)]).num_rows
+    wanted = read_rows(lake.look(members.contributions_table), ["batch"], [("batch", "=", done.batch)]).num_rows
+    found = read_rows(lake.look(name), ["batch"], [("batch", ">=", done.batch)]).num_rows
     return counted(wanted, "group"), counted(min(wanted, found), "group")
 
 
 def _sum_of(lake: Lake, name: str, column: str, done: Done) -> int:
-    return pc.sum(read_rows(lake.open(name), [column], [("batch", "=", done.batch)])[column]).as_py() or 0
+    return pc.sum(read_rows(lake.look(name), [column], [("batch", "=", done.batch)])[column]).as_py() or 0
 
 
 def _totals(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.declared.oracle import Measured, Reading, Wanted
 from tests.worlds.cluster import Stored
+from tests.worlds.truth import OUTPUT
 
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     "user": {"type": "string"},
@@ -80,12 +81,13 @@ class Declaration:
         self.aggregates[name], self.since[name] = self.later.pop(name), now
         return name
 
-    def settings(self, topic: str) -> dict[str, Any]:
+    def settings(self, topic: str, excess_digits: str) -> dict[str, Any]:
         """What a pipeline file says of it."""
+        fields = {**FIELDS, "amount": {**FIELDS["amount"], "excess_digits": excess_digits}}
         time = {"field": "at", "format": "iso8601", "timezone": self.zone}
         where = {"where": self.where} if self.where else {}
         output = {"output": self.output} if self.output else {}
-        return {"input": {"topic": topic, "time": time, "fields": FIELDS, **where}, "aggregates": self.aggregates, **output}
+        return {"input": {"topic": topic, "time": time, "fields": fields, **where}, "aggregates": self.aggregates, **output}
 
     @property
     def published(self) -> tuple[str, ...]:
@@ -115,6 +117,21 @@ class Declaration:
         at = datetime.fromisoformat(values.pop("at"))
         is_filtered = self.where is not None and not CONDITIONS[self.where](values)
         return Reading(partition, record.offset, at, values, is_filtered)
+
+
+class DailyAverages:
+    """What a pipeline file says that declares no aggregates."""
+
+    def settings(self, topic: str, excess_digits: str) -> dict[str, Any]:
+        """See `Declaration`."""
+        value = {"field": "voltage", "excess_digits": excess_digits}
+        return {
+            "input": {"topic": topic, "time": {"field": "datetime", "format": "iso8601"}, "value": value},
+            "output": {"topic": OUTPUT},
+        }
+
+
+DAILY = DailyAverages()
 
 
 def aggregate(chosen: random.Random) -> dict[str, Any]:

@@ -83,10 +83,8 @@ def _state(state: State, rows: list[Row]) -> Any:
             return sum(map(Decimal, values), Decimal())
         case SquareSum():
             return sum((Decimal(value) ** 2 for value in values), Decimal())
-        case Extreme(merge="min"):
-            return min(values)
         case Extreme():
-            return max(values)
+            return min(values) if state.merge == "min" else max(values)
         case Picked():
             pick = max if state.is_last else min
             value, row = pick(found, key=lambda one: (one[1]["event_time"], one[1]["partition"], one[1]["offset"]))

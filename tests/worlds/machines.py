@@ -81,6 +81,8 @@ class Activity:
         self.steps = 0
         self.points: Counter[str] = Counter()
         self.last_point = ""
+        self.dies_at: int | None = None
+        """The step, by its number, at which its process dies, whatever else happens."""
         self.planned: list[float] = []
         """When it was about to store a plan, each time."""
         self.trace: list[tuple[str, str]] = []
@@ -160,6 +162,8 @@ class Activity:
         self.points[name] += 1
         self.trace.append((self.name, name))
         self.cluster.pass_time(TICK)
+        if self.steps == self.dies_at:
+            self.die()
         self._adversary.at_point(self, name)
         self.require_alive()
 

@@ -57,8 +57,6 @@ class Operator:
         self.asked = dict.fromkeys(error.settled_by or (["abandon"] if _ABANDONED.search(str(error)) else []), True)
         if "--published" in str(error):
             self.asked = {"published": self._truth.is_published()}
-        elif "--abandon" in str(error) and not self.asked:
-            self.asked = {"abandon": True}
         if isinstance(error, TooManyRejected):
             self.asked = {"max_rejected": True}
         if "an older copy was restored" in str(error):
@@ -75,8 +73,6 @@ class Operator:
             return False
         if "--published" in str(problem):
             return "published" in self.asked
-        if "--abandon" in str(problem) and not problem.settled_by:
-            return "abandon" in self.asked
         return bool(problem.settled_by) and all(self.asked.get(option) for option in problem.settled_by)
 
 

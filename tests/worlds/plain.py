@@ -25,7 +25,7 @@ class PlainSimulation(Simulation):
 
     def start(self, machine_name: str) -> None:
         self.outcome.runs += 1
-        self._begin(f"run{self.outcome.runs}", machine_name, self._run)
+        self.begin(f"run{self.outcome.runs}", machine_name, self.run)
 
     def message(self) -> bytes | None:
         return reading(self.chosen.randint(1, 3), Decimal(self.chosen.randint(-9, 99)) / 4)

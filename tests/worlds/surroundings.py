@@ -20,9 +20,11 @@ class Surroundings:
     def live_before(self) -> bool:
         """The output has averages of an earlier life of the pipeline, whose tables and group are gone."""
         for log in self._cluster.topics[OUTPUT].logs:
-            headers = (("pipeline", PIPELINE.encode()), ("batch", b"7"), ("revision", b"5"), ("count", b"1"))
-            for day in (b"2026-05-01", b"2026-05-02"):
-                log.append(day, b'{"date": "%s", "voltage": 1}' % day, headers, self._cluster.milliseconds)
+            for revision in range(1, 6):
+                numbers = {"batch": b"%d" % (revision + 2), "revision": b"%d" % revision, "count": b"1"}
+                headers = (("pipeline", PIPELINE.encode()), *numbers.items())
+                for day in (b"2026-05-01", b"2026-05-02"):
+                    log.append(day, b'{"date": "%s", "voltage": 1}' % day, headers, self._cluster.milliseconds)
             self._world.truth.begins[log] = log.high
         self._world.truth.revision = 5
         return True

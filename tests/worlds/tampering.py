@@ -61,8 +61,9 @@ class Tampering:
 
     def damage(self) -> bool:
         """Somebody changes what a table says; from now on a run may stop for good, or the audit must find it."""
-        act = self._chosen.choice((self._restore, self._delete_row, self._change_row, self._double_row))
-        done = act()
+        rows = () if self._world.declared else (self._delete_row, self._change_row, self._double_row)
+        act = self._chosen.choice((self._restore, *rows))
+        done: bool = act()
         self._world.tampered |= done
         return done
 
@@ -147,7 +148,7 @@ class Tampering:
 
     def _do(self, what: str, act: Callable[[DeltaTable], object], tables: tuple[str, ...] = TABLES) -> bool:
         """Whether the table has another version afterwards. Nobody works on a table that a power cut has torn."""
-        name = self._chosen.choice(tables)
+        name = self._chosen.choice(self._declared or tables)
         folder = Path(self._world.truth.tables, name)
         if not all(one.stat().st_size for one in folder.glob("_delta_log/*.json")):
             return False
@@ -161,6 +162,12 @@ class Tampering:
                 self._world.tell(f"somebody else {what} of {name}: version {before} becomes {after}")
             return after != before
         return False
+
+    @property
+    def _declared(self) -> list[str]:
+        """The tables of a pipeline that declares aggregates."""
+        folder = Path(self._world.truth.tables)
+        return sorted(one.name for one in folder.iterdir()) if self._world.declared and folder.is_dir() else []
 
     def _move_group(self) -> bool:
         offsets = self._world.cluster.groups.get(PIPELINE)

@@ -1,3 +1,4 @@
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -108,3 +109,26 @@ def test_a_writer_that_slept_until_the_log_was_cleaned_up_is_told_and_writes_not
 def test_an_older_batch_cannot_put_old_sums_back(lake: Lake) -> None:
     row = merged(lake, (1, 10), (2, 15), (1, 10))
     assert (row["value_sum"], row["revision"], row["batch"]) == (15, 2, 2)
+
+
+def test_a_table_that_is_looked_at_again_is_the_newest_version_by_the_same_handle(lake: Lake) -> None:
+    looked_at = lake.look(CONTRIBUTIONS)
+    append_once(lake.open(CONTRIBUTIONS), contributions(1), app=lake.app(CONTRIBUTIONS), version=1)
+    assert lake.look(CONTRIBUTIONS) is looked_at
+    assert lake.known_batch(looked_at) == 1
+    assert read_rows(looked_at).num_rows == contributions(1).num_rows
+
+
+def test_what_is_looked_at_meanwhile_leaves_the_handle_that_is_committed_through_where_it_was(lake: Lake) -> None:
+    mine = lake.open(CONTRIBUTIONS)
+    append_once(lake.open(CONTRIBUTIONS), contributions(1), app=lake.app(CONTRIBUTIONS), version=1)
+    lake.look(CONTRIBUTIONS)
+    with pytest.raises(LostRace):
+        append_once(mine, contributions(1), app=lake.app(CONTRIBUTIONS), version=1)
+
+
+def test_a_table_that_is_gone_when_it_is_looked_at_again_is_missing(lake: Lake) -> None:
+    lake.look(CONTRIBUTIONS)
+    shutil.rmtree(lake.location(CONTRIBUTIONS))
+    with pytest.raises(TableDamaged, match="missing"):
+        lake.look(CONTRIBUTIONS)
