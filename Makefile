@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export LC_ALL := C.UTF-8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak defects lint format types worlds model notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
+.PHONY: help setup demo airflow test test-long browser faults faults-again faults-docs soak millions defects defects-worlds lint format types worlds model notebooks notebooks-refresh bench bench-small bench-docs bench-audit flink cluster secrets clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,8 +49,14 @@ faults-docs: setup ## Take the results of the last `make faults` into docs/
 soak: setup ## Batches with a random fault in every second one: make soak MINUTES=10 SEED=1
 	@$(BIN)/pytest -q tests/faults/soak.py --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
+millions: setup ## A million messages of each example, cut into 1, 7 and 23 batches, against plain Python: an hour on two cores
+	@$(BIN)/pytest --thorough -q --log-cli-level INFO tests/declared/test_millions.py
+
 defects: setup ## Break the program on purpose, one rule at a time; each time a test must fail
 	@$(BIN)/python -m tests.defects.apply
+
+defects-worlds: setup ## Break the program on purpose; each time simulated worlds alone must notice: make defects-worlds WORLDS=2000 WORDS=fence
+	@$(BIN)/python -m tests.defects.apply --worlds $(or $(WORLDS),2000) $(WORDS)
 
 worlds: setup ## Runs in simulated worlds, each of them a seed: make worlds WORLDS=1000 FIRST=1, or the story of one: SEED=17
 	@$(BIN)/python -m tests.worlds --worlds $(or $(WORLDS),1000) --first $(or $(FIRST),1) $(if $(SEED),--seed $(SEED))
@@ -83,6 +89,7 @@ bench-small: setup ## The contestants with next to no records: whether they are 
 	@JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m benchmarks two_million --tiny --repeats 1 --contestants ours ours_averages streaming_averages \
 	  streaming_everything_tuned tutorial polars flink java_reading librdkafka_reading spark_reading
 	@JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m benchmarks small --tiny --repeats 1 --contestants ours tutorial polars
+	@JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m benchmarks ads ads_run_10 ads_people --tiny --repeats 1
 
 bench-docs: setup ## Take the results of the last `make bench` into docs/
 	@$(BIN)/python -m benchmarks.report

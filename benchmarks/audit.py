@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contestants import ours
-from benchmarks.loads import Shape, load_of, split
+from benchmarks.loads import Shape
 from benchmarks.measure import Measurement, run_measured
+from benchmarks.pieces import pieces_of
 from benchmarks.session import Session, Topic
-from benchmarks.works import INCREMENT_DAYS, WORKS
+from benchmarks.works import WORKS
 from spark_jobs.base.project import PROJECT
 from spark_jobs.local.kafka.server import create_topics, start_kafka
 from spark_jobs.local.screen import Screen
@@ -48,7 +49,7 @@ def prepare(session: Session) -> tuple[Path, int]:
     topic = Topic("audited", Shape().partitions)
     create_topics(session.bootstrap, {topic.name: topic.partitions})
     place = session.place(ours.EVERYTHING, topic, WORKS["two_million"])
-    history, increments = split(load_of(Shape()), 1, INCREMENT_DAYS)
+    history, increments = pieces_of(Shape(), None, 1)
     for number, portion in enumerate([*history, *increments]):
         topic.send(session.bootstrap, portion, session.screen)
         if objection := session.run(ours.EVERYTHING, place, topic, number).objection:

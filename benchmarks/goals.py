@@ -1,9 +1,9 @@
-"""The goals, each a ratio of medians in one session, and what came of them."""
+"""The goals, each a ratio of medians in one session or a limit of its own, and what came of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.results import Results, memory, seconds
+from benchmarks.results import Results, memory, processor_seconds, seconds
 from benchmarks.session import Run
 
 MISSED = "missed"
@@ -60,7 +60,23 @@ def rate(run: Run) -> float:
     return run.records / run.measured.seconds
 
 
+def amount(of: Side, what: Callable[[Run], float]) -> Callable[[Results], float | None]:
+    """A median by itself."""
+    return lambda results: _median(results, of, what)
+
+
+def seconds_of_totals(run: Run) -> float:
+    """Of the steps S4 to S6 of all its batches."""
+    return sum(step[name] for step in run.steps for name in ("contributions", "averages", "publish"))
+
+
+def gigabytes_of_python(run: Run) -> float:
+    """The most that its Python held, with all that every run holds."""
+    return run.measured.python_bytes / 1e9
+
+
 OURS, TWO = "ours", "two_million"
+ADS, ADS_OURS, PEOPLE = "ads", Side("ads", "ours_ads"), Side("ads_people", "ours_people")
 
 GOALS = (
     Goal(
@@ -101,4 +117,23 @@ GOALS = (
         "all of its work. So no Spark job that starts a JVM gets there. Next: a JVM that stays between runs. In a warm one a "
         "batch of 5,760 records takes 1.7 s instead of 9.",
     ),
+    *(
+        Goal(
+            f"2 million events, hours and days with different users, against {against}: {of}",
+            limit,
+            ratio(ADS_OURS, Side(ADS, name), what),
+        )
+        for name, against, limit in (
+            ("streaming_ads_everything", "Structured Streaming", 0.5),
+            ("flink_ads", "Flink SQL", 1.0),
+        )
+        for of, what in (("wall", seconds), ("processor", processor_seconds))
+    ),
+    Goal(
+        "run 1,000 of two aggregates against run 10",
+        1.2,
+        ratio(Side("ads_run_1000", ADS_OURS.contestant), Side("ads_run_10", ADS_OURS.contestant)),
+    ),
+    Goal("100,000 groups in one batch: seconds of S4 to S6", 10, amount(PEOPLE, seconds_of_totals)),
+    Goal("100,000 groups in one batch: GB of Python at most", 0.5, amount(PEOPLE, gigabytes_of_python)),
 )

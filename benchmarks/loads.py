@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spark_jobs.local.demo.readings import Day, Missing, Readings, find_csv, partition_of, read_readings
+from spark_jobs.local.kafka.sending import Sendable
 
 SPAN_DAYS, MOST_COPIES = 1461, 10
+INCREMENT_DAYS = 4
 PADDING_SEED = 1
 
 
@@ -40,6 +42,10 @@ class Portion:
     @property
     def count(self) -> int:
         return sum(day.count for day in self.days)
+
+    def messages(self) -> Iterator[Sendable]:
+        """In the order of time, each with its place."""
+        return (Sendable(one.partition, one.day.key, value) for one in self.days for value in self.readings.messages(one))
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from benchmarks.messages import visible_values
 
-from benchmarks.loads import Portion
+if TYPE_CHECKING:
+    from benchmarks.contestants.contestant import Contestant, Place
 
 TOLERANCE = Decimal("1e-9")
 PLACES = Decimal("0.000001")
@@ -28,8 +29,8 @@ class Oracle:
 
     totals: dict[Key, tuple[Decimal, int]] = field(default_factory=dict)
 
-    def add(self, portion: Portion) -> None:
-        """Take account of what is being sent."""
+    def add(self, portion: Any) -> None:
+        """Take account of a `Portion` that is being sent."""
         for day in portion.days:
             values = portion.readings.values.slice(day.day.first, day.count).to_pylist()
             key = (day.partition, day.day.date)
@@ -39,6 +40,23 @@ class Oracle:
     @property
     def count(self) -> int:
         return sum(count for _, count in self.totals.values())
+
+    def ends(self, partitions: int) -> dict[int, int]:
+        """Where each partition ends: nothing but what was sent is on it."""
+        ends = dict.fromkeys(range(partitions), 0)
+        for (partition, _), (_, count) in self.totals.items():
+            ends[partition] += count
+        return ends
+
+    def objection_to(self, contestant: "Contestant", place: "Place") -> str | None:
+        """Why a contestant's tables or output topic are not right; none if they are."""
+        assert contestant.averages is not None
+        if objection := self.objection(contestant.averages(place), contestant.exact):
+            return objection
+        if contestant.publishes:
+            last = published(place.bootstrap, place.output, place.partitions)
+            return self.objection_to_output(last, contestant.exact)
+        return None
 
     def average(self, key: Key) -> Decimal:
         total, count = self.totals[key]
@@ -72,35 +90,8 @@ def _differs(found: Decimal, exact: Decimal) -> bool:
 
 def published(bootstrap: str, topic: str, partitions: int) -> dict[Key, Decimal]:
     """The last average of each day on the output topic, as a read_committed consumer sees it."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "oracle",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-        }
-    )
     found: dict[Key, Decimal] = {}
-    try:
-        consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-        left = partitions
-        while left:
-            # One by one: asked for more, the consumer waits for them until the timeout.
-            message = consumer.poll(30)
-            if message is None:
-                raise TimeoutError(f"{topic} was not read to its end within 30 s")
-            if message.error():
-                left -= 1
-                continue
-            key, average = _published(message)
-            found[key] = average
-    finally:
-        consumer.close()
+    for partition, value in visible_values(bootstrap, topic, partitions):
+        fields: dict[str, Any] = json.loads(value, parse_float=Decimal, parse_int=Decimal)
+        found[partition, fields["date"]] = Decimal(fields["voltage"])
     return found
-
-
-def _published(message: Message) -> tuple[Key, Decimal]:
-    fields: dict[str, Any] = json.loads(message.value() or b"", parse_float=Decimal, parse_int=Decimal)
-    return (message.partition() or 0, fields["date"]), Decimal(fields["voltage"])

@@ -27,7 +27,7 @@ def draw_all(results: Results, folder: Path) -> list[str]:
     for name, work in results.works.items():
         if len(work.runs) and max(run.number for run in work.runs) >= MANY_RUNS:
             drawn.append(_save(folder, name, work.title, (7.5, 3.6), partial(_runs_in_a_row, work=work)))
-        elif work.counting("ours"):
+        elif any(run.contestant.startswith("ours") and not run.objection for run in work.runs):
             height = 1.2 + 0.32 * len({run.contestant for run in work.runs})
             drawn.append(_save(folder, name, work.title, (7.5, height), partial(_bars, work=work)))
         if len(work.history_steps) >= MANY_RUNS:

@@ -94,6 +94,10 @@ def seconds(run: Run) -> float:
     return run.measured.seconds
 
 
+def processor_seconds(run: Run) -> float:
+    return run.measured.cpu_seconds
+
+
 def memory(run: Run) -> float:
     """The most that its JVM held, or its Python where there is no JVM."""
     return run.measured.java_bytes or run.measured.python_bytes

@@ -15,12 +15,12 @@ from confluent_kafka.admin import AdminClient
 
 from benchmarks.contestants import ours
 from benchmarks.contestants.contestant import Contestant, Place
-from benchmarks.loads import Portion, load_of, newest_records, split
 from benchmarks.measure import Kept, Measurement, kept_in, run_measured
-from benchmarks.oracle import Oracle, published
-from benchmarks.works import INCREMENT_DAYS, Work
+from benchmarks.oracle import Oracle
+from benchmarks.pieces import Expected, Piece, expected_of, pieces_of
+from benchmarks.works import Work
 from spark_jobs.launch.java import find_java
-from spark_jobs.local.demo.loading import send_missing
+from spark_jobs.local.kafka.sending import send_all
 from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.local.screen import Screen
 
@@ -118,20 +118,17 @@ class Topic:
 
     name: str
     partitions: int
-    oracle: Oracle = field(default_factory=Oracle)
+    oracle: Expected = field(default_factory=Oracle)
 
-    def send(self, bootstrap: str, portion: Portion, screen: Screen) -> None:
-        """Load the days of a portion."""
-        self.oracle.add(portion)
-        with screen.counting(f"loading {self.name}", portion.count) as on_sent:
-            send_missing({"bootstrap.servers": bootstrap}, self.name, portion.readings, portion.days, on_sent)
+    def send(self, bootstrap: str, piece: Piece, screen: Screen) -> None:
+        """Load a piece."""
+        self.oracle.add(piece)
+        with screen.counting(f"loading {self.name}", piece.count) as on_sent:
+            send_all({"bootstrap.servers": bootstrap}, self.name, piece.messages(), on_sent)
 
     def ends(self) -> dict[int, int]:
-        """Where each partition ends: nothing but what was sent is on it."""
-        ends = dict.fromkeys(range(self.partitions), 0)
-        for (partition, _), (_, count) in self.oracle.totals.items():
-            ends[partition] += count
-        return ends
+        """Where each partition ends."""
+        return self.oracle.ends(self.partitions)
 
 
 def _objection(contestant: Contestant, place: Place, topic: Topic, measured: Measurement, log: Path) -> str | None:
@@ -153,20 +150,16 @@ def _wrong(contestant: Contestant, place: Place, topic: Topic, said: str) -> str
     if contestant.counted is not None:
         counted, wanted = contestant.counted(said), wanted - sum(place.starts.values())
         return None if counted == wanted else f"read {counted} records of {wanted}"
-    assert contestant.averages is not None
-    if objection := topic.oracle.objection(contestant.averages(place), contestant.exact):
+    if objection := topic.oracle.objection_to(contestant, place):
         return objection
     if contestant.records is not None and (found := contestant.records(place)) != wanted:
         return f"its table of records holds {found} rows, {wanted} messages were sent"
-    if contestant.publishes:
-        last = published(place.bootstrap, place.output, place.partitions)
-        return topic.oracle.objection_to_output(last, contestant.exact)
     return None
 
 
 def run_work(session: Session, work: Work, contestants: Sequence[Contestant], repeats: int) -> list[Run]:
     """All runs of a work. A contestant that failed takes no further part where it would go on from what it has."""
-    topic = Topic(work.name.replace("_", "-"), work.shape.partitions)
+    topic = Topic(work.name.replace("_", "-"), work.shape.partitions, expected_of(work.shape))
     create_topics(session.bootstrap, {topic.name: topic.partitions})
     try:
         return (_at_once if work.increments is None else _in_increments)(session, work, topic, contestants, repeats)
@@ -181,9 +174,9 @@ def rotated(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
 
 
 def _at_once(session: Session, work: Work, topic: Topic, contestants: Sequence[Contestant], repeats: int) -> list[Run]:
-    portions = load_of(work.shape)
-    for portion in portions if work.records is None else newest_records(portions, work.records):
-        topic.send(session.bootstrap, portion, session.screen)
+    pieces, _ = pieces_of(work.shape, work.records)
+    for piece in pieces:
+        topic.send(session.bootstrap, piece, session.screen)
     runs = []
     for number in range(repeats):
         session.screen.say(f"  round {number + 1} of {repeats}")
@@ -196,9 +189,9 @@ def _at_once(session: Session, work: Work, topic: Topic, contestants: Sequence[C
 
 def _in_increments(session: Session, work: Work, topic: Topic, contestants: Sequence[Contestant], repeats: int) -> list[Run]:
     count = (work.increments or repeats) * (2 if work.maintained else 1)
-    history, increments = split(load_of(work.shape), count, INCREMENT_DAYS)
-    for portion in history if work.records is None else newest_records(history, work.records):
-        topic.send(session.bootstrap, portion, session.screen)
+    history, increments = pieces_of(work.shape, work.records, count)
+    for piece in history:
+        topic.send(session.bootstrap, piece, session.screen)
     taking_part = [one for one in contestants if one.goes_on]
     places = {one.name: session.place(one, topic, work) for one in taking_part}
     runs = _read_history(session, topic, taking_part, places) if topic.oracle.count else []

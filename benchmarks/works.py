@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from benchmarks.loads import MOST_COPIES, Shape
+from benchmarks.ads import AdShape
+from benchmarks.loads import INCREMENT_DAYS, MOST_COPIES, Shape
 
 PLAIN = Shape()
-INCREMENT_DAYS = 4
 INCREMENT = INCREMENT_DAYS * 1440
 """A reading a minute."""
 
@@ -25,6 +25,8 @@ ALL = (
     "spark_reading",
 )
 
+OF_ADS = ("ours_ads", "streaming_ads", "streaming_ads_everything", "polars_ads", "flink_ads")
+
 
 @dataclass(frozen=True)
 class Work:
@@ -40,7 +42,7 @@ class Work:
     name: str
     title: str
     contestants: tuple[str, ...]
-    shape: Shape = PLAIN
+    shape: Shape | AdShape = PLAIN
     records: int | None = None
     increments: int | None = None
     batch: int | None = None
@@ -120,6 +122,30 @@ WORKS = {
             increments=0,
             batch=INCREMENT,
         ),
+        Work("ads", "two million events, totals of hours and days with different users, from nothing", OF_ADS, AdShape()),
+        Work(
+            "ads_run_1000",
+            "run 1,000 of two aggregates and the next ones, 5,760 events of an hour each",
+            ("ours_ads",),
+            AdShape(hours=999, per_hour=INCREMENT),
+            increments=0,
+            batch=INCREMENT,
+        ),
+        Work(
+            "ads_run_10",
+            "run 10 of two aggregates and the next ones, 5,760 events of an hour each",
+            ("ours_ads",),
+            AdShape(hours=9, per_hour=INCREMENT),
+            increments=0,
+            batch=INCREMENT,
+        ),
+        Work(
+            "ads_people",
+            "200,000 events of 100,000 people, each of them a group",
+            ("ours_people",),
+            AdShape(hours=1, per_hour=200_000, users=100_000, by_user=True),
+            batch=200_000,
+        ),
     )
 }
 
@@ -128,6 +154,8 @@ SETS = {
     "cores": ("one_core", "one_core_twenty_million"),
     "rest": ("partitions_1", "partitions_64", "skew", "many_days", "wide", "hundred"),
     "thousand": ("run_1000", "run_10"),
+    "declared_thousand": ("ads_run_1000", "ads_run_10"),
+    "declared": ("ads", "ads_people"),
 }
 """Several works by one name."""
 
@@ -139,7 +167,11 @@ def chosen_works(names: list[str]) -> list[Work]:
 
 def tiny(work: Work) -> Work:
     """The same with so little of everything that only its correctness can be looked at."""
+    increments = None if work.increments is None else min(work.increments, 2)
+    if isinstance(work.shape, AdShape):
+        hours, users = min(work.shape.hours, 30), min(work.shape.users, 500)
+        events = replace(work.shape, hours=hours, per_hour=7_000 // hours, users=users)
+        return replace(work, shape=events, increments=increments, batch=work.batch and 2_000)
     shape = replace(work.shape, copies=1, partitions=min(work.shape.partitions, 8))
     records = min(7_000, 7_000 if work.records is None else work.records)
-    increments = None if work.increments is None else min(work.increments, 2)
     return replace(work, shape=shape, records=records, increments=increments, batch=work.batch and 2_000)

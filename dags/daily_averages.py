@@ -8,7 +8,8 @@ Each run reads what arrived since the last one:
 3. `finished_batches` finds the checkpoints that this very run wrote, shows the totals that changed, and announces each
    table of them as an asset.
 4. `verify`, once for each partition, or for a group of them where there are many, compares what was read with the table `records`
-   and with the consumer group. Its log begins with the outcome; its XCom has offsets, counts, rejected records and gaps.
+   and with the consumer group, and once for each declared aggregate what was added to it with its tables. Its log begins with the
+   outcome; its XCom has offsets, counts, rejected records and gaps, or how many totals were touched by how many records.
 
 Beside them, `retention` warns in its log of unread records that expire soon, of transactions that hold records back and of a
 consumer group that was moved. It never fails, and nothing waits for it.
@@ -18,7 +19,7 @@ up, trigger it once. Two runs at a time do no harm: the second one waits, or fai
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from spark_jobs.orchestration.looking import look_for_new_records, warn_of_reten
 from spark_jobs.orchestration.page import averages_page
 from spark_jobs.orchestration.params import params_of
 from spark_jobs.orchestration.submit_job import submit_job
-from spark_jobs.orchestration.verifying import verify_partitions
+from spark_jobs.orchestration.verifying import verify_run
 from spark_jobs.orchestration.waking import schedule_of
 from spark_jobs.pipeline.files import load_pipeline_files, pipelines_folder
 from spark_jobs.pipeline.settings import Pipeline
@@ -77,15 +78,15 @@ def add_tasks(config: Path, pipeline: Pipeline) -> None:
 
     @task(outlets=assets)
     def finished_batches() -> list[dict[str, Any]]:
-        """The partitions of the batches that this run finished, by the checkpoints;
+        """The partitions and the aggregates of the batches that this run finished, by the checkpoints;
         the averages it changed are in the log and in `averages`.
         """
         return find_finished(pipeline, assets, get_current_context())
 
     @task(map_index_template="{{ task.op_kwargs['label'] }}")
-    def verify(label: str, partitions: list[int]) -> Mapping[str, Any]:  # noqa: ARG001 - names the mapped task
-        """What was read of these partitions, compared with the table `records` and the consumer group."""
-        return verify_partitions(pipeline, str(get_current_context()["run_id"]), partitions)
+    def verify(label: str, partitions: Sequence[int] = (), aggregate: str | None = None) -> Mapping[str, Any]:  # noqa: ARG001 - a name
+        """What was read of these partitions, compared with `records` and the consumer group, or added to this aggregate."""
+        return verify_run(pipeline, str(get_current_context()["run_id"]), partitions, aggregate)
 
     finished = finished_batches()
     retention()

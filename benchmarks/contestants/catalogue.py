@@ -3,11 +3,12 @@
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from benchmarks.contestants import ours
 from benchmarks.contestants.contestant import Contestant, Place
-from benchmarks.contestants.results import csv_averages, delta_averages, delta_records
+from benchmarks.contestants.results import csv_averages, csv_totals, delta_averages, delta_records, delta_totals
 from spark_jobs.base.project import PROJECT
 from spark_jobs.launch.java import find_java
 from spark_jobs.launch.submit import Submission, spark_conf, spark_submit, submit_command
@@ -40,18 +41,18 @@ def _streaming(script: str, place: Place) -> list[str]:
     return [str(spark_submit()), *jars, *_conf(DELTA_CONF), str(SCRIPTS / script), *_arguments(place)]
 
 
-def _tuned_streaming(script: str, place: Place) -> list[str]:
+def _tuned_streaming(script: str, place: Place, *flags: str) -> list[str]:
     """With the settings that ours has for as many records: collector, compilers, class archive,
     two shuffle partitions, no web UI.
     """
     settings = {**DELTA_CONF, **spark_conf(place.fresh), "spark.databricks.delta.snapshotPartitions": "1"}
     properties = ["--properties-file", str(PROJECT / "conf" / "spark-defaults.conf")]
-    return [str(spark_submit()), *properties, *_conf(settings), str(SCRIPTS / script), *_arguments(place)]
+    return [str(spark_submit()), *properties, *_conf(settings), str(SCRIPTS / script), *_arguments(place), *flags]
 
 
-def _flink(place: Place) -> list[str]:
+def _flink(script: str, place: Place) -> list[str]:
     (jar,) = jar_paths("flink", LOCK, JARS)
-    return [str(FLINK_PYTHON), str(SCRIPTS / "flink_sql.py"), *_arguments(place), "--jar", str(jar)]
+    return [str(FLINK_PYTHON), str(SCRIPTS / script), *_arguments(place), "--jar", str(jar)]
 
 
 def _flink_is_missing() -> str | None:
@@ -148,7 +149,7 @@ CONTESTANTS = {
             "flink",
             "Flink SQL, bounded",
             "exact averages, as CSV",
-            _flink,
+            partial(_flink, "flink_sql.py"),
             averages=lambda place: csv_averages(place.folder / "averages", header=False),
             goes_on=False,
             missing=_flink_is_missing,
@@ -163,5 +164,41 @@ CONTESTANTS = {
             goes_on=False,
         ),
         Contestant("spark_reading", "floor: Spark into noop", "nothing", _spark_reading, counted=_printed_count),
+        ours.ADS,
+        ours.OF_PEOPLE,
+        Contestant(
+            "streaming_ads",
+            "Structured Streaming, totals only, our settings",
+            "exact totals with different users; at least once",
+            lambda place: _tuned_streaming("streaming_ads.py", place),
+            totals=lambda place: delta_totals(place.folder),
+        ),
+        Contestant(
+            "streaming_ads_everything",
+            "Structured Streaming, our settings",
+            "records, exact totals with different users, output topic; at least once",
+            lambda place: _tuned_streaming("streaming_ads.py", place, "--everything"),
+            totals=lambda place: delta_totals(place.folder),
+            records=lambda place: delta_records(place.folder / "records"),
+            publishes=True,
+        ),
+        Contestant(
+            "polars_ads",
+            "librdkafka, Polars, delta-rs",
+            "records, exact totals with different users, output topic; at least once",
+            lambda place: _python("polars_ads.py", place),
+            totals=lambda place: delta_totals(place.folder),
+            records=lambda place: delta_records(place.folder / "records"),
+            publishes=True,
+        ),
+        Contestant(
+            "flink_ads",
+            "Flink SQL, bounded",
+            "exact totals with different users, as CSV",
+            partial(_flink, "flink_ads.py"),
+            totals=lambda place: csv_totals(place.folder),
+            goes_on=False,
+            missing=_flink_is_missing,
+        ),
     )
 }

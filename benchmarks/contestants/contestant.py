@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.ads import Totals
 from benchmarks.oracle import Averages
 
 
@@ -45,7 +46,8 @@ def nothing_missing() -> str | None:
 class Contestant:
     """One row of the tables.
 
-    `averages` reads what it has stored; a floor has none, it prints `records N` instead or what `counted` reads from its log.
+    `averages`, or `totals` of events, reads what it has stored; a floor has none, it prints `records N` instead or what `counted`
+    reads from its log.
     `exact`: its averages must be the exact ones. `records` counts its table of records, by which it is known to hold all. `steps`
     are the seconds of each step of each batch. `goes_on`: it reads only what is new since its last run.
     """
@@ -55,6 +57,7 @@ class Contestant:
     delivers: str
     command: Callable[[Place], list[str]]
     averages: Callable[[Place], Averages] | None = None
+    totals: Callable[[Place], Totals] | None = None
     counted: Callable[[str], int] | None = None
     exact: bool = True
     publishes: bool = False

@@ -4,13 +4,16 @@ finds that out without a JVM. By hand it is always `dayfold run`, which looks ah
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deltalake import DeltaTable
 
 from benchmarks.contestants.contestant import Contestant, Place
-from benchmarks.contestants.results import delta_averages, delta_records
+from benchmarks.contestants.results import delta_averages, delta_records, delta_totals
 from spark_jobs.launch.submit import Submission, job_arguments, submit_command
 
 CONFIG = "pipeline.yaml"
@@ -18,7 +21,26 @@ RECORDS_OFF = "records=off"
 """The setting for those who want averages only."""
 
 
-def write_config(place: Place) -> Path:
+VOLTAGE: Mapping[str, Any] = {
+    "input": {"time": {"field": "datetime", "format": "dd/MM/yyyy HH:mm:ss"}, "value": {"field": "voltage"}},
+}
+_EVENTS = {
+    "time": {"field": "ts", "format": "iso8601"},
+    "fields": {"channel": "string", "user": "string", "cost": "decimal(12,6)"},
+}
+_MEASURES: Mapping[str, Any] = {"events": "count", "cost": {"sum": "cost"}}
+_CHANNELS = {"dimensions": ["channel"], "measures": {**_MEASURES, "users": {"unique": "user"}}}
+CHANNELS: Mapping[str, Any] = {
+    "input": _EVENTS,
+    "aggregates": {"hourly": {"window": "hour", **_CHANNELS}, "daily": {"window": "day", **_CHANNELS}},
+}
+PEOPLE: Mapping[str, Any] = {
+    "input": _EVENTS,
+    "aggregates": {"people": {"window": "day", "dimensions": ["user"], "measures": _MEASURES}},
+}
+
+
+def write_config(place: Place, asks: Mapping[str, Any] = VOLTAGE) -> Path:
     """The pipeline file of a place, written once."""
     path = place.folder / CONFIG
     kafka = place.folder / "kafka.properties"
@@ -28,19 +50,16 @@ def write_config(place: Place) -> Path:
         "kafka": str(kafka),
         "lake": str(place.folder),
         "state": str(place.folder / "state"),
-        "input": {
-            "topic": place.topic,
-            "time": {"field": "datetime", "format": "dd/MM/yyyy HH:mm:ss"},
-            "value": {"field": "voltage"},
-        },
+        **asks,
+        "input": {"topic": place.topic, **asks["input"]},
         "output": {"topic": place.output},
     }
     path.write_text(json.dumps(settings, indent=1))
     return path
 
 
-def _command(place: Place, *overrides: str) -> list[str]:
-    config = write_config(place)
+def _command(place: Place, *overrides: str, asks: Mapping[str, Any] = VOLTAGE) -> list[str]:
+    config = write_config(place, asks)
     limits = [f"limits.max_records_per_batch={place.batch}"] if place.batch else []
     asked = [*overrides, *limits]
     if place.idle:
@@ -94,4 +113,24 @@ AVERAGES_ONLY = Contestant(
     lambda place: _command(place, RECORDS_OFF),
     averages=EVERYTHING.averages,
     publishes=True,
+)
+
+ADS = Contestant(
+    "ours_ads",
+    "Dayfold, hours and days",
+    "records, exact totals with different users, output topic; exactly once",
+    partial(_command, asks=CHANNELS),
+    totals=lambda place: delta_totals(place.folder / place.name),
+    records=EVERYTHING.records,
+    publishes=True,
+    steps=steps,
+)
+
+OF_PEOPLE = replace(
+    ADS,
+    name="ours_people",
+    title="Dayfold, people",
+    delivers="records, exact totals, output topic; exactly once",
+    command=partial(_command, asks=PEOPLE),
+    totals=lambda place: delta_totals(place.folder / place.name, "user", ["people"]),
 )

@@ -18,12 +18,17 @@ def contributions_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":
     In: the columns of `records`, one row per record. Out: the columns of `contributions`; rejected records add nothing, not even
     a row.
     """
+    return aggregate.add_up(accepted(records))
+
+
+def accepted(records: "DataFrame") -> "DataFrame":
+    """The records that count: neither rejected nor filtered."""
     from pyspark.sql import functions as F
 
-    accepted = F.col("rejected_because").isNull()
+    counts = F.col("rejected_because").isNull()
     if "filtered" in records.columns:
-        accepted &= ~F.col("filtered")
-    return aggregate.add_up(records.where(accepted))
+        counts &= ~F.col("filtered")
+    return records.where(counts)
 
 
 def sums_of(records: "DataFrame", aggregate: Aggregate) -> "DataFrame":

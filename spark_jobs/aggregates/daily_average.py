@@ -7,14 +7,14 @@ import pyarrow as pa
 from spark_jobs.aggregates.aggregate import Aggregate, Measure
 from spark_jobs.aggregates.grouping import Dimension
 from spark_jobs.aggregates.results import Average
-from spark_jobs.aggregates.states import VALUE, Count, Counted, Highest, Lowest, Sum
+from spark_jobs.aggregates.states import VALUE, Count, Counted, Extreme, Sum
 from spark_jobs.aggregates.windows import Window
 
 PARTITION, DAY = Dimension("partition", pa.int32()), Window("day")
 
 READING = Counted("value")
 SUM, COUNT = Sum("value_sum", READING, VALUE.scale), Count("value_count", READING)
-LOWEST, HIGHEST = Lowest("value_min", READING, VALUE), Highest("value_max", READING, VALUE)
+LOWEST, HIGHEST = Extreme("value_min", READING, VALUE, "min"), Extreme("value_max", READING, VALUE, "max")
 
 AVERAGE = Average("average", SUM, COUNT, VALUE)
 

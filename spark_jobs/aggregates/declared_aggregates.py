@@ -9,7 +9,7 @@ from spark_jobs.aggregates.aggregate import Aggregate, Measure
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
 from spark_jobs.aggregates.grouping import Dimension
 from spark_jobs.aggregates.results import Average, Variance
-from spark_jobs.aggregates.states import PLACE, PLACES, Count, Counted, Highest, Lowest, Picked, SquareSum, Sum
+from spark_jobs.aggregates.states import PLACE, PLACES, Count, Counted, Extreme, Picked, SquareSum, Sum
 from spark_jobs.aggregates.windows import Window, window_of
 from spark_jobs.pipeline.aggregate_rules import AggregateRule, DimensionRule, MeasureRule
 from spark_jobs.pipeline.rules import DeclaredRules, Rules
@@ -55,12 +55,8 @@ def _sum(rule: MeasureRule, _: str, __: Keys) -> Measure:
     return Measure((Sum(rule.name, _counted(rule), rule.of.scale),), (), (rule.name,))
 
 
-def _lowest(rule: MeasureRule, _: str, __: Keys) -> Measure:
-    return Measure((Lowest(rule.name, _counted(rule), rule.of.arrow),), (), (rule.name,))
-
-
-def _highest(rule: MeasureRule, _: str, __: Keys) -> Measure:
-    return Measure((Highest(rule.name, _counted(rule), rule.of.arrow),), (), (rule.name,))
+def _extreme(rule: MeasureRule, _: str, __: Keys) -> Measure:
+    return Measure((Extreme(rule.name, _counted(rule), rule.of.arrow, "min" if rule.kind == "min" else "max"),), (), (rule.name,))
 
 
 def _average(rule: MeasureRule, _: str, __: Keys) -> Measure:
@@ -88,7 +84,7 @@ def _variance(rule: MeasureRule, _: str, __: Keys) -> Measure:
 def _summary(rule: MeasureRule, _: str, __: Keys) -> Measure:
     total, count = _total_and_count(rule)
     of, name, kind = _counted(rule), rule.name, rule.of.arrow
-    lowest, highest = Lowest(f"{name}_min", of, kind), Highest(f"{name}_max", of, kind)
+    lowest, highest = Extreme(f"{name}_min", of, kind, "min"), Extreme(f"{name}_max", of, kind, "max")
     result = Average(f"{name}_average", total, count, _quotient(rule))
     shown = (total.column, count.column, lowest.column, highest.column, result.column)
     return Measure((total, count, lowest, highest), (result,), shown)
@@ -115,8 +111,8 @@ def _unique(rule: MeasureRule, aggregate: str, keys: Keys) -> Measure:
 _MEASURES: Mapping[str, Callable[[MeasureRule, str, Keys], Measure]] = {
     "count": _count,
     "sum": _sum,
-    "min": _lowest,
-    "max": _highest,
+    "min": _extreme,
+    "max": _extreme,
     "average": _average,
     "variance": _variance,
     "stddev": _variance,

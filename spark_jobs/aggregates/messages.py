@@ -54,12 +54,12 @@ def json_object(fields: Mapping[str, Any]) -> str:
     return "{" + ", ".join(f"{_json(name)}: {_json_value(value)}" for name, value in fields.items()) + "}"
 
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
+"""`json.dumps` makes an encoder for each call that asks for anything unusual."""
+
+
 def _json_value(value: Any) -> str:
     return json_number(value) if isinstance(value, Decimal) else _json(_plain(value))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def json_number(value: Decimal) -> str:

@@ -95,7 +95,8 @@ class Sum:
         return pa.decimal128(38, self.scale)
 
     def added(self) -> "Column":
-        """A sum of millions, one of what is left of the whole part and one of the fraction.
+        """A sum of millions, one of what is left of the whole part and one of the fraction; of values with more than 12 digits
+        before the point also one of what is more than 12 digits.
 
         Spark adds up each of them as a long, and longer decimals as objects. 10^12 readings of a group fit into one batch; more
         would be an error, never a wrong sum.
@@ -104,8 +105,11 @@ class Sum:
 
         value = self.of.sql
         whole = f"cast({value} AS bigint)"
-        millions, units = (F.sum(F.expr(part)) for part in (f"{whole} div 1000000", f"{whole} % 1000000"))
-        added = millions * F.lit(Decimal(1_000_000)) + units
+        trillions = [f"{whole} div 1000000000000"] if self.scale < PLACES else []
+        millions = f"{whole} % 1000000000000 div 1000000" if trillions else f"{whole} div 1000000"
+        added, *others = (F.sum(F.expr(part)) for part in (*trillions, millions, f"{whole} % 1000000"))
+        for one in others:
+            added = added * F.lit(Decimal(1_000_000)) + one
         if self.scale:
             fraction = f"cast({value} - cast({whole} AS decimal(18,0)) AS decimal({self.scale + 2},{self.scale}))"
             added = added + F.sum(F.expr(fraction))
@@ -179,13 +183,13 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Lowest:
-    """The lowest value; texts are compared by their bytes."""
+class Extreme:
+    """The least or the greatest value; texts are compared by their bytes."""
 
     column: str
     of: Counted
     type: pa.DataType
-    merge: Merge = "min"
+    merge: Literal["min", "max"]
     order: Order = ()
 
     @property
@@ -195,39 +199,14 @@ class Lowest:
     def added(self) -> "Column":
         from pyspark.sql import functions as F
 
-        return F.min(F.expr(self.of.sql))
+        return (F.min if self.merge == "min" else F.max)(F.expr(self.of.sql))
 
     def of_each(self, readings: pa.Table) -> pa.ChunkedArray:
         return self.of.values(readings)
 
     def both(self, one: Row, other: Row) -> Any:
-        return min(_there(one[self.column], other[self.column]), default=None)
-
-
-@dataclass(frozen=True)
-class Highest:
-    """The highest value; texts are compared by their bytes."""
-
-    column: str
-    of: Counted
-    type: pa.DataType
-    merge: Merge = "max"
-    order: Order = ()
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return self.of.columns
-
-    def added(self) -> "Column":
-        from pyspark.sql import functions as F
-
-        return F.max(F.expr(self.of.sql))
-
-    def of_each(self, readings: pa.Table) -> pa.ChunkedArray:
-        return self.of.values(readings)
-
-    def both(self, one: Row, other: Row) -> Any:
-        return max(_there(one[self.column], other[self.column]), default=None)
+        choose = min if self.merge == "min" else max
+        return choose(_there(one[self.column], other[self.column]), default=None)
 
 
 PLACE: Mapping[str, pa.DataType] = {"event_time": pa.timestamp("us", tz="UTC"), "partition": pa.int32(), "offset": pa.int64()}

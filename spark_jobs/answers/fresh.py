@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.lake.rows import read_rows
@@ -62,6 +63,22 @@ def fresh_totals(lake: Lake, aggregate: Aggregate, batches: Collection[int]) -> 
     rows = aggregate.touched(read_rows(lake.open(aggregate.name), _shown_columns(aggregate), within), groups)
     order = [(window, "descending"), *((one.column, "ascending") for one in aggregate.dimensions)]
     return FreshTotals(aggregate, tuple(sorted(batches)), rows.sort_by(order))
+
+
+class Sums(NamedTuple):
+    """Rows of contributions, the different groups among them, and the readings that they count."""
+
+    rows: int
+    groups: int
+    readings: int
+
+
+def sums_of_contributions(lake: Lake, aggregate: Aggregate, batches: Collection[int]) -> Sums:
+    """What these batches added to an aggregate, as its table of contributions has it."""
+    group, count = list(aggregate.group), aggregate.count.column
+    added = read_rows(lake.open(aggregate.contributions_table), [*group, count], [(BATCH, "in", sorted(batches))])
+    groups = added.group_by(group, use_threads=False).aggregate([])
+    return Sums(added.num_rows, groups.num_rows, pc.sum(added[count]).as_py() or 0)
 
 
 def _shown_columns(aggregate: Aggregate) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from spark_jobs.outlook.still_there import losses_of
 from spark_jobs.outlook.topics import find_starts
 from spark_jobs.outlook.watch import Expiry, HeldBack, Retention
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.beginnings import beginning_notes
 from spark_jobs.progress.drift import IN_TRANSACTION, GroupOffset, GroupVerdict, beside_loss, judge_group
 from spark_jobs.progress.ledger import Done, Planned
 from spark_jobs.progress.offsets import lag_of
@@ -86,6 +87,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
     progress = log.progress
     found = look(broker, pipeline, progress)
     topic, note = found.topics.input, start_note(pipeline, progress)
+    begun = beginning_notes(log.rows, pipeline.aggregates) if pipeline.aggregates else ()
     retention = watch.read_retention(broker, topic.name)
     return Status(
         pipeline=pipeline.name,
@@ -99,7 +101,7 @@ def read_status(broker: Broker, pipeline: Pipeline, *, now: datetime) -> Status:
         retention=retention,
         partitions=tuple(_partitions(broker, pipeline, found, (retention, now))),
         problems=find_problems(broker, pipeline, found),
-        notes=(note,) if note else (),
+        notes=(*((note,) if note else ()), *begun),
         rejected=rejections_of(lake),
     )
 

@@ -12,6 +12,7 @@ from spark_jobs.audit.rows import Contributed, read_batch
 from spark_jobs.audit.stored import RecordCounts, small_table, stored_ledger
 from spark_jobs.audit.tables import Known, check_contributions, check_records, contributions_place, without_broken
 from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.lake.stored import as_counted
 from spark_jobs.lake.tables import Lake
 
 Contributions = Mapping[int, Contributed]
@@ -20,7 +21,7 @@ Contributions = Mapping[int, Contributed]
 
 def doubts_about(lake: Lake, records: RecordCounts, upto: int) -> Iterator[Difference]:
     """Whatever says that these records are not what the checkpoints counted and what contributions add up to, up to a batch."""
-    whole = stored_ledger(lake)
+    lake, whole = as_counted(lake), stored_ledger(lake)
     ledger = replace(whole, batches={number: one for number, one in whole.batches.items() if number <= upto})
     known = Known(ledger, frozenset(), records.pruned)
     yield from ledger.differences

@@ -12,9 +12,9 @@ from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.states import Row
 from spark_jobs.audit.findings import Findings, difference
 from spark_jobs.audit.ledger import CHECKPOINTS_PLACE, Ledger
+from spark_jobs.audit.output import OutputState, read_output
 from spark_jobs.audit.stored import record_counts, small_table, stored_ledger
 from spark_jobs.audit.tables import Found, Known, without_broken
-from spark_jobs.audit.topics import OutputState, read_output
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS

@@ -23,9 +23,11 @@ End = Literal["DONE", "ABANDONED", "OPEN", "UNTOLD"]
 @dataclass(frozen=True)
 class Batch:
     """One batch as the log has it; `counts` are there once it is DONE, or was counted because its records are not kept, and
-    `done_at` once it is DONE; `aggregates` are those that its plan fills and `required` the columns that no accepted
-    record of it lacks, None if that cannot be read. A `rebuild` adds what earlier batches have read. From `truncated` on, the
-    topic's log was cut off later and holds others.
+    `done_at` once it is DONE.
+
+    By its plan, or None if that cannot be read: `aggregates` are those that it fills, `published` those of them that become
+    messages, and `required` the columns that no accepted record of it lacks. A `rebuild` adds what earlier batches have read.
+    From `truncated` on, the topic's log was cut off later and holds others.
     """
 
     number: int
@@ -38,12 +40,17 @@ class Batch:
     keeps_records: bool = True
     done_at: datetime | None = None
     aggregates: frozenset[str] | None = None
+    published: frozenset[str] | None = None
     required: tuple[str, ...] | None = None
     rebuild: Rebuild | None = None
 
     def feeds(self, aggregate: str) -> bool:
         """Whether the batch counts in an aggregate, or in the members of one."""
         return self.aggregates is None or aggregate in self.aggregates
+
+    def publishes(self, aggregate: str) -> bool:
+        """Whether totals of an aggregate that it changes become messages."""
+        return self.published is None or aggregate in self.published
 
     def accepted(self, partition: int | None) -> int:
         """How many of its own records were accepted, by its checkpoint: on a partition, or on all."""
@@ -93,6 +100,14 @@ class Ledger:
         if batch.rebuild is None or batch.rebuild.aggregate != aggregate:
             return [batch]
         return [one for one in self.settled if one.number <= batch.rebuild.upto]
+
+    def publishes(self, batch: int, aggregate: str) -> bool:
+        """Whether a batch publishes an aggregate, for all that is known of the batch."""
+        return batch not in self.batches or self.batches[batch].publishes(aggregate)
+
+    def has_published(self, aggregate: str) -> bool:
+        """Whether any batch publishes an aggregate."""
+        return any(one.publishes(aggregate) for one in self.batches.values() if one.feeds(aggregate))
 
     @property
     def settled(self) -> list[Batch]:

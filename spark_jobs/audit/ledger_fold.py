@@ -8,7 +8,7 @@ from dataclasses import replace
 from spark_jobs.audit.findings import difference
 from spark_jobs.audit.ledger import CHECKPOINTS_PLACE, Batch, Ledger
 from spark_jobs.base.wording import counted
-from spark_jobs.lake.schemas import layout_of
+from spark_jobs.lake.schemas import Layout, layout_of
 from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.ledger import (
     Abandoned,
@@ -109,9 +109,7 @@ def _planned(ledger: Ledger, row: Planned) -> None:
     # First what its columns say: a plan whose details cannot be read may have been abandoned, and later batches follow it.
     planned = Batch(row.batch, "OPEN", row.topic_id, ranges, keeps_records=row.keeps_records, rebuild=row.plan.rebuild)
     if row.definition:
-        layout = layout_of(row.definition.rules)
-        fed = frozenset(one.name for one in layout.all_aggregates)
-        planned = replace(planned, aggregates=fed, required=layout.required)
+        planned = _with_aggregates(planned, layout_of(row.definition.rules))
     ledger.batches[row.batch], ledger.topic_id = planned, row.topic_id
     _require_readings(ledger, planned)
     if isinstance(row.outset, Exception):
@@ -124,6 +122,12 @@ def _planned(ledger: Ledger, row: Planned) -> None:
             f"batch {row.batch} was planned with revisions above {row.outset.revisions_after}, the batches before it above "
             f"{ledger.born.revisions_after}"
         )
+
+
+def _with_aggregates(planned: Batch, layout: Layout) -> Batch:
+    fed = frozenset(one.name for one in layout.all_aggregates)
+    published = frozenset(one.name for one in layout.published)
+    return replace(planned, aggregates=fed, published=published, required=layout.required)
 
 
 def _require_readings(ledger: Ledger, planned: Batch) -> None:

@@ -30,7 +30,7 @@ from spark_jobs.base.wording import counted
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.record_files import batch_rows
 from spark_jobs.lake.schemas import RECORDS, Layout
-from spark_jobs.lake.stored import stored_lake
+from spark_jobs.lake.stored import as_counted
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.settings import Pipeline
 from spark_jobs.progress.counts import Counts
@@ -72,7 +72,7 @@ def audit(broker: Broker, pipeline: Pipeline, *, deep: bool) -> Audit:
     """Reconcile everything a pipeline has stored. What is wrong with tables and topics becomes a difference; an error of our tree
     is raised only if the broker or a topic cannot be asked at all.
     """
-    lake, findings = stored_lake(pipeline), Findings()
+    lake, findings = as_counted(Lake.of(pipeline)), Findings()
     evidence = read_evidence(broker, pipeline, lake, findings)
     findings.differences += check_health(lake, evidence.ledger.table_ids if evidence else {})
     if evidence is not None:

@@ -40,7 +40,7 @@ def _wrong_rows(layout: Layout, batch: Batch) -> str:
     having = " OR ".join(f'"{name}" IS NOT NULL' for name, _ in layout.read)
     accepted, rejected = (
         ("has no event time, date or value", "has a date or a value")
-        if layout is DAILY
+        if layout == DAILY
         else ("lacks what every record has", "has what only a record has")
     )
     return f"""

@@ -5,26 +5,17 @@ and each revision must be there as far back as the topic still proves anything. 
 given.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
+from dataclasses import dataclass
+from functools import cached_property
 
-from confluent_kafka import Message
-
-from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate, Group
-from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
-from spark_jobs.aggregates.messages import AGGREGATE, place_of
+from spark_jobs.aggregates.aggregate import Aggregate, Group
+from spark_jobs.aggregates.messages import place_of
 from spark_jobs.audit.findings import Difference, difference
+from spark_jobs.audit.output import OutputState
 from spark_jobs.audit.tables import Known
 from spark_jobs.audit.totals import Published, Revision
-from spark_jobs.broker.cluster import Broker
-from spark_jobs.broker.publisher import REPUBLISHED, proven_batch
-from spark_jobs.broker.scan import headers_of
-from spark_jobs.pipeline.settings import Pipeline
-from spark_jobs.progress.ledger import Outset
-from spark_jobs.progress.offsets import Topic, no_topic
+from spark_jobs.broker.publisher import proven_batch
 
 DOUBLED = "Its readers see it twice: they should keep the highest revision of a key; find out who else writes to this topic."
 STRANGE = "Warn the topic's readers, and find out who else writes to it; only this pipeline may."
@@ -43,95 +34,26 @@ PublishedKey = tuple[int, bytes, int]
 """Partition, key of the message, batch."""
 
 
-@dataclass
-class OutputState:
-    """The output topic as it was read; `republished` are averages that stand there once more, each with the time of that,
-    `foreign` counts records without the pipeline's header, `earlier` those of its name from before its first batch was
-    planned, where partitions ended at `born`.
-    """
-
-    topic: Topic
-    compacted: bool | None
-    born: Mapping[int, int] = field(default_factory=dict)
-    records: list[Published] = field(default_factory=list)
-    republished: list[tuple[Published, str]] = field(default_factory=list)
-    foreign: int = 0
-    earlier: int = 0
-    unreadable: list[str] = field(default_factory=list)
-
-    @property
-    def place(self) -> str:
-        return f"topic {self.topic.name}"
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        return self.topic.numbers
-
-
-def read_output(broker: Broker, pipeline: Pipeline, source: Topic, born: Outset | None) -> OutputState:
-    """All that a read_committed reader sees of the output topic now."""
-    if pipeline.output is None:
-        return OutputState(no_topic(source), compacted=False)
-    topic = broker.topic(pipeline.output.topic)
-    policy = broker.topic_config(topic.name, ["cleanup.policy"])["cleanup.policy"]
-    before = born.output_ends if born is not None and born.output_topic_id == topic.id else {}
-    output = OutputState(topic, None if policy is None else "compact" in policy, before)
-    starts = {one.number: one.low for one in topic.partitions}
-    ends = {one.number: one.stable for one in topic.partitions}
-    for message in broker.scan(topic.name, starts, ends):
-        _take(output, message, pipeline)
-    return output
-
-
-def _take(output: OutputState, message: Message, pipeline: Pipeline) -> None:
-    headers = dict(headers_of(message))
-    if headers.get("pipeline") != pipeline.name.encode():
-        output.foreign += 1
-        return
-    if (message.offset() or 0) < output.born.get(message.partition() or 0, 0):
-        output.earlier += 1
-        return
-    try:
-        one = _published(message, headers)
-        if REPUBLISHED in headers:
-            output.republished.append((one, _text(headers[REPUBLISHED])))
-        else:
-            output.records.append(one)
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
-        output.unreadable.append(f"offset {message.offset()} of partition {message.partition()} cannot be understood ({error!r})")
-
-
-def _text(header: str | bytes | None) -> str:
-    return header.decode() if isinstance(header, bytes) else str(header)
-
-
-def _published(message: Message, headers: Mapping[str, str | bytes | None]) -> Published:
-    batch, revision, count = (int(headers[name] or "") for name in (BATCH, REVISION, "count"))
-    partition, offset, key = int(message.partition() or 0), int(message.offset() or 0), bytes(message.key() or b"")
-    text = bytes(message.value() or b"").decode()
-    is_declared = AGGREGATE in headers
-    shown = text if is_declared else _average(text, key.decode())
-    named = f"the total {key.decode()}" if is_declared else f"the average of {key.decode()}"
-    return Published(partition, offset, key, batch, revision, count, shown, named)
-
-
-def _average(text: str, day: str) -> Decimal:
-    fields = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-    if fields.pop(DAILY_AVERAGE.window.column) != day:
-        raise ValueError(f"its key is {day}, its date another")
-    date.fromisoformat(day)
-    # Whatever the field was called when it was published: settings may have changed since.
-    (average,) = fields.values()
-    return Decimal(average)
-
-
 @dataclass(frozen=True)
 class WantedTotals:
-    """What contributions say must have been published; partitions in `skipped` are not judged, their contributions are wrong."""
+    """What contributions say of these `aggregates`: each revision, and which of them must have been published; partitions in
+    `skipped` are not judged, their contributions are wrong.
+    """
 
     known: Known
+    aggregates: frozenset[str]
     revisions: Mapping[PublishedKey, Revision]
     skipped: frozenset[int]
+
+    @cached_property
+    def published(self) -> Mapping[PublishedKey, Revision]:
+        """Those that their batches have published."""
+        publishes = self.known.ledger.publishes
+        return {key: one for key, one in self.revisions.items() if publishes(one.batch, one.aggregate.name)}
+
+    def sets_aside(self, one: Published) -> bool:
+        """Whether it is of an aggregate whose tables are gone, and that its batch did publish."""
+        return one.aggregate not in self.aggregates and self.known.ledger.publishes(one.batch, one.aggregate)
 
 
 def wanted_of(
@@ -155,7 +77,7 @@ def check_output(output: OutputState, wanted: WantedTotals) -> Iterator[Differen
             yield found
         else:
             newest[one.partition] = one.batch
-        if key in wanted.revisions:
+        if key in wanted.published:
             seen.setdefault(key, one)
     yield from _check_republished(output, wanted)
     missing = [key for key in _must_be_seen(output, wanted, seen) if key not in seen]
@@ -169,10 +91,11 @@ def _check_republished(output: OutputState, wanted: WantedTotals) -> Iterator[Di
     """What was published once more is a revision that contributions add up to, and the checkpoints know of it;
     its order proves nothing.
     """
+    places = _every_place(output, wanted) if output.republished else {}
     for one, when in output.republished:
-        here = wanted.revisions.get((one.partition, one.key, one.batch))
+        here = places.get((one.partition, one.key, one.batch))
         sentence = f"partition {one.partition}, offset {one.offset}: {one.named} of batch {one.batch}, published again at {when},"
-        if one.partition in wanted.skipped or not wanted.known.settled(one.batch):
+        if one.partition in wanted.skipped or not wanted.known.settled(one.batch) or wanted.sets_aside(one):
             continue
         if here is None or not one.says(here):
             what = "is not in contributions" if here is None else _values(one, here)
@@ -181,9 +104,21 @@ def _check_republished(output: OutputState, wanted: WantedTotals) -> Iterator[Di
             yield difference(output.place, f"{sentence} is in no row of the checkpoints", STRANGE, one.partition)
 
 
+def _every_place(output: OutputState, wanted: WantedTotals) -> Mapping[PublishedKey, Revision]:
+    """Each revision wherever it may stand once more: where its batch has put it, and where its group belongs with any number of
+    partitions that the topic has had since.
+    """
+    found, now = dict(wanted.revisions), len(output.topic.partitions)
+    for (_, key, batch), one in wanted.revisions.items():
+        then = len(wanted.known.ledger.batches[batch].output_starts) if batch in wanted.known.ledger.batches else now
+        for partitions in range(min(then, now), max(then, now) + 1) if then != now else ():
+            found.setdefault((place_of(one.aggregate, one.columns, partitions)[0], key, batch), one)
+    return found
+
+
 def _judge(place: str, one: Published, wanted: WantedTotals, before: Published | None, newest: int) -> Difference | None:
     """What is wrong with a visible record, if anything."""
-    here = wanted.revisions.get((one.partition, one.key, one.batch))
+    here = wanted.published.get((one.partition, one.key, one.batch))
     sentence = f"partition {one.partition}, offset {one.offset}: {one.named} of batch {one.batch}"
     if here is None or not one.says(here):
         home = _home(one, wanted)
@@ -197,11 +132,11 @@ def _judge(place: str, one: Published, wanted: WantedTotals, before: Published |
     if why:
         return difference(place, f"{sentence}, {why}", STRANGE, one.partition)
     if here is None:
-        return (
-            difference(place, f"{sentence} is not in contributions", STRANGE, one.partition)
-            if wanted.known.settled(one.batch)
-            else None
-        )
+        if not wanted.known.settled(one.batch) or wanted.sets_aside(one):
+            return None
+        is_silent = (one.partition, one.key, one.batch) in wanted.revisions
+        what = f"is of {one.aggregate}, which the batch did not publish" if is_silent else "is not in contributions"
+        return difference(place, f"{sentence} {what}", STRANGE, one.partition)
     if not one.says(here):
         return difference(place, f"{sentence} {_values(one, here)}", STRANGE, one.partition)
     if one.batch < newest:
@@ -212,9 +147,9 @@ def _judge(place: str, one: Published, wanted: WantedTotals, before: Published |
 def _home(one: Published, wanted: WantedTotals) -> int | None:
     """Another partition that wants exactly this record, if there is one."""
     others = {
-        number for number, key, batch in wanted.revisions if (key, batch) == (one.key, one.batch) and number != one.partition
+        number for number, key, batch in wanted.published if (key, batch) == (one.key, one.batch) and number != one.partition
     }
-    return next((number for number in sorted(others) if one.says(wanted.revisions[number, one.key, one.batch])), None)
+    return next((number for number in sorted(others) if one.says(wanted.published[number, one.key, one.batch])), None)
 
 
 def _values(one: Published, here: Revision) -> str:
@@ -241,12 +176,12 @@ def _comes_later(one: tuple[int, bytes], first: tuple[int, bytes]) -> bool:
 
 def required(output: OutputState, wanted: WantedTotals) -> Iterator[PublishedKey]:
     """Revisions that were published here; where the topic is compacted, or may be, only the newest of each day."""
-    elsewhere = {batch for _, _, batch in wanted.revisions if wanted.known.ledger.went_elsewhere(batch, output.topic.id)}
+    elsewhere = {batch for _, _, batch in wanted.published if wanted.known.ledger.went_elsewhere(batch, output.topic.id)}
     newest: dict[tuple[int, bytes], int] = {}
-    for number, key, batch in wanted.revisions:
+    for number, key, batch in wanted.published:
         if wanted.known.settled(batch) and number not in wanted.skipped and batch not in elsewhere:
             newest[number, key] = max(batch, newest.get((number, key), 0))
-    for number, key, batch in wanted.revisions:
+    for number, key, batch in wanted.published:
         if (
             (number, key) in newest
             and wanted.known.settled(batch)

@@ -18,8 +18,11 @@ from spark_jobs.audit.tables import Known, totals_place
 
 @dataclass(frozen=True)
 class Revision:
-    """What a group is after one of its batches; `columns` are its own and those of totals that follow from contributions."""
+    """What a group of an aggregate is after one of its batches; `columns` are its own and those of totals that follow from
+    contributions.
+    """
 
+    aggregate: Aggregate
     revision: int
     batch: int
     count: int
@@ -65,13 +68,13 @@ def revisions_of(
         seen = {name: bisect_right(of.get(group, []), batch) for name, of in (members or {}).items()}
         own = dict(zip(aggregate.group, group, strict=True))
         columns = {**own, **states, **seen, REVISION: revision, BATCH: batch}
-        history.append(Revision(revision, batch, aggregate.readings(states), columns, shown_of(aggregate, columns)))
+        history.append(Revision(aggregate, revision, batch, aggregate.readings(states), columns, shown_of(aggregate, columns)))
     return dict(found)
 
 
 @dataclass(frozen=True)
 class Published:
-    """One visible record of the pipeline on the output topic; `shown` is what it says, `named` what it is of."""
+    """One visible record of the pipeline on the output topic; `shown` is what it says, `named` the group that it is of."""
 
     partition: int
     offset: int
@@ -81,6 +84,7 @@ class Published:
     count: int
     shown: Decimal | str
     named: str
+    aggregate: str
 
     def says(self, wanted: Revision) -> bool:
         found = (self.shown, self.batch, self.revision, self.count)

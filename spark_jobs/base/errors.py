@@ -4,6 +4,7 @@ Every error that a user can meet is one of these. The class says which exit code
 worth a retry. Messages are one sentence or a few, and never hold a secret or a stack trace.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from spark_jobs.base.wording import counted
@@ -192,3 +193,13 @@ class TableDamaged(DecisionNeeded):
 
     def __init__(self, table: str, what: str, way_on: str) -> None:
         super().__init__(f"table {table}: {what}. {way_on}")
+
+
+def require_none(problems: Iterable[DayfoldError]) -> None:
+    """Raise all of them as one, so that an operator hears of each at once; one that asks for a decision decides the exit code."""
+    found = list(problems)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        kind = DecisionNeeded if any(isinstance(one, DecisionNeeded) for one in found) else ConfigurationError
+        raise kind("\n".join(map(str, found)))

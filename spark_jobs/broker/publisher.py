@@ -37,7 +37,7 @@ but it is no publication of that batch: neither the proof nor the order of batch
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OutputRecord:
     """One changed daily average as it is published."""
 

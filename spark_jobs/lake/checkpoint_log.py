@@ -84,10 +84,6 @@ class CheckpointLog:
         planned = self.progress.table_ids
         if not planned or set(self._lake.filled) - planned.keys():
             self._lake.create_missing(planned)
-        try:
-            self._lake.add_fields()
-        except LostRace as error:
-            raise TryAgain(f"another writer changed the table records meanwhile ({error}); run again") from error
         if self._table is None:
             self._table = self._lake.open(CHECKPOINTS)
             self._require_no_more_than_read(self._table)
@@ -121,7 +117,8 @@ class CheckpointLog:
         try:
             append_once(
                 table,
-                _arrow(row, sequence, self._lake.layout.schemas[CHECKPOINTS]),
+                # In its own columns: an unfinished batch may be of another kind of pipeline than the settings.
+                _arrow(row, sequence, pa.schema(table.schema().to_arrow())),
                 app=self._lake.app(CHECKPOINTS),
                 version=sequence,
             )

@@ -7,18 +7,18 @@ to find. Nothing is mended here; each error names the table, what is wrong, and 
 
 from collections.abc import Iterator, Mapping
 
-import pyarrow as pa
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable
 
-from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged
+from spark_jobs.base.errors import ConfigurationError, DayfoldError, DecisionNeeded, TableDamaged, require_none
 from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.columns import has_columns, types_of, wanted_types
 from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.last_batch import counts_of
 from spark_jobs.lake.rows import count_rows, require_files
-from spark_jobs.lake.schemas import CHECKPOINTS, RECORDS
-from spark_jobs.lake.stored import as_stored, planned_fields
+from spark_jobs.lake.schemas import CHECKPOINTS
+from spark_jobs.lake.stored import as_stored
 from spark_jobs.lake.tables import MAINTAINED, Lake
 from spark_jobs.progress.beginnings import uncounted_batches
 from spark_jobs.progress.checkpoints import Progress
@@ -45,15 +45,13 @@ COPY = "Bring back the newest copy of the table."
 
 
 def require_readable(lake: Lake) -> None:
-    """Raise the first problem of the tables' logs and form; to be called before any table is opened for its rows."""
-    for problem in form_problems(lake):
-        raise problem
+    """Raise what is wrong with the logs and the form of all tables; to be called before any table is opened for its rows."""
+    require_none(form_problems(lake))
 
 
 def require_whole(lake: Lake, checkpoints: CheckpointLog) -> None:
-    """Raise the first way in which the tables contradict the checkpoints."""
-    for problem in row_problems(lake, checkpoints):
-        raise problem
+    """Raise all ways in which the tables contradict the checkpoints."""
+    require_none(row_problems(lake, checkpoints))
 
 
 def form_problems(lake: Lake) -> Iterator[DayfoldError]:
@@ -67,10 +65,15 @@ def form_problems(lake: Lake) -> Iterator[DayfoldError]:
 def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[DayfoldError]:
     damages = [*_damaged_checkpoints(name, log), *_damaged_commits(name, log)]
     yield from damages
-    if not damages:
+    if damages:
+        return
+    try:
         table = lake.open(name)
-        yield from _changed_form(lake, name, table, log)
-        yield from _forbidden_properties(lake, name, table)
+    except TableDamaged as damage:
+        yield damage
+        return
+    yield from _changed_form(lake, name, table, log)
+    yield from _forbidden_properties(lake, name, table)
 
 
 def _damaged_commits(name: str, log: TableLog) -> Iterator[TableDamaged]:
@@ -118,11 +121,11 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
     """A protocol that other readers do not know, or columns that are not ours: somebody's ALTER TABLE."""
     protocol = table.protocol()
     features = ", ".join(sorted({*(protocol.reader_features or []), *(protocol.writer_features or [])}))
-    columns, wanted = _types(table.schema()), _types(Schema.from_arrow(lake.layout.schemas[name]))
+    columns, wanted = types_of(table.schema()), wanted_types(lake, name)
     if protocol.min_reader_version > READER or protocol.min_writer_version > WRITER:
         versions = f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
         told = f"it needs {versions} ({features or 'no features'}), and this pipeline keeps to {READER} and {WRITER}"
-    elif not _has_columns(lake, name, columns) and not _has_columns(as_stored(lake), name, columns):
+    elif not any(has_columns(one, name, columns) for one in (lake, as_stored(lake))) and not _is_our_change(lake, name, log):
         different = sorted(column for column in columns.keys() | wanted.keys() if columns.get(column) != wanted.get(column))
         told = f"its columns are not the pipeline's: {', '.join(different)}"
     else:
@@ -130,21 +133,12 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
     yield TableDamaged(name, f"{told}; somebody altered it", _undo(lake, name, log))
 
 
-def _has_columns(lake: Lake, name: str, columns: Mapping[str, str]) -> bool:
-    """Whether a table has the columns of the lake's layout. Those of new fields come into `records` with the next plan, and those
-    of fields and conditions that an earlier plan had, and the file has no more, stay there.
-    """
-    wanted = _types(Schema.from_arrow(lake.layout.schemas.get(name, pa.schema([]))))
-    if name != RECORDS or not lake.layout.fields:
-        return columns == wanted
-    new = {one for one, _ in lake.layout.fields}
-    there = all(columns.get(column, kind if column in new else None) == kind for column, kind in wanted.items())
-    others = {column: kind for column, kind in columns.items() if column not in wanted}
-    return there and (not others or others.items() <= _types(Schema.from_arrow(planned_fields(lake))).items())
-
-
-def _types(schema: Schema) -> dict[str, str]:
-    return {field.name: str(field.type) for field in schema.fields}
+def _is_our_change(lake: Lake, name: str, log: TableLog) -> bool:
+    """Whether the columns are those that a run gave the table last, be it for a plan that nobody has heard of since."""
+    for commit, actions in log.newest_first(FAR_BACK):
+        if any("metaData" in action for action in actions):
+            return commit.version == 0 or any(_is_own(action, lake, name) for action in actions)
+    return False
 
 
 def _undo(lake: Lake, name: str, log: TableLog) -> str:
@@ -182,8 +176,14 @@ def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[
 
 
 def row_problems(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded]:
-    """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan."""
-    yield from _restored_checkpoints(lake, checkpoints)
+    """Where tables and checkpoints contradict each other: a table gone, created again, restored, or ahead of its plan.
+
+    Older checkpoints are the only problem: what the other tables hold is newer then.
+    """
+    restored = list(_restored_checkpoints(lake, checkpoints))
+    yield from restored
+    if restored:
+        return
     progress = checkpoints.progress
     yield from _left_out(lake, checkpoints)
     lake = lake.defined_by(progress.definition)
@@ -205,7 +205,9 @@ def _left_out(lake: Lake, checkpoints: CheckpointLog) -> Iterator[DecisionNeeded
     planned = checkpoints.progress.table_ids
     for one in lake.layout.aggregates:
         if planned and one.name not in planned and lake.exists(one.contributions_table):
-            last = lake.known_batch(lake.open(one.contributions_table))
+            table = lake.open(one.contributions_table)
+            # One that only an abandoned batch has closed counts nothing yet.
+            last = lake.known_batch(table) if count_rows(table) else 0
             since = [batch for batch in uncounted_batches(checkpoints.rows, one.name) if batch.planned.batch > last]
             if last and since:
                 yield DecisionNeeded(

@@ -3,7 +3,7 @@
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
-from spark_jobs.aggregates.aggregate import Aggregate
+from spark_jobs.aggregates.aggregate import Aggregate, Measure
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.record_files import batch_totals
 from spark_jobs.lake.rows import read_rows
@@ -14,7 +14,7 @@ from spark_jobs.progress.stored_plans import damaged_row
 
 
 def counts_of(lake: Lake, name: str, table: DeltaTable, done: Done) -> tuple[str, str]:
-    """What the table must hold of the batch, and what it holds. Members are counted by what their measures are."""
+    """What the table must hold of the batch, and what it holds. Members are counted by what their measure counts."""
     if name == RECORDS:
         return _records(table, done)
     for one in lake.layout.aggregates:
@@ -23,6 +23,9 @@ def counts_of(lake: Lake, name: str, table: DeltaTable, done: Done) -> tuple[str
                 return _contributions(table, one, done)
             if name == one.name:
                 return _totals(table, one, done)
+            for measure in one.measures:
+                if measure.members and name in (measure.members.contributions_table, measure.members.name):
+                    return _members(lake, name, (one, measure, measure.members), done)
     return "", ""
 
 
@@ -38,6 +41,24 @@ def _contributions(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple
     rows = read_rows(table, [aggregate.count.column], [("batch", "=", done.batch)])
     found = pc.sum(rows[aggregate.count.column]).as_py() or 0
     return counted(done.readings_of(aggregate.name), "reading"), counted(found, "reading")
+
+
+def _members(lake: Lake, name: str, of: tuple[Aggregate, Measure, Aggregate], done: Done) -> tuple[str, str]:
+    """As many values as the aggregate counts, and a total of each of their groups."""
+    aggregate, measure, members = of
+    if name == members.contributions_table:
+        wanted, found = (
+            _sum_of(lake, one.contributions_table, column, done)
+            for one, column in ((aggregate, measure.counted), (members, members.count.column))
+        )
+        return counted(wanted, "value"), counted(found, "value")
+    wanted = read_rows(lake.open(members.contributions_table), ["batch"], [("batch", "=", done.batch)]).num_rows
+    found = read_rows(lake.open(name), ["batch"], [("batch", ">=", done.batch)]).num_rows
+    return counted(wanted, "group"), counted(min(wanted, found), "group")
+
+
+def _sum_of(lake: Lake, name: str, column: str, done: Done) -> int:
+    return pc.sum(read_rows(lake.open(name), [column], [("batch", "=", done.batch)])[column]).as_py() or 0
 
 
 def _totals(table: DeltaTable, aggregate: Aggregate, done: Done) -> tuple[str, str]:

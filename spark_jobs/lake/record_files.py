@@ -183,6 +183,8 @@ def _is_counted(file: Mapping[str, Any], *, filters: bool) -> bool:
 
 def filtered_in(file: Mapping[str, Any]) -> int | None:
     """How many of a file's records are filtered, if its statistics tell: where all that are not rejected are, or none is."""
+    if any(file.get(name) is None for name in ("num_records", "null_count.rejected_because")):
+        return None
     some, every = (file.get(f"{bound}.{FILTERED}") for bound in ("max", "min"))
     valid = file["num_records"] - (file.get(f"null_count.{FILTERED}") or 0)
     if file["null_count.rejected_because"] == 0 or some in (False, "false"):

@@ -1,7 +1,7 @@
 """The tables of a pipeline: their names and columns, and which columns of `records` every commit carries statistics of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -100,3 +100,10 @@ def layout_of(rules: Rules) -> Layout:
     read = {name: stored_type(kind).arrow for name, kind in rules.records.types.items()}
     required = ("event_time", FILTERED, *(name for name in read if name not in rules.records.nullable))
     return Layout((("event_time", _INSTANT), *read.items()), required, aggregates_of(rules), filters=True)
+
+
+def layout_of_all(layouts: Sequence[Layout]) -> Layout:
+    """What the last of them is, with the fields and the aggregates that the others have besides."""
+    read = {name: kind for one in layouts for name, kind in one.read}
+    aggregates = {one.name: one for layout in reversed(layouts) for one in reversed(layout.aggregates)}
+    return replace(layouts[-1], read=tuple(read.items()), aggregates=tuple(reversed(aggregates.values())))

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.faults import fault
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.lake.delta_log import TableLog
 from spark_jobs.lake.durability import sync_commits
@@ -103,17 +104,6 @@ class Lake:
             table = DeltaTable.create(self.location(name), schema, mode="ignore", name=name, configuration=columns)
             sync_commits(table.table_uri, 0)
 
-    def add_fields(self) -> None:
-        """Give `records` the columns of fields that are new; `LostRace` if another run changed the table meanwhile."""
-        if not self.layout.fields:
-            return
-        table = self.open(RECORDS)
-        there = {field.name for field in table.schema().fields}
-        schema = Schema.from_arrow(pa.schema([one for one in self.layout.fields if one[0] not in there]))
-        if schema.fields:
-            with committing(table):
-                table.alter.add_columns(schema.fields, commit_properties=maintained(self))
-
     def keep(self, name: str) -> None:
         """Have the disk hold what another run has committed to a table: it may have died before it saw to that."""
         table = self.open(name)
@@ -198,7 +188,9 @@ def committing(table: DeltaTable) -> Iterator[None]:
     """
     since = table.version()
     try:
+        fault("before:table_commit")
         yield
+        fault("after:table_commit")
     except CommitFailedError as error:
         raise LostRace(str(error)) from error
     except DeltaError as error:

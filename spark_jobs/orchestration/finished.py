@@ -30,7 +30,7 @@ _LISTED_COUNTS = ("start", "end", "read", "accepted", "rejected", "filtered", "g
 
 
 def find_finished(pipeline: Pipeline, assets: Sequence[Asset], context: Any) -> list[dict[str, Any]]:
-    """The groups of partitions that `verify` is mapped over, each with its label.
+    """The groups of partitions and the declared aggregates that `verify` is mapped over, each with its label.
 
     What the run read goes into the XCom `summary` and, with pipeline and run id, into the event of each asset; what it made of
     the totals goes into the log and the XCom `averages`.
@@ -54,7 +54,9 @@ def find_finished(pipeline: Pipeline, assets: Sequence[Asset], context: Any) -> 
     send_figures(pipeline, done)
     context["ti"].xcom_push("averages", show_averages(pipeline, [row.batch for row in done]))
     groups = groups_of(reads_of(done), pipeline.limits.max_verify_tasks)
-    return [{"label": label_of(pipeline.input.topic, one), "partitions": one} for one in groups]
+    partitions = [{"label": label_of(pipeline.input.topic, one), "partitions": one} for one in groups]
+    declared = dict.fromkeys(name for row in done for name in row.groups)
+    return [*partitions, *({"label": f"aggregate {name}", "aggregate": name} for name in declared)]
 
 
 def show_averages(pipeline: Pipeline, batches: list[int]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def figures(found: "FreshTotals", most: int) -> dict[str, Any]:
 
 def fresh_table(pipeline: Pipeline, found: "FreshTotals", most: int = LOGGED) -> "Group":
     """The newest totals for the log."""
-    from spark_jobs.base.plain_tables import numbers, plain_table, texts
+    from spark_jobs.base.plain_tables import numbers, plain_table, texts, times
 
     days = found.rows.num_rows
     shown = f", the newest {most} of them" if days > most else ""
@@ -97,7 +97,7 @@ def fresh_table(pipeline: Pipeline, found: "FreshTotals", most: int = LOGGED) ->
     rows = ([str(row[name]) for name in names] for row in found.newest(most))
     if aggregate.is_declared:
         keys = len(aggregate.group)
-        return plain_table(title, (*texts(*names[:keys]), *numbers(*names[keys:-1], "last batch")), rows)
+        return plain_table(title, (*times(names[0]), *texts(*names[1:keys]), *numbers(*names[keys:-1], "last batch")), rows)
     average = f"average {pipeline.value.field}"
     return plain_table(title, (*texts("date"), *numbers("partition", average, "readings", "revision", "last batch")), rows)
 

@@ -15,6 +15,7 @@ from spark_jobs.base.errors import DayfoldError
 from spark_jobs.broker.cluster import connect, connect_by
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.columns import require_free
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
 from spark_jobs.outlook.evidence import look, read_group
@@ -23,6 +24,7 @@ from spark_jobs.outlook.planning import Preview, preview_run
 from spark_jobs.outlook.preflight import require_permissions
 from spark_jobs.outlook.topics import find_starts
 from spark_jobs.pipeline.settings import Pipeline
+from spark_jobs.progress.beginnings import beginning_notes
 from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.offsets import lag_of
 
@@ -44,7 +46,10 @@ def look_ahead(pipeline: Pipeline, environment: Mapping[str, str]) -> Preview:
     unfinished = checkpoints.progress.unfinished
     if found.count > (unfinished.span if unfinished else 0):
         require_plannable(pipeline.rules(machine.now()))
-    return replace(found, notes=notes)
+        if unfinished is None:
+            require_free(lake)
+    begun = beginning_notes(checkpoints.rows, pipeline.aggregates) if pipeline.aggregates else ()
+    return replace(found, notes=(*notes, *begun))
 
 
 def kafka_servers(pipeline: Pipeline, environment: Mapping[str, str]) -> str:

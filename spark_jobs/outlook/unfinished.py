@@ -36,8 +36,10 @@ def _contradicting(found: Contradiction, lake: Lake, standing: Standing) -> str:
     """The table that says otherwise than all others."""
     if found is Contradiction.RECORDS_GONE:
         return RECORDS
-    is_wrong = (one.lost_its_rows if found is Contradiction.ROWS_GONE else one.contributed for one in standing.sums)
-    return next(one.contributions_table for one, wrong in zip(lake.layout.aggregates, is_wrong, strict=True) if wrong)
+    wrong = {
+        one.aggregate for one in standing.sums if (one.lost_its_rows if found is Contradiction.ROWS_GONE else one.contributed)
+    }
+    return next(one.contributions_table for one in lake.layout.aggregates if one.name in wrong)
 
 
 def contradicted(found: Contradiction, lake: Lake, plan: Plan, standing: Standing, table: str) -> TableDamaged:
@@ -52,7 +54,7 @@ def after_unfinished(progress: Progress) -> Progress:
     if plan is None:
         return progress
     following = replace(progress, ends={**progress.ends, **ends_of(plan.ranges)}, epochs=plan.epochs, unfinished=None)
-    return replace(following, definition=defined_by(plan))
+    return replace(following, definition=defined_by(plan), followed=defined_by(plan))
 
 
 def reading_from(progress: Progress, standing: Standing | None) -> Progress:

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 from sqlglot import exp
 
-from spark_jobs.pipeline.expression_trees import DIALECT, as_int, negative, require_digits, try_cast, whole_quotient
+from spark_jobs.pipeline.expression_trees import (
+    DIALECT,
+    as_int,
+    dated_time,
+    negative,
+    require_digits,
+    try_cast,
+    whole_quotient,
+)
 from spark_jobs.pipeline.field_types import FieldType
 
 Category = Literal["text", "long", "decimal", "boolean", "timestamp", "date", "nothing"]
@@ -218,6 +226,8 @@ class Checker:
         require_digits(wanted)
         category, sources = _CASTS[found]
         source, tree = self.one(node, node.this, *sources)
+        if source == "text" and found == "TIMESTAMP":
+            return category, dated_time(tree, wanted)
         return category, try_cast(self._local(tree) if source == "timestamp" and found == "DATE" else tree, wanted)
 
     def part_of_time(self, node: exp.Expr) -> Typed:

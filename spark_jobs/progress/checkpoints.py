@@ -29,6 +29,7 @@ class Progress:
     is.
 
     `definition` is what the batches that count so far follow, or what an operator decided since; None before the first of them.
+    `followed` is that of the last finished batch, `planned` that of the newest plan, whatever became of it.
     `epochs` are those of the leaders of whom was read up to `ends`, where they are known.
     """
 
@@ -42,6 +43,8 @@ class Progress:
     counted: Tally | None = None
     last_done: Done | None = None
     definition: Definition | None = None
+    followed: Definition | None = None
+    planned: Definition | None = None
     input_topic: str | None = None
     input_start: str | None = None
 
@@ -80,6 +83,7 @@ def after(progress: Progress, row: LedgerRow) -> Progress:
 
 def _with_done(progress: Progress, row: Done) -> Progress:
     plan = progress.unfinished
+    is_known = plan is not None and not plan.trouble
     return replace(
         progress,
         ends={**progress.ends, **ends_of(row.ranges)},
@@ -87,7 +91,8 @@ def _with_done(progress: Progress, row: Done) -> Progress:
         unfinished=None,
         counted=None,
         last_done=row,
-        definition=defined_by(plan) if plan and not plan.trouble else progress.definition,
+        definition=progress.planned if is_known else progress.definition,
+        followed=progress.planned if is_known else progress.followed,
     )
 
 
@@ -102,6 +107,7 @@ def _with_plan(progress: Progress, plan: Plan) -> Progress:
         revisions_after=plan.revisions_after,
         unfinished=plan,
         counted=None,
+        planned=defined_by(plan),
         input_topic=plan.input_topic,
         input_start=plan.input_start,
     )

@@ -37,8 +37,8 @@ def require_same_definition(pipeline: Pipeline, progress: Progress, now: Definit
 
 
 def fixed_since(progress: Progress, now: Definition) -> tuple[str, ...]:
-    """What the settings define otherwise than the batches so far, and no decision can change."""
-    return fixed_changes(progress.definition, now) if progress.definition else ()
+    """What the settings define otherwise than the last finished batch, and no decision can change."""
+    return fixed_changes(progress.followed, now) if progress.followed else ()
 
 
 def start_note(pipeline: Pipeline, progress: Progress) -> str | None:

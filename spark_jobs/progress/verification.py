@@ -33,6 +33,23 @@ class PartitionRead:
     filtered: int = 0
 
 
+@dataclass(frozen=True)
+class Added:
+    """What the batches of one run added to a declared aggregate: `groups` contributions, made of so many `readings`."""
+
+    aggregate: str
+    batches: tuple[int, ...]
+    groups: int
+    readings: int
+
+
+def added_of(done: Iterable[Done], aggregate: str) -> Added:
+    """The sum over those DONE rows of a run whose plans had the aggregate."""
+    rows = [row for row in done if aggregate in row.groups]
+    batches = tuple(row.batch for row in rows)
+    return Added(aggregate, batches, sum(row.groups[aggregate] for row in rows), sum(row.readings_of(aggregate) for row in rows))
+
+
 def reads_of(done: Iterable[Done]) -> dict[int, PartitionRead]:
     """Per partition the sum over the DONE rows of a run, which are in the order of their batches."""
     reads: dict[int, PartitionRead] = {}
@@ -81,6 +98,29 @@ def disagreements(one: PartitionRead, stored: Counts, group: GroupOffset | None)
             f"partition {one.partition}: the consumer group is at offset {group.offset} with {proof}, batch "
             f"{one.batches[-1]} ended at {one.end}: it was moved by hand, or somebody consumes with its name"
         )
+
+
+def differences_of(told: Added, contributed: Added, missing: int) -> Iterator[str]:
+    """A sentence for each table of an aggregate that says something else than the checkpoints do.
+
+    `contributed` is what its contributions hold of the run's batches; of their groups so many are `missing` among the totals, or
+    are older there than the run.
+    """
+    if contributed != told:
+        held, should = (f"{counted(one.groups, 'group')} of {counted(one.readings, 'record')}" for one in (contributed, told))
+        yield (
+            f"{told.aggregate}: the table {told.aggregate}_contributions holds {held} of batch {_named(told.batches)}, by the "
+            f"checkpoints it should hold {should}"
+        )
+    if missing:
+        yield f"{told.aggregate}: the table lacks {counted(missing, 'total')} of batch {_named(told.batches)}, or has them older"
+
+
+def outcome_of(told: Added, disagreeing: int) -> str:
+    """One short line: what was added to an aggregate, and whether its tables say the same or how many of them do not."""
+    verdict = f"DISAGREES in {counted(disagreeing, 'place')}" if disagreeing else "agrees with its tables"
+    what = f"{counted(told.groups, 'total')} of {counted(told.readings, 'record')}"
+    return f"{told.aggregate} of batch{'es' * (len(told.batches) > 1)} {_named(told.batches)}: {what}; {verdict}"
 
 
 def _counts(names: Sequence[str], numbers: Iterable[int]) -> str:

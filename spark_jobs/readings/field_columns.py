@@ -13,7 +13,7 @@ from spark_jobs.pipeline.rules import TimeRules
 from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.columns import with_columns
 from spark_jobs.readings.event_times import with_event_time, with_matched_time
-from spark_jobs.readings.field_values import DAY, FIRST, LAST, LONG, MOST_BYTES, FieldProblem
+from spark_jobs.readings.field_values import DAY, LONG, MOST_BYTES, FieldProblem, times_of_field
 from spark_jobs.readings.json_fields import json_text, time_text
 from spark_jobs.readings.message_formats import plain_number_regex
 from spark_jobs.readings.numbers import with_digits, with_value
@@ -126,7 +126,6 @@ def _read_decimal(messages: DataFrame, rule: FieldRule) -> DataFrame:
 
 
 def _read_timestamp(messages: DataFrame, rule: FieldRule, times: TimeRules, nonce: str) -> DataFrame:
-    """Any time of the calendar: what is plausible is asked of the event's own time alone."""
     formats = time_formats(times.time_format)
     quote = '"' if len(formats) > 1 else ""
     quoted = F.concat(F.lit(quote), F.col("written"), F.lit(quote))
@@ -135,7 +134,7 @@ def _read_timestamp(messages: DataFrame, rule: FieldRule, times: TimeRules, nonc
     found = (
         messages.withColumnsRenamed(aside)
         .transform(with_matched_time, text=text, formats=formats, matched=F.col("usual"))
-        .transform(with_event_time, rules=times.model_copy(update={"earliest": FIRST, "latest": LAST}), formats=formats)
+        .transform(with_event_time, rules=times_of_field(times), formats=formats)
     )
     read = _kept(found, F.col("event_time"), F.when(F.col("time_reason").isNotNull(), FieldProblem.BAD_TIMESTAMP))
     return read.drop(*aside).withColumnsRenamed({after: before for before, after in aside.items()})

@@ -14,6 +14,7 @@ from typing import Any
 
 from spark_jobs.pipeline.record_rules import FieldRule
 from spark_jobs.pipeline.rules import TimeRules
+from spark_jobs.pipeline.time_formats import time_formats
 from spark_jobs.readings.judging import EPOCH, read_time, read_value
 from spark_jobs.readings.message_formats import Rejection
 from spark_jobs.readings.strict_objects import JsonNumber, NoObject, Undecided, field_of, strict_object
@@ -183,10 +184,17 @@ def _read_date(written: Any, _: FieldRule, __: TimeRules) -> date:
         raise Misfit(FieldProblem.BAD_DATE) from None
 
 
+def times_of_field(times: TimeRules) -> TimeRules:
+    """Any time of the calendar: what is plausible is asked of the event's own time alone. But epochs of several units are only
+    told apart by what is plausible.
+    """
+    units = [one for one in time_formats(times.time_format) if one.epoch_unit]
+    return times if len(units) > 1 else times.model_copy(update={"earliest": FIRST, "latest": LAST})
+
+
 def _read_timestamp(written: Any, _: FieldRule, times: TimeRules) -> datetime:
-    """Any time of the calendar: what is plausible is asked of the event's own time alone."""
     try:
-        micros, _day = read_time(written, times.model_copy(update={"earliest": FIRST, "latest": LAST}))
+        micros, _day = read_time(written, times_of_field(times))
         return EPOCH + timedelta(microseconds=micros)
     except (NoObject, OverflowError):
         raise Misfit(FieldProblem.BAD_TIMESTAMP) from None

@@ -26,6 +26,7 @@ from spark_jobs.broker.grants import GROUP, Grant, missing
 from spark_jobs.broker.group_kind import ConsumerGroup
 from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS
+from spark_jobs.lake.stored import planned_tables
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
 from spark_jobs.pipeline.settings import Pipeline
@@ -106,8 +107,10 @@ def folder_of(lake: Lake, name: str) -> Path:
 
 
 def going_tables(lake: Lake) -> tuple[str, ...]:
-    """In the order in which they go: as long as the checkpoints are there, a run misses the others and says so."""
-    return *lake.filled, CHECKPOINTS
+    """In the order in which they go, those of aggregates that were taken out among them: as long as the checkpoints are there, a
+    run misses the others and says so.
+    """
+    return *planned_tables(lake), CHECKPOINTS
 
 
 def _tables(lake: Lake) -> Iterator[Belonging]:

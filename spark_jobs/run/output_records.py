@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from spark_jobs.aggregates.aggregate import BATCH, REVISION, Aggregate
 from spark_jobs.aggregates.messages import AGGREGATE, json_number, place_of, value_of
@@ -25,9 +26,15 @@ def _average(aggregate: Aggregate, row: Row, rules: ParsingRules) -> str:
 
 
 def _headers(row: Row, aggregate: Aggregate, pipeline: str) -> Iterator[tuple[str, bytes]]:
-    yield "pipeline", pipeline.encode()
+    yield _header("pipeline", pipeline)
     if aggregate.is_declared:
-        yield AGGREGATE, aggregate.name.encode()
-    yield BATCH, str(row[BATCH]).encode()
-    yield REVISION, str(row[REVISION]).encode()
-    yield "count", str(aggregate.readings(row)).encode()
+        yield _header(AGGREGATE, aggregate.name)
+    yield _header(BATCH, str(row[BATCH]))
+    yield _header(REVISION, str(row[REVISION]))
+    yield _header("count", str(aggregate.readings(row)))
+
+
+@lru_cache(maxsize=1024)
+def _header(name: str, text: str) -> tuple[str, bytes]:
+    """Most are those of other messages, too: one object for all of them."""
+    return name, text.encode()

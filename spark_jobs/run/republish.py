@@ -135,9 +135,12 @@ Rows = list[tuple[Aggregate, dict[str, Any]]]
 
 
 def current_totals(lake: Lake, days: Days | None) -> Rows:
-    """All totals that are published, or those of windows that touch these days, in the order in which a batch publishes them."""
+    """All totals that are published, or those of windows that touch these days, in the order in which a batch publishes them.
+
+    An aggregate that was declared since the last plan has no table yet.
+    """
     found: Rows = []
-    for one in lake.layout.published:
+    for one in (one for one in lake.layout.published if lake.exists(one.name)):
         rows = read_rows(lake.open(one.name), where=_within(one, days) if days else [])
         found += [(one, row) for row in rows.sort_by(one.order).to_pylist()]
     return found

@@ -9,16 +9,17 @@ beside it. So the whole batch is then read by librdkafka, to which a timestamp i
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from spark_jobs.access.java_secrets import secrets_file
-from spark_jobs.aggregates.adding_up import contributions_of, sums_of
+from spark_jobs.aggregates.adding_up import accepted, contributions_of, sums_of
 from spark_jobs.aggregates.aggregate import BATCH, Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.together import together
 from spark_jobs.base.location import for_spark
 from spark_jobs.lake.record_files import files_of_batches, new_folder
 from spark_jobs.lake.schemas import FILTERED, RECORDS, REJECTED
@@ -54,6 +55,7 @@ class SparkEngine:
 
     spark: Callable[[], "SparkSession"]
     read: Reader = read_messages
+    _added: dict[tuple[int, str, str], pa.Table] = field(default_factory=dict)
 
     def write_records(self, job: Job, plan: Plan, *, only_rejected: bool) -> str:
         """See `Engine`."""
@@ -67,10 +69,23 @@ class SparkEngine:
         return self._reading(job, plan.ranges, write, headers=_reads_headers(plan))
 
     def add_up_stored(self, job: Job, plan: Plan, aggregate: Aggregate) -> pa.Table:
-        """See `Engine`."""
-        first, last = (1, plan.rebuild.upto) if plan.rebuild else (plan.batch, plan.batch)
-        stored = read_stored(self.spark(), job.lake, (first, last), aggregate)
-        return contributions_of(as_of_batch(stored, plan.batch) if plan.rebuild else stored, aggregate).toArrow()
+        """See `Engine`. What comes out of the same pass is kept until it is asked for."""
+        place = (plan.batch, plan.nonce, aggregate.name)
+        if place not in self._added:
+            self._added.clear()
+            self._added.update({(*place[:2], name): rows for name, rows in self._add_up_with(job, plan, aggregate)})
+        return self._added.pop(place)
+
+    def _add_up_with(self, job: Job, plan: Plan, aggregate: Aggregate) -> Iterator[tuple[str, pa.Table]]:
+        """What the batch adds to this aggregate, and to all that are added up in the same pass."""
+        batches = (1, plan.rebuild.upto) if plan.rebuild else (plan.batch, plan.batch)
+        if not aggregate.is_declared:
+            yield aggregate.name, contributions_of(read_stored(self.spark(), job.lake, batches, aggregate), aggregate).toArrow()
+            return
+        asked = [one for one in job.lake.layout.aggregates if not plan.rebuild or one.name == plan.rebuild.aggregate]
+        (shared,) = (one for one in together(asked) if aggregate in one.aggregates)
+        added = shared.add_up(accepted(read_stored(self.spark(), job.lake, batches, *shared.aggregates))).toArrow()
+        yield from ((one.name, shared.contributions(added, one, plan.batch)) for one in shared.aggregates)
 
     def add_up(self, job: Job, plan: Plan) -> pa.Table:
         """See `Engine`."""
@@ -116,23 +131,17 @@ def write_parquet(records: "DataFrame", place: str) -> None:
     records.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(for_spark(place))
 
 
-def read_stored(spark: "SparkSession", lake: Lake, batches: tuple[int, int], aggregate: Aggregate) -> "DataFrame":
-    """What an aggregate needs of the stored records of the batches from the first to the last; there must be some."""
+def read_stored(spark: "SparkSession", lake: Lake, batches: tuple[int, int], *aggregates: Aggregate) -> "DataFrame":
+    """What aggregates need of the stored records of the batches from the first to the last; there must be some."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
     schema = lake.layout.schemas[RECORDS]
     fate = (name for name in (BATCH, REJECTED, FILTERED) if name in schema.names)
-    wanted = from_arrow_schema(pa.schema([schema.field(name) for name in dict.fromkeys([*fate, *aggregate.reads])]))
+    reads = (name for one in aggregates for name in one.reads)
+    wanted = from_arrow_schema(pa.schema([schema.field(name) for name in dict.fromkeys([*fate, *reads])]))
     first, last = batches
     paths = map(for_spark, files_of_batches(lake, first, last))
     return spark.read.schema(wanted).parquet(*paths).where(f"batch BETWEEN {first:d} AND {last:d}")
-
-
-def as_of_batch(stored: "DataFrame", batch: int) -> "DataFrame":
-    """Records of earlier batches as if this one had read them."""
-    from pyspark.sql import functions as F
-
-    return stored.withColumn(BATCH, F.lit(batch).cast("long"))
 
 
 def _reads_headers(plan: Plan) -> bool:

@@ -9,12 +9,15 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from spark_jobs.base.errors import DecisionNeeded
+from spark_jobs.base.errors import DecisionNeeded, TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.base.machine import now
 from spark_jobs.base.signature import signature
 from spark_jobs.base.wording import counted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, group_offsets
+from spark_jobs.lake.columns import give_columns
+from spark_jobs.lake.schemas import layout_of
+from spark_jobs.lake.tables import LostRace
 from spark_jobs.outlook.proof import Answer, Question, question_of
 from spark_jobs.outlook.witnesses import Remaining, confirm, find_remaining
 from spark_jobs.progress.counts import Tally
@@ -25,6 +28,8 @@ from spark_jobs.run.output_records import output_record
 from spark_jobs.run.steps_totals import RowsByTable
 
 log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 10_000
 
 
 def commit_plan(job: Job, plan: Plan) -> Plan:
@@ -42,6 +47,22 @@ def commit_plan(job: Job, plan: Plan) -> Plan:
     what = f"rebuilds {plan.rebuild}" if plan.rebuild else f"{counted(plan.span, 'offset')} of {counted(partitions, 'partition')}"
     log.info("plan     batch %d: %s", plan.batch, what)
     return plan
+
+
+def prepare_tables(job: Job, plan: Plan) -> None:
+    """Before S3: the tables get the columns that the batch wants, if the last finished one wanted others.
+
+    Killed anywhere: the plan is resumed, and the tables that have not got them yet get them. Tables that know the batch are past
+    it, so a run that slept changes nothing of what a newer one has planned.
+    """
+    fault("before:columns")
+    followed = job.checkpoints.progress.followed
+    if followed is None or layout_of(followed.rules) != job.lake.layout:
+        try:
+            give_columns(job.lake, plan.batch)
+        except LostRace as error:
+            raise TryAgain(f"another run changed the tables of batch {plan.batch} meanwhile ({error}); run again") from error
+    fault("after:columns")
 
 
 @dataclass(frozen=True)
@@ -76,8 +97,10 @@ def publish(job: Job, plan: Plan, publisher: Publisher, totals: RowsByTable) -> 
 
 def _records(job: Job, plan: Plan, totals: RowsByTable) -> Iterator[OutputRecord]:
     for one in job.lake.layout.published:
-        for row in totals[one.name].sort_by(one.order).to_pylist():
-            yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
+        # In parts: as Python's objects all rows would take more memory than their messages.
+        for part in totals[one.name].sort_by(one.order).to_batches(max_chunksize=ROWS_AT_ONCE):
+            for row in part.to_pylist():
+                yield output_record(row, one, pipeline=job.pipeline.name, rules=plan.rules, partitions=len(plan.output_starts))
 
 
 def _remaining(job: Job, plan: Plan, question: Question) -> Remaining:

@@ -19,6 +19,7 @@ from spark_jobs.broker.cluster import connect
 from spark_jobs.broker.publisher import Publisher
 from spark_jobs.lake import health
 from spark_jobs.lake.checkpoint_log import CheckpointLog
+from spark_jobs.lake.columns import require_free
 from spark_jobs.lake.rejected import reasons_of_batch
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.early_warnings import warn_of_group, warn_of_topic
@@ -137,6 +138,7 @@ def next_plan(job: Job, topics: Topics) -> Plan | None:
         return None
     plan = make_plan(job.pipeline, progress, topics, ranges, now())
     require_plannable(plan.rules)
+    require_free(job.lake)
     if not progress.table_ids:
         plan = replace(plan, revisions_after=highest_revision(job.broker, topics.output))
     return steps.commit_plan(job, replace(plan, shapes=find_shapes(job.broker, topics.input.name, plan)))
@@ -152,6 +154,7 @@ def next_rebuild(job: Job, topics: Topics, aggregate: str) -> Plan | None:
     ranges = tuple(OffsetRange(number, end, end) for number, end in sorted(progress.ends.items()))
     plan = replace(make_plan(job.pipeline, progress, topics, ranges, now()), rebuild=found, epochs=progress.epochs)
     require_plannable(plan.rules)
+    require_free(job.lake)
     return steps.commit_plan(job, plan)
 
 
@@ -159,6 +162,7 @@ def finish_batch(job: Job, plan: Plan, topics: Topics, publisher: Publisher) -> 
     """S3 to S7 of a planned batch, new or resumed; each step finds out by itself whether it was done before."""
     require_planned_output(job.broker, plan, topics.output.name)
     job = job.of(plan)
+    steps.prepare_tables(job, plan)
     take = steps_records.save_records if plan.keeps_records else steps_counts.count_records
     with step(job, plan, "records"):
         tally, add_up = take(job, plan, topics.input)

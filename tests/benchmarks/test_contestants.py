@@ -52,3 +52,17 @@ def test_contestants_go_on_from_what_they_have_and_find_nothing_new_without_a_jv
     (history,) = [run for run in found["run_1000"]["runs"] if run["number"] == 0]
     # 5,583 readings, in batches of 2,000.
     assert [set(step) >= {"records", "averages", "publish"} for step in history["steps"]] == [True] * 3
+
+
+def test_totals_of_a_process_without_spark_are_what_was_sent(tmp_path: Path) -> None:
+    assert ran(run_benchmark(tmp_path, "ads", "--contestants", "polars_ads")["ads"]) == {"polars_ads"}
+
+
+@pytest.mark.thorough
+def test_everyone_finds_the_totals_of_what_was_sent(tmp_path: Path) -> None:
+    found = run_benchmark(tmp_path, "ads", "ads_run_10", "ads_people")
+    assert ran(found["ads"]) | set(found["ads"]["missing"]) == set(WORKS["ads"].contestants)
+    assert set(found["ads"]["missing"]) <= {"flink_ads"}
+    assert ran(found["ads_run_10"]) == {"ours_ads"}
+    (people,) = found["ads_people"]["runs"]
+    assert [set(step) >= {"contributions", "averages", "publish"} for step in people["steps"]] == [True] * 4

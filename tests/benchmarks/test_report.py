@@ -45,6 +45,17 @@ def test_goals_are_ratios_of_medians(results: Results) -> None:
     assert found["run 1,000 against run 10"] == "not measured"
 
 
+def test_goals_of_totals_are_ratios_or_limits_of_their_own(results: Results) -> None:
+    steps = [{"records": 30.0, "contributions": 4.0, "averages": 4.0, "publish": 3.0}]
+    took = {"ours_ads": 10.0, "streaming_ads_everything": 21.0, "flink_ads": 9.0}
+    ads = replace(results.works["small"], name="ads", runs=[run(name, seconds) for name, seconds in took.items()])
+    people = replace(ads, name="ads_people", runs=[replace(run("ours_people", 9.0), steps=steps)])
+    results.works |= {"ads": ads, "ads_people": people}
+    found = {name: verdict for name, verdict in verdicts(results).items() if "events" in name or "groups" in name}
+    assert list(found.values()) == ["met", "met", "missed", "missed", "missed", "met"]
+    assert "| Dayfold, hours and days | 10.0 | 1.00 |" in "\n".join(report.page(results, []))
+
+
 def test_a_run_that_was_wrong_does_not_count(results: Results) -> None:
     small = results.works["small"]
     assert small.spread("polars", seconds) is None

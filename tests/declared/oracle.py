@@ -130,6 +130,7 @@ def _expect_one(expected: Expected, aggregate: Wanted, counted: Sequence[tuple[i
             groups[_group(aggregate, one)].append((counts_in, one))
     totals = expected.totals[aggregate.name] = {}
     for group, those in groups.items():
+        those.sort(key=lambda numbered: numbered[1].place)
         for revision, batch in enumerate(sorted({batch for batch, _ in those}), 1):
             upto = [one for number, one in those if number <= batch]
             row = {**dict(_results(aggregate, upto)), "revision": revision, "batch": batch}
@@ -157,13 +158,12 @@ def _group(aggregate: Wanted, one: Reading) -> Group:
 
 
 def _values(measure: Measured, readings: Iterable[Reading]) -> list[Any]:
-    """In the order of the readings' places."""
-    ordered = sorted(readings, key=lambda one: one.place)
-    there = (one.values for one in ordered if one.values is not None and measure.where(one.values))
+    there = (one.values for one in readings if one.values is not None and measure.where(one.values))
     return [values[measure.field] for values in there if values[measure.field] is not None] if measure.field else list(there)
 
 
 def _results(aggregate: Wanted, readings: Sequence[Reading]) -> Iterator[tuple[str, Any]]:
+    """Of readings in the order of their places."""
     for name, measure in aggregate.measures.items():
         values = _values(measure, readings)
         if measure.kind == "summary":

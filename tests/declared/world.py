@@ -46,15 +46,17 @@ class DeclaredWorld:
     def send(self, count: int) -> None:
         """So many random messages, over all partitions."""
         producer = Producer({"bootstrap.servers": self.world.bootstrap, "enable.idempotence": "true"})
+        topic = self.world.pipeline.input.topic
         for _ in range(count):
-            sending = self.example.make(self.chosen)
-            producer.produce(
-                self.world.pipeline.input.topic,
-                sending.value,
-                key=sending.key,
-                partition=self.chosen.randrange(self.world.partitions),
-                on_delivery=self._taker(sending),
-            )
+            sending, partition = self.example.make(self.chosen), self.chosen.randrange(self.world.partitions)
+            taker = self._taker(sending)
+            while True:
+                try:
+                    producer.produce(topic, sending.value, key=sending.key, partition=partition, on_delivery=taker)
+                    break
+                except BufferError:
+                    producer.poll(1)
+            producer.poll(0)
         assert producer.flush(20) == 0
 
     def assert_all_counted_and_audited(self) -> None:

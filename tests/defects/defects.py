@@ -9,16 +9,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Defect:
-    """`edits` of `file`, each a text and what replaces it, break the program; `caught_by` are pytest's arguments."""
+    """`edits` of `file`, each a text and what replaces it, break the program; `caught_by` are pytest's arguments.
+
+    `beyond_worlds` says why no simulated world can notice it; all others must be noticed by worlds alone as well.
+    """
 
     name: str
     file: str
     edits: tuple[tuple[str, str], ...]
     caught_by: tuple[str, ...]
+    beyond_worlds: str = ""
 
 
 CRASHES, KILLS, RUNS = "tests/faults/test_crashes.py", "tests/faults/test_kills.py", "tests/faults/test_concurrency.py"
 AT_POINT = f"{CRASHES}::test_a_kill_at_any_point_loses_and_doubles_nothing"
+
+SPARK = "Spark's part is done in plain Python there"
+DOOR = "worlds begin behind the process and its JVM"
+ONE_FILE = "the settings of a world stay as they are, and all its times have one form"
+ONE_PIPELINE = "a world has one pipeline"
+DECLARED = "a world has the daily average and no declared aggregate"
 
 
 DEFECTS = (
@@ -154,6 +164,7 @@ DEFECTS = (
         "spark_jobs/readings/messages.py",
         (('"kafka.isolation.level": "read_committed"', '"kafka.isolation.level": "read_uncommitted"'),),
         ("tests/faults/test_input_gaps.py", "-k", "markers_and_aborted"),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "a file that partitions share counts as one partition's",
@@ -220,6 +231,7 @@ DEFECTS = (
         "spark_jobs/daily_averages.py",
         (("    ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)\n", "    ctypes.CDLL(None)\n"),),
         (f"{KILLS}::test_a_kill_of_one_of_the_two_processes_leaves_no_orphan_and_no_harm", "-k", "after:produce"),
+        beyond_worlds=DOOR,
     ),
     Defect(
         "gaps are believed",
@@ -250,35 +262,40 @@ DEFECTS = (
         "spark_jobs/readings/records.py",
         (("F.size(keys) == F.size(F.array_distinct(keys))", "keys.isNotNull()"),),
         ("tests/spark/test_records.py", "-k", "only_one_whole_json_object"),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "the bytes of a message with a skipped local time are thrown away",
         "spark_jobs/readings/records.py",
         (('F.lit(True) if rules.timezone == "UTC" else says_instant(cut_time, formats[0])', "F.lit(True)"),),
         ("tests/spark/test_records.py", "-k", "belongs_to_its_local_day"),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "a fraction before 1970 is cut toward zero, into the next day",
         "spark_jobs/readings/event_times.py",
         (("F.floor(micros).cast", "micros.cast"),),
         ("tests/spark/test_records.py", "-k", "cut_toward_the_past"),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "seconds that are read as milliseconds are readings of January 1970",
         "spark_jobs/pipeline/time_formats.py",
         (("return EARLIEST_OF_EPOCHS if", "return EARLIEST if"),),
         ("tests/unit/pipeline/test_time_formats.py", "-k", "wrong_unit"),
+        beyond_worlds=ONE_FILE,
     ),
     Defect(
         "whole parts are added up in one number",
         "spark_jobs/aggregates/states.py",
         (
             (
-                'for part in (f"{whole} div 1000000", f"{whole} % 1000000"))',
+                'for part in (*trillions, millions, f"{whole} % 1000000"))',
                 'for part in (f"{whole} * 0", whole))',
             ),
         ),
         ("tests/spark/test_sums.py",),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "the newest batch may be pruned",
@@ -308,12 +325,14 @@ DEFECTS = (
         "spark_jobs/progress/redefinition.py",
         (("return changes(progress.definition, now) if progress.definition else ()", "return ()"),),
         ("tests/faults/test_redefinitions.py", "-k", "another_field or finished_where"),
+        beyond_worlds=ONE_FILE,
     ),
     Defect(
         "an output topic may serve two pipelines",
         "spark_jobs/outlook/output_owner.py",
         (("return owners - {pipeline}", "return owners - owners"),),
         ("tests/faults/test_redefinitions.py", "-k", "share_an_output_topic"),
+        beyond_worlds=ONE_PIPELINE,
     ),
     Defect(
         "averages are published again while a batch is unfinished",
@@ -361,12 +380,14 @@ DEFECTS = (
             ),
         ),
         ("tests/unit/aggregates/test_windows.py",),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "null is the empty text where groups are merged",
         "spark_jobs/aggregates/grouping.py",
         (("f\"{' = '.join(filled)} AND ({left} IS NULL) = ({right} IS NULL)\"", "f\"{' = '.join(filled)}\""),),
         ("tests/unit/aggregates/test_aggregate.py",),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "a group is placed by its window as well",
@@ -378,12 +399,14 @@ DEFECTS = (
             ),
         ),
         ("tests/faults/test_declared.py", "-k", "plain_python_does and ads"),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "a record of which nobody knows whether it counts is counted",
         "spark_jobs/readings/declared_records.py",
         (('F.coalesce("_where", F.lit(False))', 'F.coalesce("_where", F.lit(True))'),),
         ("tests/spark/test_declared_records.py",),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "an expression that cannot be worked out is null",
@@ -395,35 +418,181 @@ DEFECTS = (
             ),
         ),
         ("tests/spark/test_declared_records.py",),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "one aggregate that was added up stands for all",
         "spark_jobs/progress/standing.py",
         (("not all(one.contributed for one in sums)", "not any(one.contributed for one in sums)"),),
         ("tests/unit/progress/test_standing.py",),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "the first value is the one that came first",
         "spark_jobs/aggregates/grouping.py",
         (('    ordered = rows.sort_by([*((name, "ascending") for name in group), *order])\n', "    ordered = rows\n"),),
         ("tests/declared/test_totals.py", "-k", "sensors"),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "a rebuild reads the batches that count already",
         "spark_jobs/run/spark_engine.py",
         (("(1, plan.rebuild.upto) if plan.rebuild", "(1, plan.batch) if plan.rebuild"),),
         ("tests/faults/test_rebuild.py", "-k", "counts_from_its_first_batch"),
+        beyond_worlds=SPARK,
     ),
     Defect(
         "a rebuild is done again with each call",
         "spark_jobs/progress/beginnings.py",
         (("if one.planned.batch > planned.plan.rebuild.upto]", "]"),),
         ("tests/unit/progress/test_beginnings.py",),
+        beyond_worlds=DECLARED,
     ),
     Defect(
         "published numbers keep 28 digits",
         "spark_jobs/aggregates/messages.py",
         (('    text = f"{value:f}"\n', '    text = f"{value + 0:f}"\n'),),
         ("tests/unit/run/test_output_records.py",),
+        beyond_worlds=DECLARED,
+    ),
+    Defect(
+        "no older run is fenced",
+        "spark_jobs/broker/publisher.py",
+        (("self._retry(self._producer.init_transactions, FENCE_SECONDS)", "pass"),),
+        ("tests/kafka/test_publication.py",),
+    ),
+    Defect(
+        "the batches of a run share one fence",
+        "spark_jobs/run/story.py",
+        (("publisher = fenced(pipeline, kafka) if plan else publisher", "publisher.last = {}"),),
+        ("tests/worlds/test_traces.py",),
+    ),
+    Defect(
+        "a row goes behind whatever row is the newest",
+        "spark_jobs/lake/tables.py",
+        (
+            (
+                '        write_deltalake(table, rows, mode="append", commit_properties=committed_as(app, version))\n',
+                '        write_deltalake(table.table_uri, rows, mode="append", commit_properties=committed_as(app, version))\n',
+            ),
+        ),
+        ("tests/unit/progress/test_checkpoints.py", "tests/unit/lake/test_tables.py"),
+    ),
+    Defect(
+        "files go into whatever version is the newest",
+        "spark_jobs/lake/tables.py",
+        (
+            (
+                "    with committing(table):\n        table.create_write_transaction(",
+                "    with committing(table):\n        table.update_incremental()\n        table.create_write_transaction(",
+            ),
+        ),
+        ("tests/unit/lake/test_tables.py",),
+    ),
+    Defect(
+        "the disk is not asked to keep what was committed",
+        "spark_jobs/lake/tables.py",
+        (("    sync_commits(table.table_uri, max(0, since - KEPT_COMMITS))\n", ""),),
+        ("tests/worlds/test_power_cuts.py",),
+    ),
+    Defect(
+        "the disk is asked to keep the files of a commit and not its names",
+        "spark_jobs/lake/durability.py",
+        (("*sorted(_folders_of(files, folder), reverse=True), *folder.parents[:LAKE_DEPTH]", "*folder.parents[:0]"),),
+        ("tests/worlds/test_power_cuts.py",),
+    ),
+    Defect(
+        "what a dead run left to the disk is not kept by the next one",
+        "spark_jobs/lake/tables.py",
+        (("KEPT_COMMITS = 3", "KEPT_COMMITS = 0"),),
+        ("tests/worlds/test_power_cuts.py",),
+    ),
+    Defect(
+        "a revision grows with each try",
+        "spark_jobs/lake/tables.py",
+        (("CASE WHEN target.{BATCH} < source.{BATCH} THEN", "CASE WHEN target.{BATCH} <= source.{BATCH} THEN"),),
+        (AT_POINT, "-k", "after:averages_commit"),
+    ),
+    Defect(
+        "a batch that is stored is stored again",
+        "spark_jobs/run/steps_records.py",
+        (
+            (
+                "    if job.lake.known_batch(table) < plan.batch:\n        require_still_there",
+                "    if table:\n        require_still_there",
+            ),
+        ),
+        (AT_POINT, "-k", "after:records_commit"),
+    ),
+    Defect(
+        "all averages are published where some of them are left",
+        "spark_jobs/run/steps.py",
+        (
+            (
+                "    publisher.publish(question.output_topic, [",
+                "    publisher.publish(question.output_topic, list(records.values()) or [",
+            ),
+        ),
+        ("tests/faults/test_torn_publication.py", "-k", "operators_decision"),
+    ),
+    Defect(
+        "audit passes over what the output shows",
+        "spark_jobs/audit/reconcile.py",
+        (("        if None not in judged:\n", "        if None in judged:\n"),),
+        ("tests/faults/test_audit_of_topics.py",),
+    ),
+    Defect(
+        "audit passes over the group",
+        "spark_jobs/audit/reconcile.py",
+        (("        findings.differences += check_group(evidence.known, pipeline.name, evidence.group or {})\n", ""),),
+        ("tests/faults/test_audit_of_topics.py",),
+    ),
+    Defect(
+        "audit passes over the records",
+        "spark_jobs/audit/reconcile.py",
+        (("        if evidence.records is not None:\n", "        if evidence.records is None:\n"),),
+        ("tests/faults/test_audit_of_tables.py",),
+    ),
+    Defect(
+        "audit passes over every row",
+        "spark_jobs/audit/reconcile.py",
+        (("        findings.differences += rows.differences\n", ""),),
+        ("tests/faults/test_audit_of_tables.py", "tests/faults/test_audit_of_topics.py"),
+    ),
+    Defect(
+        "an audit holds every batch to all aggregates",
+        "spark_jobs/audit/ledger.py",
+        (("        return self.published is None or aggregate in self.published\n", "        return True\n"),),
+        ("tests/faults/test_declared_changes.py", "-k", "held_to_the_aggregates"),
+    ),
+    Defect(
+        "a run that slept gives tables the columns of an abandoned plan",
+        "spark_jobs/lake/columns.py",
+        (("if lake.known_batch(table) < batch and _differing", "if _differing"),),
+        ("tests/unit/lake/test_columns.py", "-k", "past_it"),
+    ),
+    Defect(
+        "tables keep the columns of an abandoned plan",
+        "spark_jobs/run/steps.py",
+        (("    if followed is None or layout_of", "    if followed is not None and layout_of"),),
+        ("tests/faults/test_corrected_settings.py", "-k", "planned_by_corrected_settings"),
+    ),
+    Defect(
+        "a time without a date is one of the day of the run",
+        "spark_jobs/pipeline/expression_trees.py",
+        (("    return exp.Case(ifs=[exp.If(this=has_date, true=found)])\n", "    return found\n"),),
+        ("tests/spark/test_expressions.py", "-k", "day_of_the_run"),
+    ),
+    Defect(
+        "sums of long numbers are added up in two parts",
+        "spark_jobs/aggregates/states.py",
+        (("if self.scale < PLACES else []", "if self.scale < 0 else []"),),
+        ("tests/spark/test_sums.py", "-k", "any_number"),
+    ),
+    Defect(
+        "what a batch adds up to is committed before it is counted",
+        "spark_jobs/run/steps_totals.py",
+        (("        _require_as_many(job, plan, aggregate, added, wanted)\n", ""),),
+        ("tests/unit/run/test_steps_totals.py",),
     ),
 )

@@ -48,3 +48,8 @@ def audited(world: World, lake: Path | None = None, *, output: str = "", deep: b
 
 def told(found: Audit) -> str:
     return "\n".join(map(str, found.differences))
+
+
+def differences(world: World) -> list[str]:
+    """What an audit finds, quick and deep."""
+    return [told(audited(world, deep=deep)) for deep in (False, True)]

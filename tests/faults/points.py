@@ -22,6 +22,8 @@ RUN = {
     "after:ends_resolved": ["K05"],
     "before:plan_commit": ["K06"],
     "after:plan_commit": ["K07", "F45"],
+    "before:columns": ["K07"],
+    "after:columns": ["K07"],
     "before:records_files": ["K08"],
     "before:records_footers": ["K09"],
     "before:records_commit": ["K09"],
@@ -85,4 +87,7 @@ REDEFINE = tuple(point for point in _DECISIONS if "redefine" in point)
 
 MAINTENANCE = tuple(in_source(SOURCE / "maintenance"))
 
-ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE)
+COMMIT = tuple(in_source(SOURCE / "lake" / "tables.py"))
+"""Around each commit of a table, inside the windows of all others: simulated worlds end runs there, and let the store refuse."""
+
+ALL = (*RUN, *AVERAGES_ONLY, *ABANDON, *REDEFINE, *REPUBLISH, *FORGET, *MAINTENANCE, *COMMIT)

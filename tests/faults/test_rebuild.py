@@ -1,14 +1,18 @@
 """An aggregate that was declared later, and what was stored before: counted once, wherever the rebuild dies."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
+from spark_jobs.maintenance.maintain import maintain
+from spark_jobs.pipeline.settings import load_pipeline
 from tests import oracle as plain
 from tests.declared.examples import EXAMPLES
 from tests.declared.world import DeclaredWorld, NewDeclared
+from tests.faults.audited import differences
 from tests.faults.points import RUN
 
 pytestmark = pytest.mark.group("DA")
@@ -102,3 +106,32 @@ def test_a_rebuild_may_be_abandoned_before_it_counts(declared_later: DeclaredWor
     world.send(20)
     world.world.run(abandon=True)
     world.assert_all_counted_and_audited()
+
+
+def test_a_rebuild_may_come_right_after_new_partitions(declared_later: DeclaredWorld) -> None:
+    world = declared_later
+    world.world.add_partitions(5)
+    (rebuilt,) = world.world.run(rebuild=DAILY)
+    world.send(40)
+    (done,) = world.world.run()
+    assert [len(one.ranges) for one in (rebuilt, done)] == [3, 5]
+    assert sum(one.read for one in done.counts) == 40
+    assert differences(world.world) == ["", ""]
+
+
+def test_no_record_that_an_unfinished_rebuild_needs_is_pruned(declared_later: DeclaredWorld) -> None:
+    world, much_later = declared_later, datetime.now(UTC) + timedelta(days=9)
+    pipeline = load_pipeline(world.world.config, overrides=["maintenance.keep_records_days=1"])
+    assert world.world.run_with_fault("after:plan_commit:raise", rebuild=DAILY)
+    assert maintain(pipeline, now=much_later).pruned is None
+    world.send(10)
+    world.world.run()
+    world.rebuilt(DAILY, 3)
+    world.assert_all_counted_and_audited()
+    pruned = maintain(pipeline, now=much_later).pruned
+    assert pruned is not None
+    assert pruned.batch == 3
+    assert differences(world.world) == ["", ""]
+    world.send(10)
+    world.world.run()
+    assert differences(world.world) == ["", ""]

@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from spark_jobs.base import machine
 from spark_jobs.base.errors import DayfoldError, Superseded, TopicMissing, TransactionOpen, TryAgain
 from spark_jobs.broker.client_errors import as_dayfold_error
-from spark_jobs.broker.clients import new_producer
+from spark_jobs.broker.clients import new_consumer, new_producer
 from spark_jobs.broker.cluster import Broker, connect
 from spark_jobs.broker.grants import is_restricted
 from spark_jobs.broker.publisher import OutputRecord, Publisher, producer_settings
@@ -231,3 +233,55 @@ def test_a_transaction_that_lasts_too_long_is_ended_and_its_producer_shut_out(pl
     until(lambda: broker.topic(topic).partitions[0].stable == 2, "the coordinator to abort")
     assert isinstance(error_of(lambda: producer.commit_transaction(20), place), Superseded)
     assert seen(broker, topic) == []
+
+
+def test_a_record_of_a_producer_that_was_shut_out_is_not_delivered(place: Backend, broker: Broker, topic: str) -> None:
+    name = secrets.token_hex(4)
+    older = in_transaction(place, topic, b"before", name=name)
+    producer_of(place, name).init_transactions(20)
+    older.produce(topic, b"late", b"key", 0, ignored)
+    # Either the delivery fails, or the client itself does.
+    with suppress(KafkaException, SystemError):
+        older.flush(20)
+    until(lambda: broker.topic(topic).partitions[0].stable == 2, "the marker")
+    assert seen(broker, topic, UNCOMMITTED) == [b"before"]
+
+
+def test_each_fence_shuts_out_all_before_it(place: Backend, topic: str) -> None:
+    name = secrets.token_hex(4)
+    older = [in_transaction(place, topic, b"one", name=name) for _ in range(3)]
+    for one in older[:2]:
+        assert isinstance(error_of(partial(one.commit_transaction, 20), place), Superseded)
+    older[2].commit_transaction(20)
+
+
+def test_offsets_that_are_sent_again_in_a_transaction_take_the_place_of_those_before(
+    place: Backend, broker: Broker, topic: str, group: str
+) -> None:
+    producer = in_transaction(place, topic, b"one", name=group)
+    metadata = Publisher.open(place.settings, group)._group.consumer_group_metadata()
+    for end in (4, 5, 5):
+        producer.send_offsets_to_transaction([TopicPartition(topic, 0, end, metadata=f"b={end}")], metadata, 20)
+    producer.commit_transaction(20)
+    assert broker.committed(group, topic, [0]) == {0: (5, "b=5")}
+
+
+def test_offsets_that_somebody_commits_by_hand_take_the_place_of_a_transactions(
+    place: Backend, broker: Broker, topic: str, group: str
+) -> None:
+    publish(place, topic, group, {0: 5, 1: 6})
+    assert broker.committed(group, topic, [0]) == {0: (5, "b=7")}
+    consumer = new_consumer({**place.settings.librdkafka(), "group.id": group, "enable.auto.commit": False})
+    consumer.commit(offsets=[TopicPartition(topic, 0, 3, metadata="b=6")], asynchronous=False)
+    assert broker.committed(group, topic, [0, 1]) == {0: (3, "b=6"), 1: (6, "b=7")}
+    consumer.close()
+
+
+def test_two_transactions_hold_back_what_stands_behind_the_first_of_them(place: Backend, broker: Broker, topic: str) -> None:
+    first, second = in_transaction(place, topic, b"first"), in_transaction(place, topic, b"second")
+    second.commit_transaction(20)
+    until(lambda: broker.topic(topic).partitions[0].high == 3, "the marker")
+    assert broker.topic(topic).partitions[0].stable == 0
+    first.abort_transaction(20)
+    until(lambda: broker.topic(topic).partitions[0].stable == 4, "the marker")
+    assert seen(broker, topic) == [b"second"]

@@ -1,7 +1,8 @@
 """Records with declared fields: Spark makes of messages what plain Python makes of them, and expressions reject or filter."""
 
+import json
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -126,3 +127,19 @@ def test_a_derived_field_called_where_fails_by_itself(spark: "SparkSession") -> 
     rules = rules_of({"n": {"type": "long"}}, "n > 0", where={"sql": "10 div (n - 1)", "type": "long"})
     one, other = read(spark, [written(n=1), written(n=2)], rules)
     assert (one["rejected_because"], other["rejected_because"]) == ("EXPRESSION_FAILED:where", None)
+
+
+@pytest.mark.parametrize("units", [("epoch_millis", "epoch_seconds"), ("epoch_seconds", "epoch_millis"), ("epoch_seconds",)])
+def test_a_timestamp_of_several_units_is_of_the_one_that_is_plausible(spark: "SparkSession", units: tuple[str, ...]) -> None:
+    times = TIMES.model_copy(update={"time_format": units if len(units) > 1 else units[0]})
+    rules, seconds = rules_of({"seen": {"type": "timestamp"}}), 1_777_629_600
+    numbers = [seconds, seconds * 1000, 17, -seconds]
+    sent = [Sent(json.dumps({"ts": seconds, "seen": one}).encode()) for one in numbers]
+    rows = read(spark, sent, rules, times=times)
+    for one, row in zip(sent, rows, strict=True):
+        verdict = judge_record(one.value, times, rules.fields, one.key)
+        assert verdict.undecided or (row["rejected_because"], row["seen"]) == (verdict.reason, verdict.values.get("seen"))
+    assert rows[0]["seen"] == datetime.fromtimestamp(seconds, UTC)
+    if len(units) > 1:
+        assert rows[1]["seen"] == rows[0]["seen"]
+        assert {row["rejected_because"] for row in rows[2:]} == {"BAD_TIMESTAMP:seen"}

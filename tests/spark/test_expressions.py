@@ -94,3 +94,25 @@ def test_a_value_is_rounded_half_up_to_its_field_and_null_where_it_does_not_fit(
 ) -> None:
     sql = check_value("cost * 0.9", KINDS, "UTC", field_type(wanted)).sql
     assert rows.select(F.expr(sql).alias("e")).toArrow()["e"].to_pylist()[0] == value
+
+
+TIMES = [
+    *("12:30", "T12:30", "t12:30", " 12:30", "\t1:2:3", "\x0012:30", "T12", "12:30:00.5", "12:30Z", "T12:30+01:00", "0:0"),
+    *("now", "today", "tomorrow", "yesterday", "epoch", "NOW", "now UTC", "12", "Z", "T", "", "0012:30", "+12:30"),
+]
+DATED = {
+    "2026-01-02 12:30": datetime(2026, 1, 2, 12, 30, tzinfo=UTC),
+    " 2026-01-02T12:30:00.5+01:00 ": datetime(2026, 1, 2, 11, 30, 0, 500_000, tzinfo=UTC),
+    "2026-1-2": datetime(2026, 1, 2, tzinfo=UTC),
+    "2026": datetime(2026, 1, 1, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("type_", ["timestamp", "date"])
+def test_no_text_is_a_time_that_depends_on_the_day_of_the_run(spark: "SparkSession", type_: str) -> None:
+    texts = spark.createDataFrame([(one,) for one in [*TIMES, *DATED]], "channel string")
+    sql = check(f"cast(channel as {type_})", KINDS, "UTC").sql
+    found = dict(zip([*TIMES, *DATED], texts.select(F.expr(sql).alias("e")).toArrow()["e"].to_pylist(), strict=True))
+    assert {text: value for text, value in found.items() if value is not None} == {
+        text: value if type_ == "timestamp" else value.date() for text, value in DATED.items()
+    }

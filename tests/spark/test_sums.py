@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_jobs.aggregates.adding_up import contributions_of, sums_of
 from spark_jobs.aggregates.aggregate import Aggregate
 from spark_jobs.aggregates.daily_average import DAILY_AVERAGE
+from spark_jobs.aggregates.states import EXACT, Counted, Sum
 from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 
 RECORDS = (
@@ -81,6 +82,26 @@ def test_ten_million_of_the_greatest_value_are_not_too_much(spark: SparkSession)
     )
     (row,) = contributions_of(rows, DAILY_AVERAGE).collect()
     assert (row.value_sum, row.value_count) == (MOST * 10_000_000, 10_000_000)
+
+
+@pytest.mark.group("FZ")
+@pytest.mark.proves("F96", "F98")
+@pytest.mark.parametrize(
+    ("greatest", "kind", "scale"),
+    [
+        (2**63 - 1, "bigint", 0),
+        (-(2**63), "bigint", 0),
+        (Decimal("9" * 18), "decimal(18,0)", 0),
+        (Decimal("-9999999999999.99999"), "decimal(18,5)", 5),
+    ],
+)
+def test_a_group_may_hold_millions_of_any_number_of_a_declared_field(
+    spark: SparkSession, greatest: int | Decimal, kind: str, scale: int
+) -> None:
+    count = 12_000_000
+    total = Sum("total", Counted("value"), scale)
+    found = spark.range(count).selectExpr(f"CAST('{greatest}' AS {kind}) AS value").agg(total.added().alias("total")).toArrow()
+    assert (found.schema.types, found["total"].to_pylist()) == ([total.type], [EXACT.multiply(Decimal(greatest), Decimal(count))])
 
 
 def test_a_group_of_rejected_records_has_counts_and_no_sum(spark: SparkSession) -> None:

@@ -113,6 +113,10 @@ class SimulatedBackend:
         """See `Host`; nothing is late."""
         return 0.0
 
+    def some(self, _: list[object]) -> set[object]:
+        """See `Host`; nothing is torn."""
+        return set()
+
     @contextmanager
     def reached(self) -> Iterator[None]:
         """Let this thread's clients be of this cluster, and its clock that of the simulation."""

@@ -44,6 +44,8 @@ class Fate(Enum):
     LATE = "carried out later, without an answer"
     REPEATED = "carried out twice, the second time later"
     IMAGINED = "confirmed, and not carried out"
+    TORN = "carried out, in some places the other way round"
+    BLURRED = "carried out, and answered with an error that says nothing"
 
 
 class Host(Protocol):
@@ -59,6 +61,9 @@ class Host(Protocol):
 
     def delay(self) -> float:
         """After how many seconds a late request arrives."""
+
+    def some(self, places: list[object], /) -> set[object]:
+        """Places where a transaction that is torn gets the other marker."""
 
 
 def clients_on(host: Host) -> Clients:
@@ -341,9 +346,13 @@ class SimulatedConsumer(_Client):
             for one, offset in found
         ]
 
-    def commit(self, offsets: Sequence[TopicPartition], **_: bool) -> None:
+    def commit(self, offsets: Sequence[TopicPartition], *, asynchronous: bool) -> None:
         """Only what asks whether it would be allowed, of partitions that do not exist, is asked for by the program."""
         fate = self._host.request("commit offsets")
+        if not asynchronous:
+            places = {(one.topic, one.partition): (one.offset, one.metadata or "") for one in offsets}
+            self._cluster.groups.setdefault(self._settings["group.id"], {}).update(places)
+            return
         answer = KafkaError(UNKNOWN_TOPIC if fate is Fate.ANSWERED else KafkaError._TIMED_OUT)
         self._callbacks.append(partial(self._settings["on_commit"], answer, offsets))
 
@@ -462,11 +471,16 @@ class SimulatedProducer(_Client):
         fate = self._host.request(what)
         if self._is_fenced():
             raise KafkaException(self._fatal)
-        if fate in (Fate.ANSWERED, Fate.UNANSWERED, Fate.REPEATED):
+        if fate is Fate.TORN:
+            transaction = self._cluster.transaction(self._name)
+            transaction.torn = self._host.some(list(transaction.unmarked))
+        if fate not in (Fate.LOST, Fate.LATE, Fate.IMAGINED):
             act()
+        if fate is Fate.BLURRED:
+            raise refusal(KafkaError._FAIL, f"{what}: something went wrong")
         if fate in (Fate.LATE, Fate.REPEATED):
             self._cluster.later(self._host.delay(), lambda: act() if self._cluster.holds(self._name, self._claim) else None)
-        if fate not in (Fate.ANSWERED, Fate.IMAGINED, Fate.REPEATED):
+        if fate in (Fate.LOST, Fate.UNANSWERED, Fate.LATE):
             self._host.wait(self._silence)
             raise refusal(KafkaError._TIMED_OUT, f"{what}: no answer", retriable=True)
 

@@ -40,8 +40,8 @@ class Disturbance(Protocol):
     def point(self, name: str, /) -> object:
         """Before each piece of work; it may end the run."""
 
-    def rows(self, records: list[Stored], /) -> list[Stored]:
-        """What a reader hands out instead of these records."""
+    def rows(self, records: list[Stored], aborted: list[Stored], /) -> list[Stored]:
+        """What a reader hands out instead of these records, between which those were aborted."""
 
     def is_task_lost(self) -> bool:
         """Whether a task dies in the middle of its file, and is tried again."""
@@ -53,7 +53,7 @@ class Undisturbed:
     def point(self, _: str) -> None:
         """See `Disturbance`."""
 
-    def rows(self, records: list[Stored]) -> list[Stored]:
+    def rows(self, records: list[Stored], _: list[Stored]) -> list[Stored]:
         """See `Disturbance`."""
         return records
 
@@ -133,7 +133,9 @@ class SimulatedEngine:
         log = self.cluster.topics[topic].logs[wanted.partition]
         if not log.low <= wanted.start <= log.high or log.stable < wanted.end:
             raise PySparkException("OffsetOutOfRangeException: Cannot fetch offset")
-        return self.disturbed.rows(list(log.shown(wanted.start, wanted.end, committed=True)))
+        everything = list(log.shown(wanted.start, wanted.end, committed=False))
+        visible = [one for one in everything if log.is_committed(one)]
+        return self.disturbed.rows(visible, [one for one in everything if not log.is_committed(one)])
 
 
 def _record(plan: Plan, partition: int, record: Stored) -> dict[str, Any]:

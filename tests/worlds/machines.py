@@ -4,6 +4,7 @@ So a seed decides alone what happens in which order. A machine has a clock, whic
 all others, of which a power cut takes what nobody had asked it to keep.
 """
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -40,8 +41,11 @@ class Adversary(Protocol):
     def delay(self) -> float:
         """After how many seconds a late request arrives."""
 
-    def at_rows(self, activity: "Activity", records: list[Stored]) -> list[Stored]:
-        """What Spark's reader hands out instead of these records."""
+    def some(self, places: list[object]) -> set[object]:
+        """Where a transaction that is torn gets the other marker."""
+
+    def at_rows(self, activity: "Activity", records: list[Stored], aborted: list[Stored]) -> list[Stored]:
+        """What Spark's reader hands out instead of these records, between which those were aborted."""
 
     def is_task_lost(self, activity: "Activity") -> bool:
         """Whether a task of Spark's dies in the middle of its file, and is tried again."""
@@ -131,15 +135,19 @@ class Activity:
         """See `Host`."""
         return self._adversary.delay()
 
+    def some(self, places: list[object]) -> set[object]:
+        """See `Host`."""
+        return self._adversary.some(places)
+
     def point(self, name: str) -> None:
         """A fault point of the program, or a piece of Spark's work."""
         if name == "before:plan_commit":
             self.planned.append(self.cluster.now)
         self._step(name)
 
-    def rows(self, records: list[Stored]) -> list[Stored]:
+    def rows(self, records: list[Stored], aborted: list[Stored]) -> list[Stored]:
         """See `Disturbance`."""
-        return self._adversary.at_rows(self, records)
+        return self._adversary.at_rows(self, records, aborted)
 
     def is_task_lost(self) -> bool:
         """See `Disturbance`."""
@@ -202,6 +210,20 @@ class Disk:
             self._names[str(path)] = frozenset(one.name for one in path.iterdir())
         else:
             self._content[str(path)] = _version(path)
+
+    def keep_all(self, folder: Path) -> None:
+        """The disk has all that is below the folder, and the names on the way to it."""
+        for path in [*folder.rglob("*"), folder, *folder.parents]:
+            if path.is_relative_to(self.root):
+                self.keep(path)
+
+    def grow_older(self, seconds: float) -> None:
+        """All files are that much older; their times are the real ones, which a world's clock does not change."""
+        for path in [one for one in self.root.rglob("*") if one.is_file()]:
+            is_kept, found = self._content.get(str(path)) == _version(path), path.stat()
+            os.utime(path, (found.st_atime - seconds, found.st_mtime - seconds))
+            if is_kept:
+                self._content[str(path)] = _version(path)
 
     def at_risk(self) -> list[Path]:
         """Files that a power cut may take."""

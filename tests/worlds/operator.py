@@ -1,8 +1,12 @@
 """Who operates a world's pipeline, by the book: does what the message of the run that stopped advises, and nothing else."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from spark_jobs.base.errors import (
     ConfigurationError,
@@ -16,14 +20,17 @@ from tests.worlds.cluster import Cluster
 from tests.worlds.truth import Truth
 
 _TORN = re.compile(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out")
+_ABANDONED = re.compile(r"run again with --abandon to read it again|or abandon the batch with --abandon")
+_RESTORED = re.compile(r"If somebody restored it, take that back in Spark: RESTORE TABLE delta\.`([^`]+)` TO VERSION AS OF (\d+)")
 
 
 class Operator:
     """`asked` is what the next run is given."""
 
-    def __init__(self, cluster: Cluster, truth: Truth) -> None:
+    def __init__(self, cluster: Cluster, truth: Truth, bring_back: Callable[[], object]) -> None:
         self._cluster = cluster
         self._truth = truth
+        self._bring_back = bring_back
         self.asked: dict[str, object] = {}
 
     def take(self) -> dict[str, object]:
@@ -43,14 +50,21 @@ class Operator:
             self._cluster.end_hanging()
 
     def _decide(self, error: DecisionNeeded) -> None:
-        """Give the next run one of the options that the message names, or move the file away that it names."""
-        self.asked = dict.fromkeys(error.settled_by, True)
+        """Give the next run one of the options that the message names, move the files away that it names, or restore the tables
+        that it says were restored, as far as their files are still there.
+        """
+        self.asked = dict.fromkeys(error.settled_by or (["abandon"] if _ABANDONED.search(str(error)) else []), True)
         if "--published" in str(error):
             self.asked = {"published": self._truth.is_published()}
         if isinstance(error, TooManyRejected):
             self.asked = {"max_rejected": True}
-        if found := _TORN.search(str(error)):
+        if "an older copy was restored" in str(error):
+            self._bring_back()
+        for found in _TORN.finditer(str(error)):
             Path(self._truth.tables, found[1], found[2]).unlink()
+        for found in _RESTORED.finditer(str(error)):
+            with suppress(DeltaError):
+                DeltaTable(found[1]).restore(int(found[2]))
 
     def has_settled(self, problem: DayfoldError) -> bool:
         """Whether what the next run is given answers a problem that plan tells of."""

@@ -19,13 +19,13 @@ class PlainSimulation(Simulation):
         self.machines = self.machines[:2]
         self.harm.events = []
         self.harm.rates = replace(self.harm.rates, imagined=0.0, wrong_rows=0.0)
-        self.keeps_records, self.audits, self.plans = 1.0, False, False
+        self.keeps_records, self.audits, self.plans, self.forges = 1.0, False, False, False
 
     def start(self, machine_name: str) -> None:
         self.outcome.runs += 1
         self._begin(f"run{self.outcome.runs}", machine_name, self._run)
 
-    def _message(self) -> bytes | None:
+    def message(self) -> bytes | None:
         return reading(self.chosen.randint(1, 3), Decimal(self.chosen.randint(-9, 99)) / 4)
 
     def _arrive_in_transaction(self) -> None:

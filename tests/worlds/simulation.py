@@ -38,12 +38,13 @@ from tests.worlds.engine import SimulatedEngine
 from tests.worlds.machines import Activity, Disk
 from tests.worlds.operator import Operator, options
 from tests.worlds.surroundings import Surroundings
+from tests.worlds.tampering import Tampering
 from tests.worlds.truth import INPUT, OUTPUT, PIPELINE, Truth, reading
 
 T = TypeVar("T")
 
-CALM_RUNS = 6
-"""After a power cut each of the four tables may have a torn commit, and a run names one of them."""
+CALM_RUNS = 3
+"""The first says what stands in its way, the second what only shows once that is out of it."""
 RUNS = (1, 1, 1, 2, 2, 3, 4, 8)
 """How many are begun while the adversary acts."""
 CLOCKS = (0.0, 0.0, -3600.0, 30.0, 90_000.0)
@@ -110,12 +111,17 @@ class Simulation:
         self.harm.events = self.chosen.sample(list(self._events()), self.chosen.choice((1, 2, 4, 8)))
         slow = self.chosen.choice((0.0, 0.0, 0.02, 1.0, 8.0))
         self.cluster.marker_delay = lambda: self.chosen.uniform(0, slow) if self.harm.active else 0.0
-        self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 1, 2, 3)))]
+        self.machines = [f"m{number}" for number in range(self.chosen.choice((1, 2, 2, 3)))]
         self.clocks = {name: self.chosen.choice(CLOCKS) for name in self.machines}
         """How many seconds the clock of each is ahead."""
         self.plans = self.chosen.random() < 0.4
         """Whether plan is asked before each of the last runs."""
         self.audits = self.chosen.random() < 0.3
+        self.forges = self.chosen.random() < 0.2
+        """Whether somebody changes something at last that the audit must find."""
+        self.is_set_back = self.chosen.random() < 0.1
+        """Whether an older copy of all tables comes back at last."""
+        self.tampered = False
         self.keeps_records = self.chosen.choice((0.0, 0.5, 1.0, 1.0))
         self.most = self.chosen.choice((1000, 1000, 3))
         self.activities: list[Activity] = []
@@ -125,7 +131,10 @@ class Simulation:
         self._write_settings()
         self.disk = Disk(folder / "lake")
         self.truth = Truth(self.cluster, f"{folder}/lake/{PIPELINE}", self.planned)
-        self.operator = Operator(self.cluster, self.truth)
+        self.tampering = Tampering(self)
+        self.operator = Operator(self.cluster, self.truth, self.tampering.bring_back)
+        if self.chosen.random() < 0.1:
+            Surroundings(self).live_before()
 
     # The story
 
@@ -140,8 +149,9 @@ class Simulation:
         for one in list(self.activities):
             one.frozen = False
             self._finish(one)
+        self.tampering.set_back()
         for log in self.cluster.topics[INPUT].logs:
-            log.append(b"k", self._message(), (), self.cluster.milliseconds)
+            log.append(b"k", self.message(), (), self.cluster.milliseconds)
         self._come_alive()
 
     def _calm_down(self) -> None:
@@ -157,6 +167,7 @@ class Simulation:
             self._go_on(self.chosen.choice(ready))
             return
         drawn = self.chosen.random()
+        self.tampering.copy()
         frozen = [one for one in self.activities if one.frozen]
         if frozen and drawn < 0.2:
             woken = self.chosen.choice(frozen)
@@ -165,15 +176,18 @@ class Simulation:
         elif drawn < 0.4:
             self.arrive()
         elif drawn < 0.5:
-            self.cluster.pass_time(self.chosen.choice((1.0, 20.0, 400.0, 1_000_000.0)))
+            seconds = self.chosen.choice((1.0, 20.0, 400.0, 1_000_000.0))
+            self.cluster.pass_time(seconds)
+            if seconds > 400:
+                self.disk.grow_older(seconds)
         elif self.outcome.runs < wanted:
             self.start(self.chosen.choice(self.machines))
 
     def start(self, machine_name: str) -> None:
         """A command on a machine: mostly a run."""
         others = {"maintenance": self._maintain, "republication": self._republish, "plan": self._plan}
-        if self.chosen.random() < 0.2 and self.outcome.runs:
-            name = self.chosen.choice(list(others))
+        if self.chosen.random() < 0.3 and self.outcome.runs:
+            name = self.chosen.choice(("maintenance", *others))
             self._begin(name, machine_name, others[name])
         else:
             self.outcome.runs += 1
@@ -198,12 +212,12 @@ class Simulation:
         """Messages, some of them bad, some in a transaction that is committed, aborted or stays open for a while."""
         for _ in range(self.chosen.choice((0, 1, 2, 5))):
             log = self.chosen.choice(self.cluster.topics[INPUT].logs)
-            value = self._message()
+            value = self.message()
             log.append(b"k", value, (), self.cluster.milliseconds)
         if self.chosen.random() < 0.15:
             self._arrive_in_transaction()
 
-    def _message(self) -> bytes | None:
+    def message(self) -> bytes | None:
         if self.chosen.random() < 0.1:
             return self.chosen.choice((None, b"", b"no json", b'{"datetime": "2026-05-01T10:00:00"}'))
         return reading(self.chosen.randint(1, 3), Decimal(self.chosen.randint(-9, 99)) / 4)
@@ -215,7 +229,7 @@ class Simulation:
         for log in self.cluster.topics[INPUT].logs:
             if self.chosen.random() < 0.7:
                 transaction = self.cluster.transaction(name)
-                log.append(b"k", self._message(), (), self.cluster.milliseconds, transaction)
+                log.append(b"k", self.message(), (), self.cluster.milliseconds, transaction)
         outcome = self.chosen.choice(("committed", "aborted", "open"))
         self.tell(f"a transaction of others: {outcome}")
         if outcome != "open":
@@ -242,7 +256,8 @@ class Simulation:
         if activity.name.startswith(("run", "calm", "maintenance", "republication")):
             self.outcome.endings[(activity.ending or "died").partition(":")[0]] += 1
         self.tell(f"{activity.name} {activity.ending or 'died'}")
-        self.truth.require_published_once()
+        if not self.tampered:
+            self.truth.require_published_once()
 
     def _finish(self, activity: Activity) -> None:
         while not activity.ended:
@@ -289,14 +304,42 @@ class Simulation:
             require("plan", told == stopped or not is_known, f"plan and run disagree: {ending}")
             if ending == "finished":
                 break
+        if self.tampered and stopped:
+            return
         require("liveness", ending == "finished", f"after {CALM_RUNS} runs by the book: {ending}")
         require("liveness", not self.truth.left_unread(), "a run that finished left messages unread")
-        judged = self.truth.judge()
+        self._judge()
+        if self.forges and not self.tampered:
+            self.tampering.forge()
+            self._judge()
+
+    def _judge(self) -> None:
+        """All is as it must be and the audit has nothing to say; where somebody did harm to tables, it finds what is wrong."""
+        wrong = self._what_is_wrong()
+        if self.audits or self.tampered or wrong:
+            found = self._work("audit", self._audited)
+            is_right = self.tampered or wrong or found == "finished"
+            require("audit", bool(is_right), f"the audit finds what is not there: {found}")
+            is_found = found != "finished" or not wrong or self._is_beyond_proof()
+            require("audit", is_found, f"the audit does not find that {wrong}")
+
+    def _what_is_wrong(self) -> str | None:
+        """Which invariant is broken in a world in which somebody did harm to tables, or Spark was shown what was aborted."""
+        try:
+            judged = self.truth.judge()
+        except (Violation, LookupError, StopIteration) as wrong:
+            if not self.tampered and not self.harm.shown:
+                raise
+            return repr(wrong)
         self.outcome.batches = len(judged.done)
         self.outcome.followed.update(map(" then ".join, pairwise(("nothing", *judged.states))))
-        if self.audits:
-            found = self._work("audit", self._audited)
-            require("audit", found == "finished", f"the audit finds what is not there: {found}")
+        return None
+
+    def _is_beyond_proof(self) -> bool:
+        """Whether an aborted record was counted where nobody can tell any more: Kafka has it no more, or the tables never had."""
+        logs = self.cluster.topics[INPUT].logs
+        is_there = [one in log.records for one in self.harm.shown for log in logs]
+        return bool(self.harm.shown) and (not any(is_there) or self.keeps_records < 1)
 
     def _work(self, name: str, work: Callable[[Activity], T]) -> T:
         """What a command that nobody disturbs ends with."""
@@ -354,6 +397,10 @@ class Simulation:
         yield "a share group takes the name", world.take_group_name
         yield "the input is compacted", world.compact_input
         yield "a clock jumps", world.set_clock
+        yield "a log loses its end and grows beyond it", world.replace_end
+        yield "somebody puts files together", lambda: self.tampering.optimize()
+        yield "somebody deletes old files", lambda: self.tampering.vacuum()
+        yield "somebody changes a table", lambda: self.tampering.damage()
 
     # The rest
 

@@ -17,6 +17,16 @@ class Surroundings:
     def __init__(self, world: "Simulation") -> None:
         self._world = world
 
+    def live_before(self) -> bool:
+        """The output has averages of an earlier life of the pipeline, whose tables and group are gone."""
+        for log in self._cluster.topics[OUTPUT].logs:
+            headers = (("pipeline", PIPELINE.encode()), ("batch", b"7"), ("revision", b"5"), ("count", b"1"))
+            for day in (b"2026-05-01", b"2026-05-02"):
+                log.append(day, b'{"date": "%s", "voltage": 1}' % day, headers, self._cluster.milliseconds)
+            self._world.truth.begins[log] = log.high
+        self._world.truth.revision = 5
+        return True
+
     def more(self) -> bool:
         """More messages arrive."""
         self._world.arrive()
@@ -30,11 +40,13 @@ class Surroundings:
         return True
 
     def rewind_group(self) -> bool:
-        """The group's offsets are those of an earlier time."""
+        """The group's offsets, or some of them, are those of an earlier time."""
         earlier = [one for one in self._cluster.group_history if PIPELINE in one]
-        if not earlier:
+        if not earlier or PIPELINE not in self._cluster.groups:
             return False
-        self._cluster.groups[PIPELINE] = dict(self._chosen.choice(earlier)[PIPELINE])
+        before = self._chosen.choice(earlier)[PIPELINE]
+        share = self._chosen.choice((0.5, 1.0))
+        self._cluster.groups[PIPELINE].update({place: one for place, one in before.items() if self._chosen.random() < share})
         self._world.tell(f"the group goes back to {self._cluster.groups[PIPELINE]}")
         return True
 
@@ -69,6 +81,16 @@ class Surroundings:
         offset = self._chosen.randint(max(log.low, log.high - 3), log.high - 1)
         log.lose_end(offset)
         self._world.tell(f"partition {log.number} of the input loses its end from {offset} on")
+        return True
+
+    def replace_end(self) -> bool:
+        """The same, and others fill its place before anybody looks."""
+        logs = {log: log.high for log in self._cluster.topics[INPUT].logs}
+        if not self.lose_end():
+            return False
+        for log in [log for log, high in logs.items() if log.high < high]:
+            while log.high <= logs[log]:
+                log.append(b"k", self._world.message(), (), self._cluster.milliseconds)
         return True
 
     def tear(self) -> bool:

@@ -74,6 +74,10 @@ class Truth:
         self.cluster = cluster
         self.tables = tables
         self.planned = planned
+        self.begins: dict[Log, int] = {}
+        """Where the output's logs begin in this life of the pipeline."""
+        self.revision = 0
+        """The highest one that readers may have kept from an earlier life."""
 
     def judge(self) -> Stand:
         """Raise a `Violation` where an invariant does not hold now that no batch is unfinished."""
@@ -127,7 +131,13 @@ class Truth:
         for log in self.cluster.topics[OUTPUT].logs:
             for one in log.history:
                 is_marked = one.transaction is None or log not in one.transaction.unmarked
-                if is_publication(one) and is_marked and log.is_committed(one) and one.lost is None:
+                if (
+                    one.offset >= self.begins.get(log, 0)
+                    and is_publication(one)
+                    and is_marked
+                    and log.is_committed(one)
+                    and one.lost is None
+                ):
                     yield log, one
 
     def is_published(self) -> str:
@@ -148,7 +158,7 @@ class Truth:
         for log, one in self._published():
             revision = int(dict(one.headers)["revision"])
             day = (log.number, one.key)
-            before = revisions.get(day, revision - 1)
+            before = revisions.get(day, max(revision - 1, self.revision))
             require("I4", revision == before + 1, f"{day}: revision {revision} follows {before}")
             revisions[day] = revision
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from spark_jobs.aggregates.grouping import merged_by_group
 from spark_jobs.aggregates.results import Average, Variance, average, spread
-from spark_jobs.aggregates.states import PLACE, VALUE, Count, Counted, Highest, Lowest, Picked, Row, SquareSum, State, Sum
+from spark_jobs.aggregates.states import PLACE, VALUE, Count, Counted, Extreme, Picked, Row, SquareSum, State, Sum
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OF_VALUE = Counted("value")
 STATES: list[State] = [
     Sum("s", OF_VALUE, 6),
     SquareSum("q", OF_VALUE, 6),
-    Lowest("low", OF_VALUE, VALUE),
-    Highest("high", OF_VALUE, VALUE),
+    Extreme("low", OF_VALUE, VALUE, "min"),
+    Extreme("high", OF_VALUE, VALUE, "max"),
 ]
 
 
@@ -95,8 +95,8 @@ EACH: dict[str, list[State]] = {
     "count": [Count("x", OF_READING)],
     "all": [Count("x", None)],
     "squares": [SquareSum("x", OF_READING, 0)],
-    "min": [Lowest("x", OF_READING, WHOLE)],
-    "max": [Highest("x", OF_READING, WHOLE)],
+    "min": [Extreme("x", OF_READING, WHOLE, "min")],
+    "max": [Extreme("x", OF_READING, WHOLE, "max")],
     **{
         name: [
             Picked(column, part, OF_READING, PLACES, kind, is_last=name == "last")

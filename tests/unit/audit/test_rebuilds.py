@@ -1,14 +1,17 @@
 """What an audit wants of a batch that rebuilds an aggregate, by the rows of the checkpoints."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from spark_jobs.audit.ledger import Ledger
+from spark_jobs.audit.tables import Known, check_contributions
+from spark_jobs.lake.schemas import layout_of
 from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.offsets import Rebuild
 from tests.audit_rows import ledger_of
-from tests.declared.rows import SPAN, plan, rows
+from tests.declared.rows import SPAN, plan, rows, rules
 
 BOTH = ("hourly", "daily")
 
@@ -53,3 +56,13 @@ def test_one_that_is_done_otherwise_than_planned_is_a_difference() -> None:
         "batch 2 was planned to rebuild daily from 4 stored records of the batches up to 1 and is DONE having rebuilt nothing"
         in str(found)
     )
+
+
+def test_a_batch_that_does_not_feed_an_aggregate_contributes_nothing_to_it() -> None:
+    known = Known(ledger_of(rows({1: 4, 2: 3}, [plan(1, "hourly"), plan(2, *BOTH, start=SPAN)])), frozenset())
+    daily = next(one for one in layout_of(rules(*BOTH)).aggregates if one.name == "daily")
+    columns = {**dict.fromkeys(daily.contributions.names), "date": date(2026, 11, 1)}
+    right = columns | {"batch": 2, daily.count.column: 3}
+    assert list(check_contributions(known, daily, [right])) == []
+    (found,) = check_contributions(known, daily, [right, columns | {"batch": 1, daily.count.column: 1}])
+    assert "batch 1 counts 1 reading, accepted by its checkpoint: 0" in str(found)

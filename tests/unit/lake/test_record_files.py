@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from spark_jobs.lake.delta_log import LOG_FOLDER
-from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, offsets_held
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, batch_totals, delete_batch, filtered_in, offsets_held
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake, LostRace
 from spark_jobs.progress.offsets import OffsetRange
@@ -140,3 +140,11 @@ def test_of_two_who_delete_a_batch_the_second_gets_an_error(lake: Lake) -> None:
     delete_batch(first, 1, app="p/records")
     with pytest.raises(LostRace):
         delete_batch(second, 1, app="p/records")
+
+
+def test_a_file_without_statistics_says_nothing_of_filtered_records(lake: Lake) -> None:
+    table = write_records(lake, records(1, 0, range(5)))
+    drop_newest_statistics(lake, RECORDS)
+    (file,) = pa.table(lake.open(RECORDS).get_add_actions(flatten=True)).to_pylist()
+    assert table.version() == 1
+    assert filtered_in(file) is None

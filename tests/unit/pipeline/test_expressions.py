@@ -19,6 +19,9 @@ KINDS: dict[str, FieldType] = {
 }
 
 
+DATED = "CASE WHEN NOT TRY_CAST(`channel` AS DATE) IS NULL THEN TRY_CAST(`channel` AS TIMESTAMP) END"
+
+
 @pytest.mark.parametrize(
     ("text", "sql"),
     [
@@ -52,6 +55,10 @@ KINDS: dict[str, FieldType] = {
         ("hour(event_time)", "HOUR(FROM_UTC_TIMESTAMP(`event_time`, 'Europe/Zurich'))"),
         ("year(born)", "YEAR(`born`)"),
         ("seen > timestamp'2024-01-01'", "`seen` > TRY_CAST('2024-01-01' AS TIMESTAMP)"),
+        (
+            "cast(channel as timestamp)",
+            "CASE WHEN NOT TRY_CAST(`channel` AS DATE) IS NULL THEN TRY_CAST(`channel` AS TIMESTAMP) END",
+        ),
         ("clicks -- what is not read", "`clicks`"),
         ("partition = 0 and offset > 5", "`partition` = 0 AND `offset` > 5"),
     ],
@@ -73,6 +80,9 @@ def test_what_is_allowed_is_rewritten_so_that_it_cannot_fail(text: str, sql: str
         ("1e3 > cost", "1e3 is no exact number"),
         ("cast(cost as double)", "expected one of STRING, BIGINT"),
         ("cast(seen as string)", "needs a text or a number or true or false or a date there"),
+        ("cast('12:30' as timestamp) < seen", "'12:30' is no time, which begins with its year"),
+        ("seen > timestamp'now'", "'now' is no time, which begins with its year"),
+        ("to_timestamp(channel, 'HH:mm') < seen", "is not allowed in an expression"),
         ("now() > seen", "is not allowed in an expression"),
         ("current_date", "is not allowed in an expression"),
         ("rand() < 0.5", "is not allowed in an expression"),

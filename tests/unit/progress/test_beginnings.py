@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_jobs.progress.beginnings import uncounted_batches
+from spark_jobs.progress.beginnings import beginning_notes, uncounted_batches
 from spark_jobs.progress.ledger import LedgerRow
 from spark_jobs.progress.offsets import Rebuild
 from spark_jobs.progress.row_codec import columns_of, row_of
@@ -39,3 +39,13 @@ def test_a_plan_that_rebuilds_comes_back_as_it_was_stored(rebuild: Rebuild | Non
     stored, _ = rows({}, [plan(5, "hourly", "daily", rebuild=rebuild)])
     assert row_of(columns_of(stored)) == stored
     assert ("rebuild" in columns_of(stored)["details"]) == (rebuild is not None)
+
+
+def test_it_is_said_from_which_batch_on_an_aggregate_counts_as_long_as_it_lacks_any_record() -> None:
+    history = rows({1: 5, 3: 7, 4: 1}, HISTORY)
+    assert list(beginning_notes(history, ["hourly", "daily"])) == [
+        "daily counts from batch 4 on; `dayfold rebuild` adds the 12 records of before"
+    ]
+    rebuilding = plan(5, "hourly", "daily", rebuild=Rebuild("daily", 3, 12))
+    assert list(beginning_notes(rows({1: 5, 3: 7, 4: 1, 5: 0}, [*HISTORY, rebuilding]), ["hourly", "daily"])) == []
+    assert list(beginning_notes(rows({1: 0}, HISTORY[:1]), ["daily"])) == []

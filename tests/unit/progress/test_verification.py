@@ -7,8 +7,19 @@ import pytest
 from spark_jobs.progress.counts import Counts
 from spark_jobs.progress.drift import GroupOffset
 from spark_jobs.progress.ledger import Done
-from spark_jobs.progress.offsets import OffsetRange
-from spark_jobs.progress.verification import PartitionRead, disagreements, groups_of, label_of, outcome, reads_of
+from spark_jobs.progress.offsets import OffsetRange, Rebuild
+from spark_jobs.progress.verification import (
+    Added,
+    PartitionRead,
+    added_of,
+    differences_of,
+    disagreements,
+    groups_of,
+    label_of,
+    outcome,
+    outcome_of,
+    reads_of,
+)
 from tests.ledger_rows import done_row
 
 ONE = PartitionRead(3, (4, 5), start=100, end=120, read=18, accepted=15, rejected=3, gaps=2, kept=15)
@@ -92,3 +103,26 @@ def test_the_outcome_of_a_partition_is_one_short_line() -> None:
     assert outcome(ONE, AGREES, 1) == f"{read}; DISAGREES in 1 place"
     single = PartitionRead(0, (3,), start=0, end=1442, read=1442, accepted=1441, rejected=1, kept=1441)
     assert outcome(single, AGREES, 2) == "partition 0 of batch 3: 1,442 records read, 1 rejected, 0 gaps; DISAGREES in 2 places"
+
+
+def test_what_a_run_added_to_an_aggregate_is_that_of_the_batches_that_had_it() -> None:
+    rows = [
+        done(4, 100, Counts(3, 10, 9, 1, 0)),
+        replace(done(5, 110, Counts(3, 8, 6, 2, 2)), groups={"hourly": 4, "daily": 1}),
+        replace(done(6, 120, Counts(3, 8, 7, 1, 2)), groups={"hourly": 2}),
+        replace(done(7, 130, Counts(3, 0, 0, 0, 0)), groups={"hourly": 3}, rebuild=Rebuild("hourly", 4, 9)),
+    ]
+    assert added_of(rows, "hourly") == Added("hourly", (5, 6, 7), groups=9, readings=6 + 7 + 9)
+    assert added_of(rows, "daily") == Added("daily", (5,), groups=1, readings=6)
+
+
+def test_tables_of_an_aggregate_agree_or_are_named_with_both_figures() -> None:
+    told = Added("hourly", (5, 6), groups=6, readings=13)
+    assert list(differences_of(told, told, 0)) == []
+    assert outcome_of(told, 0) == "hourly of batches 5 to 6: 6 totals of 13 records; agrees with its tables"
+    assert list(differences_of(told, replace(told, groups=5, readings=12), 1)) == [
+        "hourly: the table hourly_contributions holds 5 groups of 12 records of batch 5 to 6, by the checkpoints it should hold "
+        "6 groups of 13 records",
+        "hourly: the table lacks 1 total of batch 5 to 6, or has them older",
+    ]
+    assert outcome_of(told, 2) == "hourly of batches 5 to 6: 6 totals of 13 records; DISAGREES in 2 places"
