@@ -34,9 +34,10 @@ def test_an_example_counts_every_message_as_plain_python_does(new_declared: NewD
     world.assert_all_counted_and_audited()
 
 
+@pytest.mark.thorough
 @pytest.mark.proves("F97")
 def test_a_batch_that_is_large_enough_is_read_by_its_shapes_and_a_rerun_by_the_same_ones(new_declared: NewDeclared) -> None:
-    world = new_declared("ads", limits={"max_records_per_batch": 1_000_000})
+    world = new_declared("ads", limits={"max_rejected_fraction": 1.0})
     world.send(LEAST_OFFSETS)
     assert world.world.run_with_fault("after:plan_commit:raise")
     planned = CheckpointLog(Lake.of(world.world.pipeline)).progress.unfinished
