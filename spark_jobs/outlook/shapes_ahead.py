@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 LEAST_OFFSETS = 50_000
 """A smaller batch is read sooner than its shapes are learned."""
 
-MOST_PARTITIONS, OFFSETS_OF_EACH, SECONDS = 8, 25, 3.0
+MOST_PARTITIONS, OFFSETS_OF_EACH, SECONDS = 8, 25, 5.0
 
 
 def find_shapes(broker: Broker, topic: str, plan: Plan) -> tuple[str, ...]:
@@ -27,12 +27,13 @@ def find_shapes(broker: Broker, topic: str, plan: Plan) -> tuple[str, ...]:
     largest = sorted(plan.ranges, key=lambda one: (-one.span, one.partition))[:MOST_PARTITIONS]
     starts = {one.partition: one.start for one in largest}
     ends = {one.partition: min(one.end, one.start + OFFSETS_OF_EACH) for one in largest}
+    values: list[bytes | None] = []
     try:
-        messages = list(broker.scan(topic, starts, ends, idle_seconds=SECONDS))
+        for message in broker.scan(topic, starts, ends, idle_seconds=SECONDS):
+            values.append(_bytes(message.value()))
     except TryAgain as trouble:
-        log.info("plan     the first messages were not looked at: %s", trouble)
-        return ()
-    return learned_shapes(_bytes(one.value()) for one in messages)
+        log.info("plan     not all of the first messages could be looked at: %s", trouble)
+    return learned_shapes(values)
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

@@ -20,7 +20,8 @@ from spark_jobs.readings.field_columns import REASON, ROUNDED, VALUE, with_field
 from spark_jobs.readings.field_values import FieldProblem
 from spark_jobs.readings.json_fields import kafka_timestamp, time_text, with_json_fields
 from spark_jobs.readings.message_formats import Rejection
-from spark_jobs.readings.shape_columns import SHAPE_TIME, holds_times, with_shapes
+from spark_jobs.readings.shape_columns import SHAPE_TIME, with_shapes
+from spark_jobs.readings.shapes import USUAL
 
 _OWN = {"timestamp": "_timestamp", "key": "_key", "raw": "_raw", "syntax": "_syntax", "time_reason": "_time_reason"}
 """What is known of a message besides its fields, under names that no field can have."""
@@ -56,12 +57,11 @@ def _with_text(messages: DataFrame) -> DataFrame:
 def _with_time(messages: DataFrame, *, times: TimeRules, nonce: str) -> DataFrame:
     """Adds `event_time` and `time_reason`."""
     formats = time_formats(times.time_format)
-    shown, is_matched = F.col(SHAPE_TIME), F.col(SHAPE_TIME).isNotNull() & F.lit(holds_times(formats))
-    text = F.coalesce(shown, time_text("_json_time", formats, nonce))
-    read = messages.transform(with_matched_time, text=text, formats=formats, is_matched=is_matched).transform(
+    text = F.coalesce(SHAPE_TIME, time_text("_json_time", formats, nonce))
+    read = messages.transform(with_matched_time, text=text, formats=formats, matched=F.col(USUAL + SHAPE_TIME)).transform(
         with_event_time, rules=times, formats=formats
     )
-    reason = F.when(shown.isNull() & F.col("_json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
+    reason = F.when(~F.col("is_usual") & F.col("_json_time").isNull(), Rejection.NO_TIME).otherwise(F.col("time_reason"))
     return read.select(*messages.columns, "event_time", reason.alias("time_reason"))
 
 

@@ -49,17 +49,17 @@ def with_event_time(messages: DataFrame, *, rules: TimeRules, formats: Sequence[
 
 
 def with_matched_time(
-    messages: DataFrame, *, text: Column, formats: Sequence[TimePattern], is_matched: Column | None = None
+    messages: DataFrame, *, text: Column, formats: Sequence[TimePattern], matched: Column | None = None
 ) -> DataFrame:
     """Adds what `with_event_time` takes, of messages that have no plain form; `text` is the time as it was written, of several
-    formats with its quotes. Where it `is_matched`, how it is written is not asked again.
+    formats with its quotes. `matched` is such a text already, or null.
     """
     regex = formats[0].regex if len(formats) == 1 else "|".join(one.token for one in formats)
-    matches = F.col("time_string").rlike(rf"\A(?:{regex})\z")
+    matches = F.when(F.col("time_string").rlike(rf"\A(?:{regex})\z"), F.col("time_string"))
     return with_columns(
         messages,
         time_string=text,
-        time_text=F.when(matches if is_matched is None else is_matched | matches, F.col("time_string")),
+        time_text=matches if matched is None else F.coalesce(matched, matches),
         plain_time=F.lit(None).cast("timestamp"),
         plain_is_instant=F.lit(False),
     )

@@ -18,6 +18,7 @@ from spark_jobs.readings.json_fields import json_text, time_text
 from spark_jobs.readings.message_formats import plain_number_regex
 from spark_jobs.readings.numbers import with_digits, with_value
 from spark_jobs.readings.shape_columns import SHAPE
+from spark_jobs.readings.shapes import USUAL
 
 VALUE, REASON, ROUNDED = "_value_", "_reason_", "_rounded_"
 """What the columns of a field begin with: its value, why it is none, and the number as it was written if it was rounded. No name
@@ -54,17 +55,19 @@ def _written(rule: FieldRule, nonce: str) -> dict[str, Column]:
     """Whether the field is `there`, its text as far as it has one, and whether it is `broken`, as a key or a header may be."""
     if rule.source == "json":
         numbers = rule.kind.kind in ("long", "decimal")
-        shown = F.col(SHAPE + rule.name)
         return {
             "variant": F.col(f"json_{rule.name}"),
-            "there": shown.isNotNull() | F.col("variant").isNotNull(),
-            "written": F.coalesce(shown, json_text("variant", nonce, numbers=numbers)),
+            "usual": F.col(USUAL + SHAPE + rule.name),
+            "shown": F.coalesce("usual", SHAPE + rule.name),
+            "there": F.col("shown").isNotNull() | F.col("variant").isNotNull(),
+            "written": F.coalesce("shown", json_text("variant", nonce, numbers=numbers)),
             "broken": F.lit(False),
         }
     last = F.try_element_at(F.filter("headers", lambda header: header["key"] == rule.place), F.lit(-1))["value"]
     text = F.col("bytes").cast("string")
     is_text = F.lit(rule.type == "binary") | F.is_valid_utf8(text)
     return {
+        "usual": F.lit(None).cast("string"),
         "bytes": F.col("key") if rule.source == "key" else last,
         "there": F.col("bytes").isNotNull(),
         "written": F.when(is_text, text),
@@ -96,9 +99,9 @@ def _read_long(messages: DataFrame, rule: FieldRule) -> DataFrame:
 
 def _read_boolean(messages: DataFrame, rule: FieldRule) -> DataFrame:
     if rule.source == "json":
-        shown, is_boolean = F.col(SHAPE + rule.name), F.schema_of_variant("variant") == "BOOLEAN"
+        is_boolean = F.schema_of_variant("variant") == "BOOLEAN"
         parsed = F.when(is_boolean, F.try_variant_get("variant", "$", "boolean"))
-        return _or_bad(messages, rule, F.when(shown.isNotNull(), shown == "true").otherwise(parsed))
+        return _or_bad(messages, rule, F.coalesce(F.col("shown") == "true", parsed))
     text = F.col("written")
     return _or_bad(messages, rule, F.when(text == "true", True).when(text == "false", False))
 
@@ -114,7 +117,7 @@ def _or_bad(messages: DataFrame, rule: FieldRule, read: Column) -> DataFrame:
 
 def _read_decimal(messages: DataFrame, rule: FieldRule) -> DataFrame:
     precision, scale = rule.precision, rule.scale
-    is_plain = F.col("number").rlike(rf"\A{plain_number_regex(precision, scale)}\z")
+    is_plain = F.col("usual").isNotNull() | F.col("number").rlike(rf"\A{plain_number_regex(precision, scale)}\z")
     found = with_columns(messages, number=F.col("written"), is_plain=is_plain, plain_number=F.lit(None).cast(rule.kind.spark))
     found = found.transform(with_digits).transform(
         with_value, precision=precision, scale=scale, reject_excess=rule.excess_digits == "reject"
@@ -126,11 +129,11 @@ def _read_timestamp(messages: DataFrame, rule: FieldRule, times: TimeRules, nonc
     formats = time_formats(times.time_format)
     quote = '"' if len(formats) > 1 else ""
     quoted = F.concat(F.lit(quote), F.col("written"), F.lit(quote))
-    text = F.coalesce(SHAPE + rule.name, time_text("variant", formats, nonce)) if rule.source == "json" else quoted
+    text = F.coalesce("shown", time_text("variant", formats, nonce)) if rule.source == "json" else quoted
     aside = {name: f"own_{name}" for name in ("event_time", "time_reason")}
     found = (
         messages.withColumnsRenamed(aside)
-        .transform(with_matched_time, text=text, formats=formats)
+        .transform(with_matched_time, text=text, formats=formats, matched=F.col("usual"))
         .transform(with_event_time, rules=times_of_field(times), formats=formats)
     )
     read = _kept(found, F.col("event_time"), F.when(F.col("time_reason").isNotNull(), FieldProblem.BAD_TIMESTAMP))

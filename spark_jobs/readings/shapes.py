@@ -9,7 +9,7 @@ Text in, text out: regular expressions in the dialect of Java. Knows no Spark an
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +25,8 @@ expression.
 SEPARATOR = "\x01"
 """Stands before each text of a match. A JSON string holds no control character."""
 
+USUAL = "usual_"
+
 Tree = dict[str, Any]
 """The names of an object in their order; what is an object itself has a tree, all else None."""
 
@@ -36,7 +38,9 @@ Kind = Literal["text", "number", "token", "boolean"]
 
 @dataclass(frozen=True)
 class ShapeField:
-    """A field that is taken out of messages; `regex` is how its text is written, if that is asked here."""
+    """A field that is taken out of messages. A text that is written as `regex` says has a column of its own, which begins with
+    `USUAL`.
+    """
 
     place: str
     kind: Kind
@@ -46,12 +50,13 @@ class ShapeField:
 
 @dataclass(frozen=True)
 class ShapeForm:
-    """`replacement` turns a match of `regex` into the texts of the fields in their order, each after a separator. Of a field that
-    is missing or null it is empty.
+    """`replacement` turns a match of `regex` into the texts of the columns in their order, each after a separator. They are empty
+    where a field is missing or null.
     """
 
     regex: str
     replacement: str
+    columns: tuple[str, ...]
 
 
 def learned_shapes(messages: Iterable[bytes | None]) -> tuple[str, ...]:
@@ -114,30 +119,39 @@ def _merged(known: Tree, other: Tree) -> Tree | None:
     return {name: trees[name] for name in names}
 
 
-def shape_form(shapes: Iterable[str], fields: Sequence[ShapeField]) -> ShapeForm | None:
-    """How messages of these shapes are taken apart; None if no shape has all fields that are required."""
+def shape_form(shapes: Iterable[str], fields: Mapping[str, ShapeField]) -> ShapeForm | None:
+    """How messages of these shapes are taken apart; None if no shape has all fields that are required. `fields` are by column."""
     regexes: list[str] = []
-    groups: list[ShapeField] = []
+    groups: list[str] = []
     for tree in _trees(one.encode() for one in shapes):
         if (places := _places(tree, fields)) is not None:
             regexes.append(_object_regex(tree, places, groups))
     if not regexes:
         return None
-    # Of several groups for one field at most one has matched.
-    texts = ("".join(f"${number}" for number, one in enumerate(groups, 1) if one is field) for field in fields)
-    return ShapeForm(rf"\A(?:{'|'.join(regexes)})[ \t\r\n]*+\z", "".join(SEPARATOR + text for text in texts))
+    columns = tuple(one for column, field in fields.items() for one in _columns(column, field))
+    # Of several groups for one column at most one has matched.
+    texts = ("".join(f"${number}" for number, one in enumerate(groups, 1) if one == column) for column in columns)
+    return ShapeForm(rf"\A(?:{'|'.join(regexes)})[ \t\r\n]*+\z", "".join(SEPARATOR + text for text in texts), columns)
 
 
-def _places(tree: Tree, fields: Iterable[ShapeField]) -> dict[Path, ShapeField] | None:
-    """Which field each path of names is, by the rule of `field_of`. None where the shape alone does not decide that."""
-    places: dict[Path, ShapeField] = {}
-    for field in fields:
+def _columns(column: str, field: ShapeField) -> tuple[str, ...]:
+    return (column,) if field.regex is None else (column, USUAL + column)
+
+
+Places = Mapping[Path, tuple[str, ShapeField]]
+"""Which column and field each path of names is."""
+
+
+def _places(tree: Tree, fields: Mapping[str, ShapeField]) -> Places | None:
+    """By the rule of `field_of`. None where the shape alone does not decide that."""
+    places: dict[Path, tuple[str, ShapeField]] = {}
+    for column, field in fields.items():
         paths = [path for path in ((field.place,), path_of(field.place)) if path and _is_in(tree, path)]
         if not paths and not field.required:
             continue
         if len(paths) != 1 or paths[0] in places or _below(tree, paths[0]) is not None:
             return None
-        places[paths[0]] = field
+        places[paths[0]] = column, field
     return places
 
 
@@ -152,40 +166,49 @@ def _below(tree: Tree, path: Path) -> Tree | None:
     return inner
 
 
-def _object_regex(tree: Tree, places: Mapping[Path, ShapeField], groups: list[ShapeField]) -> str:
-    """An object with names of a tree in their order; adds the field of each of its groups to `groups`.
+def _object_regex(tree: Tree, places: Places, groups: list[str]) -> str:
+    """An object with names of a tree in their order; adds the column of each of its groups to `groups`.
 
     The first name must be there, and each that is required or has one that is required below it.
     """
     regex = ""
     for name, inner in tree.items():
-        here = {path[1:]: field for path, field in places.items() if path[0] == name}
-        value = _value_regex(here.get(()), groups) if inner is None else _object_regex(inner, here, groups)
+        here = {path[1:]: place for path, place in places.items() if path[0] == name}
+        if inner is not None:
+            value = _object_regex(inner, here, groups)
+        else:
+            value = _value_regex(*here[()], groups) if () in here else _SCALAR
         member = rf"\Q{json.dumps(name, ensure_ascii=False)}:\E ?{value}"
         if not regex:
             regex = member
-        elif any(field.required for field in here.values()):
+        elif any(field.required for _, field in here.values()):
             regex += f", ?{member}"
         else:
             regex += f"(?:, ?{member})?+"
     return rf"\{{{regex}\}}"
 
 
-_CONTROLS = "".join(f"\\x{code:02x}" for code in range(32))
+_CONTROLS = "".join(map(chr, range(32)))
 _CHARACTER = rf'[^"\\{_CONTROLS}]'
-"""Of a string without escapes. Characters that are listed are found in a table: see `message_formats.py`."""
+"""Of a string without escapes. Characters that are listed are found in a table: see `message_formats.py`. They stand for
+themselves to keep it short: for each message Spark compares the regular expression with that of the message before.
+"""
 
 
-def _value_regex(field: ShapeField | None, groups: list[ShapeField]) -> str:
-    if field is None:
-        return f'(?:"(?>{_CHARACTER}*)"|{NUMBER}|true|false|null)'
-    # The empty text of a field that may be missing would look as if it were.
-    text = field.regex or f"(?>{_CHARACTER}{'*' if field.required else '+'})"
+_SCALAR = f'(?:"(?>{_CHARACTER}*)"|{NUMBER}|true|false|null)'
+
+
+def _value_regex(column: str, field: ShapeField, groups: list[str]) -> str:
+    # An empty text stands for none, so where that would be ambiguous a string that is empty is left to the parser.
+    text = f"(?>{_CHARACTER}{'*' if field.required and field.regex is None else '+'})"
     forms = {
         "text": [f'"({text})"'],
         "number": [f"({NUMBER})", f'"({text})"'],
         "token": [f'("{text}"|{NUMBER})'],
         "boolean": ["(true|false)"],
     }[field.kind]
-    groups.extend(field for _ in forms)
-    return f"(?:{'|'.join([*forms, 'null'] if not field.required else forms)})"
+    groups += ([USUAL + column] if field.regex else []) + [column] * len(forms)
+    if field.regex:
+        usual = f"({field.regex})(?![0-9.eE])" if field.kind == "number" else f'"({field.regex})"'
+        forms.insert(0, usual)
+    return f"(?:{'|'.join(forms if field.required else [*forms, 'null'])})"

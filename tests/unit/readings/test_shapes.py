@@ -1,6 +1,7 @@
 """Shapes: learned from messages, merged where their orders fit, and made into regular expressions."""
 
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -10,11 +11,11 @@ CHANNEL = ShapeField("channel", "text", required=True)
 USER = ShapeField("user.id", "text", required=True)
 COST = ShapeField("cost", "number", required=False)
 NEW = ShapeField("new", "boolean", required=False)
-FIELDS = [CHANNEL, USER, COST, NEW]
+FIELDS = {"channel": CHANNEL, "user": USER, "cost": COST, "new": NEW}
 MESSAGE = b'{"at": 1, "channel": "mail", "user": {"name": "x", "id": "u"}, "cost": 1.5, "new": true}'
 
 
-def formed(*messages: bytes, fields: list[ShapeField] = FIELDS) -> ShapeForm:
+def formed(*messages: bytes, fields: Mapping[str, ShapeField] = FIELDS) -> ShapeForm:
     form = shape_form(learned_shapes(messages), fields)
     assert form is not None
     return form
@@ -131,11 +132,23 @@ def test_several_shapes_are_one_regular_expression() -> None:
 
 
 def test_quotes_are_kept_where_a_time_is_known_by_them() -> None:
-    fields = [ShapeField("at", "token", required=True), ShapeField("day", "text", required=True, regex="[0-9]{4}")]
+    fields = {"at": ShapeField("at", "token", required=True), "day": ShapeField("day", "text", required=True)}
     form = formed(b'{"at": 1, "day": "2026"}', fields=fields)
     assert texts(form, '{"at": 1, "day": "2026"}') == ["1", "2026"]
     assert texts(form, '{"at": "1", "day": "2026"}') == ['"1"', "2026"]
-    assert texts(form, '{"at": "1", "day": "26"}') is None
+
+
+def test_a_text_that_is_written_as_most_are_has_a_column_of_its_own() -> None:
+    cost = ShapeField("cost", "number", required=False, regex=r"[0-9]{1,3}(?:\.[0-9])?")
+    day = ShapeField("day", "text", required=True, regex="[0-9]{4}")
+    form = formed(b'{"day": "2026", "cost": 1.5}', fields={"cost": cost, "day": day})
+    assert form.columns == ("cost", "usual_cost", "day", "usual_day")
+    assert texts(form, '{"day": "2026", "cost": 1.5}') == ["", "1.5", "", "2026"]
+    assert texts(form, '{"day": "26", "cost": 1.55}') == ["1.55", "", "26", ""]
+    assert texts(form, '{"day": "2026", "cost": 1e5}') == ["1e5", "", "", "2026"]
+    assert texts(form, '{"day": "2026", "cost": "1.5"}') == ["1.5", "", "", "2026"]
+    assert texts(form, '{"day": "2026"}') == ["", "", "", "2026"]
+    assert texts(form, '{"day": "", "cost": 1.5}') is None
 
 
 @pytest.mark.parametrize(
@@ -149,10 +162,10 @@ def test_quotes_are_kept_where_a_time_is_known_by_them() -> None:
     ],
 )
 def test_a_shape_that_does_not_decide_where_a_field_is_takes_no_part(shape: bytes, places: list[str]) -> None:
-    fields = [ShapeField(place, "text", required=True) for place in places]
+    fields = {f"column {number}": ShapeField(place, "text", required=True) for number, place in enumerate(places)}
     assert shape_form(learned_shapes([shape]), fields) is None
 
 
 @pytest.mark.parametrize("stored", ["", "5", '{"a": [1]}', "{", "null"])
 def test_a_stored_shape_that_is_none_takes_no_part(stored: str) -> None:
-    assert shape_form([stored], [ShapeField("a", "text", required=False)]) is None
+    assert shape_form([stored], {"a": ShapeField("a", "text", required=False)}) is None
