@@ -36,7 +36,7 @@ def topic(kafka: RunningKafka, new_topic: Callable[..., str]) -> str:
     """Two partitions whose producers name the fields in other orders; the second has a tombstone first."""
     name = new_topic(partitions=2)
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
-    values = {0: [b'{"ts": 1, "cost": 2}'] * 30, 1: [None, *[b'{"cost": 2, "ts": 1}'] * 10]}
+    values: dict[int, list[bytes | None]] = {0: [b'{"ts": 1, "cost": 2}'] * 30, 1: [None, *[b'{"cost": 2, "ts": 1}'] * 10]}
     for partition, messages in values.items():
         for value in messages:
             producer.produce(name, value, key=b"k", partition=partition)
