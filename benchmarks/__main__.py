@@ -46,6 +46,7 @@ def run_all(works: list[Work], asked: list[str], repeats: int, folder: Path, scr
         shutil.rmtree(folder / left, ignore_errors=True)
     with start_kafka(folder / "kafka", options=BROKER, tied_to_us=True) as running:
         session = Session(running.bootstrap, folder, screen)
+        session.await_groups()
         for number, work in enumerate(works, start=1):
             contestants, missing = taking_part(work, asked)
             screen.say(f"\n{number} of {len(works)}, after {clock.seconds / 60:.0f} min: {work.title}", style="bold")

@@ -7,10 +7,12 @@ other.
 import os
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.contestants import ours
@@ -25,6 +27,7 @@ from spark_jobs.local.kafka.server import create_topics
 from spark_jobs.local.screen import Screen
 
 LOG_LINES = 5
+GROUP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,23 @@ class Session:
         java = {"JAVA_HOME": str(find_java()), "SPARK_LOCAL_IP": "127.0.0.1"}
         self.environment = {**os.environ, **java, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
         self.environment.pop("PYSPARK_SUBMIT_ARGS", None)
+
+    def await_groups(self) -> None:
+        """Until consumer groups have a coordinator, which a new cluster finds when first asked; no contestant waits for it."""
+        client = {"bootstrap.servers": self.bootstrap, "group.id": "first", "log_level": "2"}
+        consumer, deadline = Consumer(client), time.monotonic() + GROUP_SECONDS
+        create_topics(self.bootstrap, {"first": 1})
+        try:
+            while True:
+                try:
+                    consumer.committed([TopicPartition("first", 0)], timeout=5)
+                    return
+                except KafkaException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
+        finally:
+            consumer.close()
 
     def place(self, contestant: Contestant, topic: "Topic", work: Work) -> Place:
         """A folder and an output topic that nobody has used."""

@@ -11,7 +11,7 @@ from _pytest.mark import ParameterSet
 
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.tables import Lake
-from spark_jobs.outlook.shapes_ahead import LEAST_OFFSETS
+from spark_jobs.outlook import shapes_ahead
 from tests.declared.examples import EXAMPLES
 from tests.declared.world import DeclaredWorld, NewDeclared
 from tests.faults.cases import case
@@ -34,11 +34,13 @@ def test_an_example_counts_every_message_as_plain_python_does(new_declared: NewD
     world.assert_all_counted_and_audited()
 
 
-@pytest.mark.thorough
 @pytest.mark.proves("F97")
-def test_a_batch_that_is_large_enough_is_read_by_its_shapes_and_a_rerun_by_the_same_ones(new_declared: NewDeclared) -> None:
-    world = new_declared("ads", limits={"max_rejected_fraction": 1.0})
-    world.send(LEAST_OFFSETS)
+def test_a_batch_that_is_large_enough_is_read_by_its_shapes_and_a_rerun_by_the_same_ones(
+    new_declared: NewDeclared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes_ahead, "LEAST_OFFSETS", 60)
+    world = new_declared("ads")
+    world.send(60)
     assert world.world.run_with_fault("after:plan_commit:raise")
     planned = CheckpointLog(Lake.of(world.world.pipeline)).progress.unfinished
     assert planned is not None
