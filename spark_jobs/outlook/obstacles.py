@@ -10,12 +10,15 @@ from spark_jobs.base import machine
 from spark_jobs.base.errors import DecisionNeeded, TransactionOpen
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.lake.message_places import message_places
+from spark_jobs.lake.record_files import batch_rows
+from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.lake.tables import Lake
 from spark_jobs.outlook.evidence import PUBLISHING_SECONDS, Evidence
 from spark_jobs.outlook.output_owner import require_planned_output
 from spark_jobs.outlook.proof import question_of, tables_behind
 from spark_jobs.outlook.rejection_limit import require_few_rejected
 from spark_jobs.outlook.still_there import losses_of, require_no_losses, require_same_topic, require_still_there
+from spark_jobs.outlook.stored_records import require_planned_records
 from spark_jobs.outlook.unfinished import after_unfinished, require_usable
 from spark_jobs.outlook.witnesses import find_remaining
 from spark_jobs.pipeline.settings import Pipeline
@@ -73,11 +76,18 @@ def _problems_of_unfinished(
     if unusable:
         return
     yield from _raised(lambda: require_planned_output(broker, plan, found.topics.output.name))
+    if standing.read is not None and plan.keeps_records:
+        yield from _raised(lambda: _require_stored(lake.filled_by(plan), plan, standing))
     if standing.read is not None:
         read, rejected = standing.read, standing.rejected
         yield from _raised(lambda: require_few_rejected(lake, plan, allowed, read=read, rejected=rejected))
     if standing.needs_kafka:
         yield from _raised(lambda: require_still_there(broker, plan, found.topics.input))
+
+
+def _require_stored(lake: Lake, plan: Plan, standing: Standing) -> None:
+    """Raise what the run would stop with before it adds up the records that are stored."""
+    require_planned_records(lake, plan, batch_rows(lake.look(RECORDS), plan.batch), lambda: standing)
 
 
 def _require_proof(broker: Broker, pipeline: Pipeline, plan: Plan) -> None:

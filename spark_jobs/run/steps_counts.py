@@ -21,6 +21,7 @@ from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
+from spark_jobs.outlook.stored_records import rows_outside
 from spark_jobs.progress.counts import Tally
 from spark_jobs.progress.ledger import counted_row
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
@@ -30,7 +31,6 @@ from spark_jobs.run.steps_records import (
     Taken,
     append_records,
     open_records,
-    rows_outside,
     stored_rows,
     tally_of,
     write_records,

@@ -3,11 +3,9 @@
 A step looks before it writes and verifies rows after: neither a silent skip nor the absence of an error is trusted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
@@ -17,9 +15,10 @@ from spark_jobs.base.wording import counted
 from spark_jobs.lake import tables
 from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
-from spark_jobs.lake.record_files import PartitionRows, batch_rows, offsets_held, written_files
+from spark_jobs.lake.record_files import PartitionRows, batch_rows, written_files
 from spark_jobs.lake.schemas import RECORDS
 from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
+from spark_jobs.outlook.stored_records import Held, require_planned_records
 from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
 from spark_jobs.run import gaps
@@ -27,9 +26,6 @@ from spark_jobs.run.job import AddUp, Job
 
 COMMIT_ATTEMPTS = 3
 """Reading Kafka once more would cost more than committing once more."""
-
-Held = Mapping[int, npt.NDArray[np.bool_]]
-"""Of each offset of a range, by partition, whether it has a record."""
 
 Taken = tuple[Tally, AddUp]
 """What became of a batch's offsets, and how to get what its records add up to."""
@@ -46,8 +42,7 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
         require_still_there(job.broker, plan, topic)
         append_records(job, plan, table, partial(write_records, job, plan) if plan.span else None)
     rows = stored_rows(job, plan)
-    _require_rows_in_ranges(plan, rows)
-    held = _require_each_once(job, plan, rows)
+    held = require_planned_records(job.lake, plan, rows, partial(job.standing, plan))
     return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows, held)), partial(job.engine.add_up_stored, job, plan)
 
 
@@ -106,43 +101,6 @@ def _counts(planned_range: OffsetRange, rows: PartitionRows | None) -> Counts:
         return Counts(planned_range.partition, 0, 0, 0, planned_range.span)
     gaps = planned_range.span - rows.read
     return Counts(rows.partition, rows.read, rows.accepted, rows.rejected, gaps, rows.filtered)
-
-
-def _require_rows_in_ranges(plan: Plan, rows: Mapping[int, PartitionRows]) -> None:
-    for one in rows_outside(plan, rows):
-        raise TableDamaged(
-            RECORDS,
-            f"batch {plan.batch} holds {counted(one.read, 'record')} at offsets {one.first} to {one.last} of partition "
-            f"{one.partition}, which are more than were planned or others",
-            "Nothing was averaged; restore the table or abandon the batch with --abandon.",
-        )
-
-
-def rows_outside(plan: Plan, rows: Mapping[int, PartitionRows]) -> Iterator[PartitionRows]:
-    """What was found of partitions whose planned range does not hold it."""
-    ranges = {one.partition: one for one in plan.ranges}
-    for number, found in rows.items():
-        planned_range = ranges.get(number, OffsetRange(number, 0, 0))
-        if found.read > planned_range.span or found.first < planned_range.start or found.last >= planned_range.end:
-            yield found
-
-
-def _require_each_once(job: Job, plan: Plan, rows: Mapping[int, PartitionRows]) -> Held:
-    """Which offsets of each range the table holds; raises `TableDamaged` if it holds one of them twice.
-
-    Counts do not show it: a record too many and a marker without any are as many as a range without either.
-    """
-    ranges = [one for one in plan.ranges if one.span]
-    held = offsets_held(job.lake.look(RECORDS), plan.batch, ranges) if ranges else {}
-    for number, found in held.items():
-        more = _read(rows, number) - int(np.count_nonzero(found))
-        if more:
-            raise TableDamaged(
-                RECORDS,
-                f"batch {plan.batch} holds {counted(more, 'record')} of partition {number} more than there are offsets",
-                anew_or_back(job.lake, RECORDS, job.standing(plan)),
-            )
-    return held
 
 
 def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, PartitionRows], held: Held) -> list[gaps.Gaps]:

@@ -73,7 +73,8 @@ class Operator:
             return False
         if "--published" in str(problem):
             return "published" in self.asked
-        return bool(problem.settled_by) and all(self.asked.get(option) for option in problem.settled_by)
+        wanted = problem.settled_by or (["abandon"] if _ABANDONED.search(str(problem)) else [])
+        return bool(wanted) and all(self.asked.get(option) for option in wanted)
 
 
 def options(asked: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pytest
 
 from spark_jobs.base.errors import DayfoldError
 from spark_jobs.base.machine import now
+from spark_jobs.outlook.lookahead import look_ahead
 from spark_jobs.pipeline.settings import Pipeline, load_pipeline
 from spark_jobs.run.job import RunRequest
 from spark_jobs.run.story import run_pipeline
@@ -68,8 +69,11 @@ def test_a_record_that_is_handed_out_twice_is_never_counted_twice(
     for _ in range(markers):
         place.write_in_transaction(INPUT, READING, at=int(now().timestamp() * 1000), commit=True)
     engine = SimulatedEngine(place.cluster, Doubling())
-    with pytest.raises(DayfoldError):
+    with pytest.raises(DayfoldError) as stopped:
         run_pipeline(pipeline, RunRequest("doubled"), engine)
+    told = [str(one) for one in look_ahead(pipeline, {}).problems]
+    # Without records nothing is stored that could be wrong: the next run reads again.
+    assert told == ([str(stopped.value)] if keeps_records else [])
     run_pipeline(pipeline, RunRequest("again", abandon=keeps_records), engine)
     (count,) = (row["value_count"] for row in oracle.rows(f"{tmp_path}/lake/{PIPELINE}/contributions"))
     assert count == 2 + markers
