@@ -16,7 +16,7 @@ from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.columns import has_columns, types_of, wanted_types
 from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
 from spark_jobs.lake.last_batch import counts_of
-from spark_jobs.lake.rows import count_rows, require_files
+from spark_jobs.lake.rows import READER, count_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.stored import as_stored
 from spark_jobs.lake.tables import MAINTAINED, Lake
@@ -40,7 +40,7 @@ FORBIDDEN: Mapping[str, tuple[str, ...]] = {
 }
 """Properties that make a table forget batches, refuse a MERGE or shut out other readers, with the values that do not."""
 
-READER, WRITER = 1, 2
+WRITER = 2
 COPY = "Bring back the newest copy of the table."
 
 

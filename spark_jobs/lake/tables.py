@@ -125,7 +125,7 @@ class Lake:
 
     def ids(self, known: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
         """Delta's own id of each table, which changes when a table is dropped and created again, unless it is `known`."""
-        return {name: known.get(name) or str(self.look(name).metadata().id) for name in self.filled}
+        return {name: known.get(name) or str(self.open(name).metadata().id) for name in self.filled}
 
     def app(self, name: str) -> str:
         """Application id that batches are numbered under in the table's transaction log."""
