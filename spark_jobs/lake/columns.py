@@ -53,9 +53,10 @@ def give_columns(lake: Lake, batch: int) -> None:
     Killed between two tables: the next run gives them to the others. `LostRace` if another run changed a table meanwhile.
     """
     for name in lake.filled:
-        table = lake.open(name)
-        if lake.known_batch(table) < batch and _differing(lake, name, table):
-            _give(lake, name, table)
+        if lake.known_batch(lake.look(name)) < batch:
+            table = lake.open(name)
+            if lake.known_batch(table) < batch and _differing(lake, name, table):
+                _give(lake, name, table)
 
 
 def _differing(lake: Lake, name: str, table: DeltaTable) -> list[str]:
@@ -86,7 +87,7 @@ def _told(lake: Lake, name: str, table: DeltaTable) -> CommitProperties:
 
 def _taken(lake: Lake) -> Iterator[DecisionNeeded]:
     for name in lake.names:
-        table = lake.open(name) if lake.exists(name) else None
+        table = lake.look(name) if lake.exists(name) else None
         if table is None or not (differing := _differing(lake, name, table)):
             continue
         if name == CHECKPOINTS:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake.exceptions import TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
+
+from spark_jobs.lake.storage import files_below
 
 LOG_FOLDER = "_delta_log"
 _COMMIT = re.compile(rf"{LOG_FOLDER}/(\d{{20}})\.json")
@@ -41,7 +42,7 @@ class TableLog:
 
     @cached_property
     def _storage(self) -> Any:
-        return pa_fs.PyFileSystem(DeltaStorageHandler(self.location))
+        return files_below(self.location)
 
     @cached_property
     def _found(self) -> list[pa_fs.FileInfo]:

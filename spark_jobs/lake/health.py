@@ -125,7 +125,7 @@ def _changed_form(lake: Lake, name: str, table: DeltaTable, log: TableLog) -> It
     if protocol.min_reader_version > READER or protocol.min_writer_version > WRITER:
         versions = f"reader version {protocol.min_reader_version}, writer version {protocol.min_writer_version}"
         told = f"it needs {versions} ({features or 'no features'}), and this pipeline keeps to {READER} and {WRITER}"
-    elif not any(has_columns(one, name, columns) for one in (lake, as_stored(lake))) and not _is_our_change(lake, name, log):
+    elif not (has_columns(lake, name, columns) or has_columns(as_stored(lake), name, columns) or _is_our_change(lake, name, log)):
         different = sorted(column for column in columns.keys() | wanted.keys() if columns.get(column) != wanted.get(column))
         told = f"its columns are not the pipeline's: {', '.join(different)}"
     else:

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
 from spark_jobs.base.errors import TryAgain
 from spark_jobs.base.faults import fault
 from spark_jobs.lake.rows import read_batches
 from spark_jobs.lake.schemas import FILTERED, RECORDS
+from spark_jobs.lake.storage import files_below
 from spark_jobs.lake.tables import Lake, committed_as, committing, require_schema
 from spark_jobs.progress.offsets import OffsetRange
 
@@ -64,7 +64,7 @@ def written_files(lake: Lake, folder: str) -> list[AddAction]:
     Raises `TypeError` if a file has not the table's columns, which a commit of finished files would not notice.
     """
     fault("before:records_footers")
-    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
+    storage = files_below(lake.location(RECORDS))
     found = storage.get_file_info(pa_fs.FileSelector(folder, allow_not_found=True))
     files = [(one, _footer(one, storage)) for one in found if one.path.endswith(".parquet")]
     for _, footer in files:

@@ -11,16 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, DeltaProtocolError
-from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.base.errors import TableDamaged
-from spark_jobs.base.location import local_folder
 from spark_jobs.base.outages import innermost_cause
 from spark_jobs.base.wording import counted
+from spark_jobs.lake.storage import files_below
 from spark_jobs.lake.tables import Lake
 
 READER = 1
@@ -45,7 +43,7 @@ def read_batches(table: DeltaTable, columns: Iterable[str], where: Sequence[Cond
 def rows_of_files(table: DeltaTable, paths: Sequence[str], columns: Sequence[str], where: ds.Expression) -> Iterator[pa.Table]:
     """Rows of these files of an open table that meet the condition, in parts."""
     with _reading(table):
-        files = ds.dataset(list(paths), schema=_schema(table), filesystem=_storage(table), format="parquet")
+        files = ds.dataset(list(paths), schema=_schema(table), filesystem=files_below(table.table_uri), format="parquet")
         for part in files.scanner(columns=list(columns), filter=where, use_threads=False).to_batches():
             if part.num_rows:
                 yield pa.Table.from_batches([part])
@@ -76,17 +74,9 @@ def _dataset(table: DeltaTable, uris: Iterable[str]) -> ds.FileSystemDataset:
         raise DeltaProtocolError(f"it needs reader version {needed}")
     # delta-rs names files of this machine without the scheme.
     above = table.table_uri.removeprefix("file://")
-    storage, form = _storage(table), ds.ParquetFileFormat()
+    storage, form = files_below(table.table_uri), ds.ParquetFileFormat()
     fragments = [form.make_fragment(one.removeprefix(above), filesystem=storage) for one in uris]
     return ds.FileSystemDataset(fragments, _schema(table), form, filesystem=storage)
-
-
-def _storage(table: DeltaTable) -> pa_fs.FileSystem:
-    """The files of the table. Arrow reads those of this machine by itself, in half of the time."""
-    folder = local_folder(table.table_uri)
-    if folder is None:
-        return pa_fs.PyFileSystem(DeltaStorageHandler(table.table_uri))
-    return pa_fs.SubTreeFileSystem(str(folder), pa_fs.LocalFileSystem())
 
 
 def _schema(table: DeltaTable) -> pa.Schema:
@@ -123,8 +113,7 @@ def require_files(lake: Lake, name: str, table: DeltaTable, since_batch: int) ->
         # Of a file without statistics nobody knows the batches.
         files = files.filter(pc.fill_null(pc.greater_equal(files["max.batch"], since_batch), fill_value=True))
     sizes = dict(zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True))
-    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))
-    for one in storage.get_file_info(list(sizes)):
+    for one in files_below(lake.location(name)).get_file_info(list(sizes)):
         if one.size != sizes[one.path]:
             found = "is missing" if one.size is None else f"has {one.size:,} of {counted(sizes[one.path], 'byte')}"
             raise TableDamaged(name, f"its file {one.path} {found}", "Bring the file back from a copy.")

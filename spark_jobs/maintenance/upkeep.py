@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.fs as pa_fs
-from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import fault
@@ -18,6 +17,7 @@ from spark_jobs.base.wording import counted
 from spark_jobs.lake.delta_log import LOG_FOLDER
 from spark_jobs.lake.durability import sync_commits
 from spark_jobs.lake.rows import count_rows
+from spark_jobs.lake.storage import files_below
 from spark_jobs.lake.tables import Lake, committing, maintained
 from spark_jobs.maintenance.retention import RETENTION, vacuum_hours
 
@@ -44,7 +44,7 @@ def size_of(lake: Lake, name: str) -> TableSize:
     table = lake.open(name)
     files = pa.table(table.get_add_actions(flatten=True))
     sizes: list[int] = files["size_bytes"].to_pylist()
-    log = _storage(lake, name).get_file_info(pa_fs.FileSelector(LOG_FOLDER))
+    log = files_below(lake.location(name)).get_file_info(pa_fs.FileSelector(LOG_FOLDER))
     small = sum(size < SMALL_BYTES for size in sizes)
     return TableSize(len(sizes), small, sum(sizes), count_rows(table), len(log))
 
@@ -85,7 +85,7 @@ def find_unneeded(lake: Lake, name: str, configured_hours: int, *, full: bool) -
     """What a VACUUM would delete now."""
     table = lake.open(name)
     hours = vacuum_hours(configured_hours, table.metadata().configuration.get(RETENTION))
-    named = _storage(lake, name).get_file_info(table.vacuum(hours, dry_run=True, full=full))
+    named = files_below(lake.location(name)).get_file_info(table.vacuum(hours, dry_run=True, full=full))
     # The log also names files that an earlier VACUUM has deleted.
     files = [one for one in named if one.type == pa_fs.FileType.File]
     return Unneeded(hours, full, tuple(one.path for one in files), sum(one.size for one in files))
@@ -111,7 +111,3 @@ def shorten_log(lake: Lake, name: str) -> None:
     fault(f"before:log_cleanup_{name}")
     lake.open(name).cleanup_metadata()
     fault(f"after:log_cleanup_{name}")
-
-
-def _storage(lake: Lake, name: str) -> pa_fs.FileSystem:
-    return pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(name)))

@@ -13,7 +13,6 @@ from typing import Literal
 
 import pyarrow.fs as pa_fs
 from deltalake.exceptions import TableNotFoundError
-from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.access.java_secrets import secrets_files
 from spark_jobs.base.errors import ConfigurationError, DecisionNeeded
@@ -26,6 +25,7 @@ from spark_jobs.broker.grants import GROUP, Grant, missing
 from spark_jobs.broker.group_kind import ConsumerGroup
 from spark_jobs.lake.rows import count_rows
 from spark_jobs.lake.schemas import CHECKPOINTS
+from spark_jobs.lake.storage import files_below
 from spark_jobs.lake.stored import planned_tables
 from spark_jobs.lake.tables import Lake
 from spark_jobs.pipeline.files import fresh_name, maintenance_name
@@ -129,7 +129,7 @@ def _bytes_in(location: str) -> int | None:
         folder = Path(location)
         return sum(one.lstat().st_size for one in folder.rglob("*") if one.is_file()) if folder.is_dir() else None
     try:
-        storage = pa_fs.PyFileSystem(DeltaStorageHandler(location))
+        storage = files_below(location)
         found = storage.get_file_info(pa_fs.FileSelector("", recursive=True, allow_not_found=True))
     except TableNotFoundError:
         return None

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pyarrow as pa
-import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 from confluent_kafka import Message
-from deltalake.fs import DeltaStorageHandler
 
 from spark_jobs.broker.cluster import Broker
 from spark_jobs.broker.record_times import instant_of
 from spark_jobs.broker.scan import headers_of
 from spark_jobs.lake.schemas import RECORDS
+from spark_jobs.lake.storage import files_below
 from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.offsets import OffsetRange
 
@@ -38,7 +37,7 @@ ROWS, BYTES = 50_000, 32 * 2**20
 def written_messages(broker: Broker, topic: str, ranges: Sequence[OffsetRange], lake: Lake) -> Iterator[str]:
     """A file of the messages, while they are needed, where executors can read."""
     name = f"messages-{uuid.uuid4().hex}.parquet"
-    storage = pa_fs.PyFileSystem(DeltaStorageHandler(lake.location(RECORDS)))
+    storage = files_below(lake.location(RECORDS))
     starts, ends = {one.partition: one.start for one in ranges}, {one.partition: one.end for one in ranges}
     with pq.ParquetWriter(name, _MESSAGES, filesystem=storage, compression="zstd") as file:
         for part in parts_of(broker.scan(topic, starts, ends)):
