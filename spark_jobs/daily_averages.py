@@ -91,6 +91,7 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
     require_pinned_spark(os.environ, version("pyspark"))
     require_names(pipeline.lake)
     import_pyarrow()
+    from spark_jobs.run.early_session import early_session
     from spark_jobs.run.job import RunRequest
     from spark_jobs.run.spark_engine import SparkEngine
     from spark_jobs.run.story import run_pipeline
@@ -104,7 +105,8 @@ def run_submitted(pipeline: Pipeline, arguments: argparse.Namespace) -> None:
         published=arguments.published,
         rebuild=arguments.rebuild,
     )
-    run_pipeline(pipeline, request, SparkEngine(partial(build_session, pipeline.name)))
+    with early_session(pipeline, partial(build_session, pipeline.name)) as session:
+        run_pipeline(pipeline, request, SparkEngine(session))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -63,12 +63,14 @@ class Errands:
 
     # Afterwards
 
-    def at_last(self) -> None:
-        """Once all is right: some errands, after each of which all must be right again."""
+    def at_last(self) -> bool:
+        """Once all is right: some errands, after each of which all must be right again. Whether there were any."""
+        given = self._given
         for name, work in self._all():
             self._world.tell(f"errand: {name}")
             work()
             self._world.truth.judge()
+        return self._given > given
 
     def at_the_end(self) -> None:
         """Some pipelines are removed."""

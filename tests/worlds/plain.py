@@ -12,7 +12,7 @@ from tests.worlds.truth import reading
 class PlainSimulation(Simulation):
     """Runs on up to two machines are killed, frozen and overtaken, and their requests are late, repeated or lost."""
 
-    declares = 0.0
+    declares, brief = 0.0, 0.0
 
     def __init__(self, seed: int, folder: Path) -> None:
         super().__init__(seed, folder)

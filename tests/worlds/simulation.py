@@ -105,6 +105,8 @@ class Simulation:
 
     declares = 0.35
     """How likely its pipeline declares aggregates."""
+    brief = 0.5
+    """How likely it is brief: one run in the first phase, and no errands. Several take the time of one long world."""
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.outcome = Outcome(seed=seed)
@@ -140,6 +142,7 @@ class Simulation:
         self.trace: list[tuple[str, str]] = []
         """Each step of each command, and an empty one where a command ended."""
         self.errands = Errands(self, own)
+        self.is_brief = random.Random(f"brief {seed}").random() < self.brief
         self.allowed = self.chosen.choice((1.0, 1.0, 0.4))
         self.write_settings()
         self.disk = Disk(folder / "lake")
@@ -158,7 +161,7 @@ class Simulation:
 
     def live(self) -> None:
         """Both phases, and the verdict."""
-        wanted = self.chosen.choice(RUNS)
+        wanted = min(self.chosen.choice(RUNS), 1 if self.is_brief else max(RUNS))
         self.arrive()
         while self.outcome.runs < wanted or any(not one.frozen for one in self.activities):
             self._do_something(wanted)
@@ -332,8 +335,7 @@ class Simulation:
         require("liveness", not self.truth.left_unread(), "a run that finished left messages unread")
         self.outcome.declared = int(self.declared is not None)
         self._judge()
-        if not self.tampered and not self.harm.shown:
-            self.errands.at_last()
+        if not self.is_brief and not self.tampered and not self.harm.shown and self.errands.at_last():
             self._judge()
         if self.forges and not self.tampered:
             self.tampering.forge()
