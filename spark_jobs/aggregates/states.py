@@ -35,6 +35,10 @@ class State(Protocol):
     @property
     def type(self) -> pa.DataType: ...
     @property
+    def of(self) -> "Counted | None":
+        """The values that it is of; None of the count of all readings."""
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The columns of readings that it is made of."""
 

@@ -22,6 +22,7 @@ from spark_jobs.audit.tables import (
     check_contributions,
     contributions_place,
     totals_place,
+    without_contradictions,
 )
 from spark_jobs.audit.topics import PublishedKey, WantedTotals, beyond_proof, check_output, wanted_of
 from spark_jobs.audit.totals import Published, Revision, WrongTotal, doubled_totals, members_seen, revisions_of, wrong_totals
@@ -73,7 +74,9 @@ def judge_aggregate(
     known, born = evidence.known, evidence.ledger.born
     after = born.revisions_after if born else 0
     seen = members_seen(aggregate, {one.name: evidence.contributions(one) or [] for one in aggregate.members.values()})
-    revisions = revisions_of(aggregate, rows, after, seen)
+    sound, contradictory = without_contradictions(aggregate, rows)
+    revisions = revisions_of(aggregate, sound, after, seen)
+    findings.differences += contradictory
     findings.differences += check_contributions(known, aggregate, rows, _wanted_readings(evidence, aggregate, layout))
     findings.differences += doubled_totals(aggregate, totals or [])
     wrong = wrong_totals(known, aggregate, totals, revisions) if totals is not None else []

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from spark_jobs.aggregates.aggregate import BATCH, Aggregate, Group, sortable
-from spark_jobs.aggregates.states import Row
+from spark_jobs.aggregates.contradictions import contradictions
+from spark_jobs.aggregates.states import Count, Row
 from spark_jobs.audit.findings import Difference, difference
 from spark_jobs.audit.ledger import Batch, Ledger
 from spark_jobs.base import wording
@@ -150,7 +151,7 @@ def without_broken(aggregate: Aggregate, where: str, rows: Iterable[Row]) -> tup
     never_null = (
         BATCH,
         *(one.column for one in aggregate.keys if not getattr(one, "may_be_null", False)),
-        aggregate.count.column,
+        *(one.column for one in aggregate.states if isinstance(one, Count)),
     )
     if not aggregate.is_declared:
         never_null = tuple(aggregate.contributions.names)
@@ -159,6 +160,18 @@ def without_broken(aggregate: Aggregate, where: str, rows: Iterable[Row]) -> tup
         if any(row[name] is None for name in never_null) or aggregate.readings(row) < 1:
             sentence = f"a row holds nothing that can be reckoned with: {dict(row)}"
             broken.append(difference(where, sentence, partition=aggregate.partition_of(row)))
+        else:
+            whole.append(row)
+    return whole, broken
+
+
+def without_contradictions(aggregate: Aggregate, rows: Iterable[Row]) -> tuple[list[Row], list[Difference]]:
+    """Contributions that may be of readings, and a difference for each whose states contradict each other."""
+    whole, broken = [], []
+    for row, said in contradictions(aggregate, rows):
+        if said:
+            sentence = f"batch {row[BATCH]}, {aggregate.named(row)}: no readings add up to {said}"
+            broken.append(difference(contributions_place(aggregate), sentence, partition=aggregate.partition_of(row)))
         else:
             whole.append(row)
     return whole, broken

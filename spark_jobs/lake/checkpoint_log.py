@@ -39,6 +39,7 @@ class CheckpointLog:
         rows = _rows_to_fold(self._table, lake.known_batch(self._table)) if self._table else []
         self._disorder = next(disorders((place, one.kind, one.batch) for place, one in rows), None)
         self._newest = since_last_finished(rows) or rows
+        self._is_kept = False
 
     @property
     def progress(self) -> Progress:
@@ -113,7 +114,7 @@ class CheckpointLog:
         """A store may refuse what it has taken already, or what nobody has written:
         so what is there decides, and not what it said.
         """
-        table, sequence = self.create() if self._table is None else self._table, self.sequence + 1
+        table, sequence = self._kept_table(), self.sequence + 1
         try:
             append_once(
                 table,
@@ -132,6 +133,16 @@ class CheckpointLog:
             row = later[0][1]
             self._lake.keep(CHECKPOINTS)
         self._take(sequence, row)
+
+    def _kept_table(self) -> DeltaTable:
+        """To append to. Whoever wrote the newest row may have died before the disk had it, and a row behind one that is lost
+        would be worth nothing.
+        """
+        table = self.create() if self._table is None else self._table
+        if not self._is_kept:
+            self._lake.keep(CHECKPOINTS)
+            self._is_kept = True
+        return table
 
     def _take(self, sequence: int, row: LedgerRow) -> None:
         rows = [*self._newest, (sequence, row)]

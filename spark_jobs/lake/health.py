@@ -14,19 +14,17 @@ from spark_jobs.base.location import in_sql
 from spark_jobs.base.wording import counted
 from spark_jobs.lake.checkpoint_log import CheckpointLog
 from spark_jobs.lake.columns import has_columns, types_of, wanted_types
-from spark_jobs.lake.delta_log import LOG_FOLDER, Action, LogFile, TableLog
+from spark_jobs.lake.delta_log import LOG_FOLDER, LogFile, TableLog
 from spark_jobs.lake.last_batch import counts_of
+from spark_jobs.lake.lost_work import NEWEST_COMMITS, is_own, lost_work, number_of
 from spark_jobs.lake.rows import READER, count_rows, require_files
 from spark_jobs.lake.schemas import CHECKPOINTS
 from spark_jobs.lake.stored import as_stored
-from spark_jobs.lake.tables import MAINTAINED, Lake
+from spark_jobs.lake.tables import Lake
 from spark_jobs.progress.beginnings import uncounted_batches
 from spark_jobs.progress.checkpoints import Progress
 from spark_jobs.progress.ledger import Done
 from spark_jobs.progress.standing import Standing
-
-NEWEST_COMMITS = 5
-"""Commits that are parsed at every start; the sizes of all are looked at."""
 
 FAR_BACK = 200
 """Commits that are parsed to find a way back, once something is wrong."""
@@ -64,6 +62,8 @@ def form_problems(lake: Lake) -> Iterator[DayfoldError]:
 
 def _problems_of_table(lake: Lake, name: str, log: TableLog) -> Iterator[DayfoldError]:
     damages = [*_damaged_checkpoints(name, log), *_damaged_commits(name, log)]
+    if not damages and (lost := lost_work(lake, name, log)):
+        damages = [lost]
     yield from damages
     if damages:
         return
@@ -137,7 +137,7 @@ def _is_our_change(lake: Lake, name: str, log: TableLog) -> bool:
     """Whether the columns are those that a run gave the table last, be it for a plan that nobody has heard of since."""
     for commit, actions in log.newest_first(FAR_BACK):
         if any("metaData" in action for action in actions):
-            return commit.version == 0 or any(_is_own(action, lake, name) for action in actions)
+            return commit.version == 0 or any(is_own(action, lake, name) for action in actions)
     return False
 
 
@@ -155,15 +155,9 @@ def _undo(lake: Lake, name: str, log: TableLog) -> str:
 def _last_own_commit(lake: Lake, name: str, log: TableLog) -> int | None:
     """The newest version that a run or maintenance wrote, or the table's creation; None if that is too long ago to be told."""
     for commit, actions in log.newest_first(FAR_BACK):
-        if commit.version == 0 or any(_is_own(action, lake, name) for action in actions):
+        if commit.version == 0 or any(is_own(action, lake, name) for action in actions):
             return commit.version
     return None
-
-
-def _is_own(action: Action, lake: Lake, name: str) -> bool:
-    """Maintenance counts: what was there before it may be gone since, so nothing can be taken back to before it."""
-    number, told = action.get("txn", {}), action.get("commitInfo", {})
-    return bool(number.get("appId") == lake.app(name) or told.get(MAINTAINED) == lake.pipeline)
 
 
 def _forbidden_properties(lake: Lake, name: str, table: DeltaTable) -> Iterator[ConfigurationError]:
@@ -278,7 +272,7 @@ def _forget(lake: Lake, name: str, last_batch: int) -> str:
     """How to take a batch out of a table whose plan is lost and that nobody has seen."""
     log, first = TableLog(lake.location(name)), None
     for commit, actions in log.newest_first(FAR_BACK):
-        if any(_number(action, lake.app(name)) > last_batch for action in actions):
+        if any(number_of(action, lake.app(name)) > last_batch for action in actions):
             first = commit.version
     if first is None or not log.is_readable_without(first):
         return COPY
@@ -286,8 +280,3 @@ def _forget(lake: Lake, name: str, last_batch: int) -> str:
         "Bring back the newest copy of checkpoints; or, as nothing of the batch was published, move every file of version "
         f"{first} and later, and _last_checkpoint, out of {log.location}/{LOG_FOLDER}; the next run plans it and reads it again."
     )
-
-
-def _number(action: Mapping[str, Mapping[str, object]], app: str) -> int:
-    txn = action.get("txn", {})
-    return int(str(txn["version"])) if txn.get("appId") == app else 0

@@ -69,6 +69,9 @@ def maintain(pipeline: Pipeline, *, now: datetime) -> Maintenance:
         work = _look(pipeline, now)
         if work is None:
             return Maintenance(pipeline.name, False, None, None, ())
+        for name in work.lake.names:
+            # A run may have died before the disk had what it wrote, and what is built on that would be lost with it.
+            work.lake.keep(name)
         before = {name: size_of(work.lake, name) for name in work.lake.names}
         if work.pruned:
             require_proven(work.lake, work.pruned)

@@ -70,6 +70,11 @@ TAMPERED: dict[str, tuple[Tamper, str, str]] = {
         "table contributions",
         "partition 1, 2006-12-16",
     ),
+    "a contribution's least value changed to more than its greatest": (
+        update("contributions", "batch = 7", value_min="value_max + 1"),
+        "table contributions",
+        "no readings add up to value_sum",
+    ),
     "a contribution's count changed": (
         update("contributions", "batch = 1 AND partition = 1", value_count="value_count + 1"),
         "table contributions",

@@ -20,6 +20,7 @@ from tests.worlds.cluster import Cluster
 from tests.worlds.truth import Truth
 
 _TORN = re.compile(r"table (\w+): the commit (\S+) is (?:empty|torn).*Move this file out")
+_LOST = re.compile(r"table (\w+): .*move every file of version (\d+) and later, and _last_checkpoint, out of")
 _ABANDONED = re.compile(r"run again with --abandon to read it again|or abandon the batch with --abandon")
 _RESTORED = re.compile(r"If somebody restored it, take that back in Spark: RESTORE TABLE delta\.`([^`]+)` TO VERSION AS OF (\d+)")
 
@@ -63,9 +64,18 @@ class Operator:
             self._bring_back()
         for found in _TORN.finditer(str(error)):
             Path(self._truth.tables, found[1], found[2]).unlink()
+        for found in _LOST.finditer(str(error)):
+            self._move_out(Path(self._truth.tables, found[1], "_delta_log"), int(found[2]))
         for found in _RESTORED.finditer(str(error)):
             with suppress(DeltaError):
                 DeltaTable(found[1]).restore(int(found[2]))
+
+    @staticmethod
+    def _move_out(log: Path, first: int) -> None:
+        for file in log.iterdir():
+            version = re.match(r"\d{20}", file.name)
+            if file.name == "_last_checkpoint" or (version and int(version[0]) >= first):
+                file.unlink()
 
     def has_settled(self, problem: DayfoldError) -> bool:
         """Whether what the next run is given answers a problem that plan tells of."""

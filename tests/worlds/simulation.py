@@ -356,7 +356,7 @@ class Simulation:
     def _what_is_wrong(self) -> str | None:
         """Which invariant is broken in a world in which somebody did harm to tables, or Spark was shown what was aborted."""
         try:
-            judged = self.truth.judge()
+            judged = self.truth.judge(may_be_back=self.tampered)
         except (Violation, LookupError, StopIteration) as wrong:
             if not self.tampered and not self.harm.shown:
                 raise
@@ -366,7 +366,11 @@ class Simulation:
         return None
 
     def _is_beyond_proof(self) -> bool:
-        """Whether an aborted record was counted where nobody can tell any more: Kafka has it no more, or the tables never had."""
+        """Whether an aborted record was counted where nobody can tell any more: Kafka has it no more, or the tables never had. Or
+        somebody has changed what nothing else tells of.
+        """
+        if self.tampered and self.truth.is_beyond_proof():
+            return True
         logs = self.cluster.topics[INPUT].logs
         is_there = [one in log.records for one in self.harm.shown for log in logs]
         return bool(self.harm.shown) and (not any(is_there) or self.keeps_records < 1)
@@ -395,7 +399,12 @@ class Simulation:
         if "abandon" in self.operator.asked and any(isinstance(one, OffsetsLost) for one in problems):
             # Plan takes the batch for one that counts; what is lost behind it may be read again.
             return None
-        return any(not self.operator.has_settled(one) for one in problems)
+        would_stop = any(not self.operator.has_settled(one) for one in problems)
+        # An open transaction hides the group's offsets, and what they prove, from whoever does not end it by a fence.
+        return None if self._is_group_hidden() and not would_stop else would_stop
+
+    def _is_group_hidden(self) -> bool:
+        return any(self.cluster.is_pending(PIPELINE, INPUT, log.number) for log in self.cluster.topics[INPUT].logs)
 
     def _audited(self, activity: Activity) -> str:
         pipeline = self.pipeline_on(activity.machine)

@@ -1,84 +1,19 @@
 """Whatever a run did not make the disk keep before it ended, the next one does: a power cut takes nothing that counts."""
 
-import errno
-import json
-import os
+import re
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
-from spark_jobs.base.faults import calling
-from spark_jobs.base.machine import Machine, running_on
-from spark_jobs.base.outages import as_ours
-from spark_jobs.broker.clients import made_by
-from spark_jobs.pipeline.settings import Pipeline, load_pipeline
-from spark_jobs.run.job import RunRequest
-from spark_jobs.run.story import run_pipeline
-from tests.daily_tables import SCHEMAS
-from tests.worlds.backends import SimulatedBackend
-from tests.worlds.clients import clients_on
-from tests.worlds.engine import SimulatedEngine
-from tests.worlds.machines import BEGINNING, Disk
-from tests.worlds.truth import INPUT, OUTPUT, PIPELINE
+from spark_jobs.base.errors import TableDamaged
+from spark_jobs.base.faults import InjectedFault
+from tests import oracle
+from tests.worlds.power import Machines
 
 pytestmark = pytest.mark.group("SC")
-
-READING = b'{"datetime": "2026-05-01T10:00:00", "voltage": 1.5}'
-
-
-class Machines:
-    """One pipeline on one lake, whose disk fails when it is told to."""
-
-    def __init__(self, folder: Path) -> None:
-        self.place = SimulatedBackend(folder)
-        self.disk = Disk(folder / "lake")
-        self.kept = 0
-        self.risked: set[str] = set()
-        """What was at risk when a publication was committed that rests on it."""
-        for topic in (INPUT, OUTPUT):
-            self.place.create(topic, 2)
-        config = folder / "p.yaml"
-        settings = {
-            "name": PIPELINE,
-            **{"kafka": str(folder / "contract.properties"), "lake": str(folder / "lake"), "state": str(folder / "state")},
-            "input": {"topic": INPUT, "time": {"field": "datetime", "format": "iso8601"}, "value": {"field": "voltage"}},
-            "output": {"topic": OUTPUT},
-        }
-        config.write_text(json.dumps(settings))
-        self.pipeline: Pipeline = load_pipeline(config)
-
-    def run(self, fails_at: int = 0) -> bool:
-        """A run over a new message; whether it came to its end. The disk fails at that time that it is asked to keep anything."""
-        self.place.write(INPUT, READING)
-        self.kept = 0
-
-        def keep(path: Path) -> None:
-            self.kept += 1
-            if self.kept == fails_at:
-                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
-            self.disk.keep(path)
-
-        cluster = self.place.cluster
-        machine = Machine(now=lambda: BEGINNING, monotonic=lambda: cluster.now, sleep=self.place.wait, keep=keep)
-        with made_by(clients_on(self.place)), running_on(machine), calling(self._look):
-            try:
-                run_pipeline(self.pipeline, RunRequest("run"), SimulatedEngine(cluster))
-            except OSError as error:
-                return as_ours(error) is None
-        return True
-
-    def _look(self, point: str) -> None:
-        if point == "before:commit_transaction":
-            self.risked |= self.at_risk()
-
-    def at_risk(self) -> set[str]:
-        """What the tables need and a power cut could take."""
-        root = self.disk.root / PIPELINE
-        needed = {Path(path) for name in SCHEMAS for path in DeltaTable(root / name).file_uris()}
-        logs = {path for name in SCHEMAS for path in (root / name / "_delta_log").glob("*.json")}
-        return {str(path.relative_to(root)) for path in self.disk.at_risk() if path in needed | logs}
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +46,51 @@ def test_a_run_makes_the_disk_keep_what_the_run_before_it_could_not(machines: Ca
         assert other.run()
         lost[nth] = other.risked | other.at_risk()
     assert {nth: files for nth, files in lost.items() if files} == {}
+
+
+@pytest.mark.parametrize("is_gone", [True, False], ids=["gone", "empty"])
+@pytest.mark.parametrize("history", [0, 1])
+def test_files_that_a_power_cut_takes_of_a_commit_are_named_and_its_work_is_done_again(
+    machines: Callable[[str], Machines], history: int, is_gone: bool
+) -> None:
+    lost = set()
+    for nth in count(1):
+        one = machines(f"cut-{nth}")
+        for _ in range(history):
+            one.run()
+        one.dies_at = nth
+        try:
+            one.run()
+            break
+        except InjectedFault:
+            one.dies_at = 0
+        files = [path for path in one.disk.at_risk() if path.suffix == ".parquet"]
+        for file in files:
+            file.unlink() if is_gone else file.write_bytes(b"")
+        if files:
+            lost.add(files[0].relative_to(one.lake).parts[0])
+            require_told(one, files[0], "is missing" if is_gone else "has 0 of")
+        assert one.run()
+        require_all_counted(one)
+    assert lost == {"checkpoints", "records", "contributions", "daily_averages"}
+
+
+def require_told(one: Machines, file: Path, how: str) -> None:
+    table = file.relative_to(one.lake).parts[0]
+    before = DeltaTable(one.lake / table).version()
+    with pytest.raises(TableDamaged) as stopped:
+        one.run()
+    assert re.match(rf"table {table}: its file \S*{re.escape(file.name)} {how}", str(stopped.value))
+    assert f"move every file of version {before} and later, and _last_checkpoint, out of " in str(stopped.value)
+    one.operator.follow(stopped.value)
+    assert DeltaTable(one.lake / table).version() == before - 1
+
+
+def require_all_counted(one: Machines) -> None:
+    """Each message once, in tables and messages."""
+    assert sum(row["value_count"] for row in oracle.rows(f"{one.lake}/contributions")) == one.written
+    assert len(oracle.rows(f"{one.lake}/records")) == one.written
+    one.truth.require_published_once()
+    (last,) = oracle.rows(f"{one.lake}/daily_averages")
+    assert last["value_count"] == one.written
+    assert max(int(dict(record.headers)["count"]) for _, record in one.truth.publications()) == one.written

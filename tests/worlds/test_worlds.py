@@ -22,6 +22,12 @@ def test_in_every_world_each_message_counts_once_and_the_pipeline_comes_back_to_
             pytest.fail("\n".join([f"world {seed}", *shrunk(found).story, found.violation]))
 
 
+@pytest.mark.group("SC")
+@pytest.mark.parametrize("seed", [20021, 20159, 30016])
+def test_worlds_that_were_wrong_once_are_right(seed: int) -> None:
+    assert simulate(seed).violation is None
+
+
 @pytest.mark.parametrize("seed", [1, 2], ids=["declared", "of one value"])
 def test_a_seed_tells_the_same_story_twice(seed: int) -> None:
     one, other = simulate(seed), simulate(seed)
