@@ -69,6 +69,13 @@ def require_not_replaced(broker: Broker, plan: Plan, topic: Topic) -> None:
         raise OffsetsLost(topic.name, tuple(map(str, others)), ("abandon", "accept_loss"))
 
 
+def same_until(broker: Broker, plan: Plan, topic: Topic) -> dict[int, int]:
+    """Per partition up to where its log still is the one that the plan was made of, as far as that can be told."""
+    ends = ends_of(one for one in plan.ranges if one.span)
+    cut = broker.find_cut(topic.name, positions_to_check(ends, plan.epochs, topic))
+    return {one.number: min(one.high, cut.get(one.number, one.high)) for one in topic.partitions}
+
+
 def _require_planned_topic(plan: Plan, topic: Topic) -> None:
     if plan.topic_id != topic.id:
         settled_by = ("abandon", "adopt_topic")

@@ -55,10 +55,14 @@ def find_holes(planned: OffsetRange, held: npt.NDArray[np.bool_]) -> tuple[Offse
     return tuple(OffsetRange(planned.partition, int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
-def explain(broker: Broker, topic: Topic, holes: Mapping[int, Sequence[OffsetRange]]) -> tuple[list[Gaps], MissingRecord | None]:
-    """Why each partition's holes are holes, and the first visible record found in one of them, which there must not be."""
-    lows = {partition.number: partition.low for partition in topic.partitions}
-    checked = {number: to_look_at(found, lows.get(number)) for number, found in holes.items()}
+def explain(
+    broker: Broker, topic: Topic, holes: Mapping[int, Sequence[OffsetRange]], until: Mapping[int, int]
+) -> tuple[list[Gaps], MissingRecord | None]:
+    """Why each partition's holes are holes, and the first visible record found in one of them, which there must not be. The log
+    of a partition is only the one that was read `until` there.
+    """
+    held = {one.number: OffsetRange(one.number, one.low, max(one.low, until[one.number])) for one in topic.partitions}
+    checked = {number: to_look_at(found, held.get(number)) for number, found in holes.items()}
     for number, offset in sorted(_seen(broker, topic.name, checked, "read_committed")):
         return [], MissingRecord(number, offset)
     aborted = _seen(broker, topic.name, checked, "read_uncommitted")
@@ -66,13 +70,14 @@ def explain(broker: Broker, topic: Topic, holes: Mapping[int, Sequence[OffsetRan
     return [_gaps(number, found, checked[number], aborted, rest) for number, found in holes.items()], None
 
 
-def to_look_at(holes: Sequence[OffsetRange], low: int | None) -> tuple[OffsetRange, ...]:
+def to_look_at(holes: Sequence[OffsetRange], held: OffsetRange | None) -> tuple[OffsetRange, ...]:
     """The holes that the log still holds and that are not too far from the first of them.
 
-    >>> [hole.start for hole in to_look_at([OffsetRange(0, start, start + 1) for start in (3, 500, 600, 200_000)], 400)]
+    >>> holes = [OffsetRange(0, start, start + 1) for start in (3, 500, 600, 700, 200_000)]
+    >>> [hole.start for hole in to_look_at(holes, OffsetRange(0, 400, 700))]
     [500, 600]
     """
-    there = [hole for hole in holes if low is not None and hole.start >= low]
+    there = [hole for hole in holes if held and held.start <= hole.start <= hole.end <= held.end]
     return tuple(hole for hole in there if hole.end <= there[0].start + OFFSETS_LOOKED_AT)
 
 

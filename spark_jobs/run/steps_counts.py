@@ -20,7 +20,7 @@ from spark_jobs.base.wording import counted
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
+from spark_jobs.outlook.still_there import require_not_replaced, require_still_there, same_until
 from spark_jobs.outlook.stored_records import rows_outside
 from spark_jobs.progress.counts import Tally
 from spark_jobs.progress.ledger import counted_row
@@ -145,7 +145,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, sums: Sums) -> list[gaps.G
     _require_each_once(plan, sums, holes)
     if not incomplete:
         return []
-    found, missing = gaps.explain(job.broker, topic, holes)
+    found, missing = gaps.explain(job.broker, topic, holes, same_until(job.broker, plan, topic))
     if missing is not None:
         raise _changed(plan, f"no record at offset {missing.offset} of partition {missing.partition}, which other readers see")
     return found

@@ -17,7 +17,7 @@ from spark_jobs.lake.batch_commit import commit_batch
 from spark_jobs.lake.health import anew_or_back
 from spark_jobs.lake.record_files import PartitionRows, batch_rows, written_files
 from spark_jobs.lake.schemas import RECORDS
-from spark_jobs.outlook.still_there import require_not_replaced, require_still_there
+from spark_jobs.outlook.still_there import require_not_replaced, require_still_there, same_until
 from spark_jobs.outlook.stored_records import Held, require_planned_records
 from spark_jobs.progress.counts import Counts, Tally
 from spark_jobs.progress.offsets import OffsetRange, Plan, Topic
@@ -112,7 +112,7 @@ def _explain_gaps(job: Job, plan: Plan, topic: Topic, rows: Mapping[int, Partiti
     if not incomplete or topic.id != plan.topic_id:
         return [gaps.Gaps(one.partition, unchecked=one.span - _read(rows, one.partition)) for one in incomplete]
     holes = {one.partition: gaps.find_holes(one, held[one.partition]) for one in incomplete}
-    found, missing = gaps.explain(job.broker, topic, holes)
+    found, missing = gaps.explain(job.broker, topic, holes, same_until(job.broker, plan, topic))
     if missing is not None:
         raise TableDamaged(
             RECORDS,

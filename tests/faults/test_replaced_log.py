@@ -113,6 +113,31 @@ def test_a_log_that_is_cut_while_spark_reads_it_is_not_counted_as_what_was_plann
 
 
 @pytest.mark.proves("F155")
+@pytest.mark.parametrize("more", [0, 5], ids=["cut", "cut and grown again"])
+def test_a_batch_whose_records_are_stored_is_finished_although_its_log_was_cut(
+    tmp_path: Path, broker_folder: Path, spark: "SparkSession", more: int
+) -> None:
+    """The marker of a transaction is gone with its records, and its offset may hold a record by now."""
+    with start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True) as running:
+        world = make_world(tmp_path, running.bootstrap, lambda: spark, 2)
+        for day in range(1, LEFT + 1):
+            world.send(0, *some(1, day))
+        world.send_in_transaction(0, *some(2, LEFT + 1), commit=True)
+        assert world.run_with_fault("after:records_commit:raise")
+    cut_log(broker_folder, world.pipeline.input.topic, 0, LEFT)
+    with start_kafka(broker_folder, options=IMPATIENT, tied_to_us=True):
+        for day in range(11, 11 + more):
+            world.send(0, *some(1, day))
+        with pytest.raises(OffsetsLost, match="partition 0"):
+            world.run()
+        assert states(world) == ["PLANNED", "DONE"]
+        world.run(accept_loss=True)
+        counts = {day.day: row[1] for (number, day), row in oracle.found_averages(world.tables).items() if number == 0}
+        assert counts == {**dict.fromkeys([*range(1, LEFT + 1), *range(11, 11 + more)], 1), LEFT + 1: 2}
+        assert audited(world, deep=True).differences == ()
+
+
+@pytest.mark.proves("F155")
 @pytest.mark.usefixtures("replaced")
 def test_a_leader_that_changed_is_no_loss(replaced: World) -> None:
     """What was read stands on partition 1, whose leader is another one now as well."""
