@@ -63,6 +63,9 @@ def count_records(job: Job, plan: Plan, topic: Topic) -> Taken:
         append_records(
             job, plan, table, partial(write_records, job, plan, only_rejected=True) if any(rejected.values()) else None
         )
+    else:
+        # Committed since this run began, maybe by one that died before the disk had it.
+        job.lake.keep(RECORDS)
     _require_rejected(job, plan, rejected)
     tally = tally_of(plan, sums.rows, _explain_gaps(job, plan, topic, sums))
     fault("before:counted_commit")

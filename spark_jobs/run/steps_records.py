@@ -41,6 +41,9 @@ def save_records(job: Job, plan: Plan, topic: Topic) -> Taken:
     if job.lake.known_batch(table) < plan.batch:
         require_still_there(job.broker, plan, topic)
         append_records(job, plan, table, partial(write_records, job, plan) if plan.span else None)
+    else:
+        # Committed since this run began, maybe by one that died before the disk had it.
+        job.lake.keep(RECORDS)
     rows = stored_rows(job, plan)
     held = require_planned_records(job.lake, plan, rows, partial(job.standing, plan))
     return tally_of(plan, rows, _explain_gaps(job, plan, topic, rows, held)), partial(job.engine.add_up_stored, job, plan)

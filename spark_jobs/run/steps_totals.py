@@ -62,6 +62,9 @@ def _save(job: Job, plan: Plan, aggregate: Aggregate, wanted: int, add_up: AddUp
         _require_as_many(job, plan, aggregate, added, wanted)
         _append(job, plan, table, aggregate, added)
         found = _contributions(job.lake.look(name), plan)
+    elif job.lake.known_batch(table) >= plan.batch:
+        # Committed since this run began, maybe by one that died before the disk had it.
+        job.lake.keep(name)
     if wanted and not _readings(aggregate, found):
         raise contradicted(Contradiction.ROWS_GONE, job.lake, plan, job.standing(plan), name)
     _require_as_many(job, plan, aggregate, found, wanted)

@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Machines:
         self.written = 0
         self.risked: set[str] = set()
         """What was at risk when something was committed, to a table or to Kafka, that rests on it."""
+        self.meanwhile: dict[str, Callable[[], object]] = {}
+        """What somebody else does while a run is at that point."""
         self.lake = folder / "lake" / PIPELINE
         self._planned: list[float] = []
         self.truth = Truth(self.place.cluster, str(self.lake), {"run": self._planned})
@@ -76,6 +78,7 @@ class Machines:
         return True
 
     def _look(self, point: str) -> None:
+        self.meanwhile.get(point, lambda: None)()
         if point == "before:plan_commit":
             self._planned.append(self.place.cluster.now)
         self._committed += point == "after:table_commit"

@@ -1,16 +1,25 @@
 """Whatever a run did not make the disk keep before it ended, the next one does: a power cut takes nothing that counts."""
 
+import errno
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
 from spark_jobs.base.errors import TableDamaged
 from spark_jobs.base.faults import InjectedFault
+from spark_jobs.base.machine import Machine, running_on
+from spark_jobs.lake.tables import Lake, append_once
 from tests import oracle
+from tests.daily_tables import CONTRIBUTIONS, SCHEMAS
 from tests.worlds.power import Machines
 
 pytestmark = pytest.mark.group("SC")
@@ -94,3 +103,24 @@ def require_all_counted(one: Machines) -> None:
     (last,) = oracle.rows(f"{one.lake}/daily_averages")
     assert last["value_count"] == one.written
     assert max(int(dict(record.headers)["count"]) for _, record in one.truth.publications()) == one.written
+
+
+def test_a_run_makes_the_disk_keep_what_another_one_could_not_while_it_was_at_work(machines: Callable[[str], Machines]) -> None:
+    one = machines("overtaken")
+    lake = Lake.of(one.pipeline)
+
+    def contribute() -> None:
+        """As an older run of the same batch does whose disk then fails."""
+        row = {"batch": 1, "partition": 0, "date": date(2026, 5, 1), "value_count": 1}
+        values = dict.fromkeys(("value_sum", "value_min", "value_max"), Decimal("1.5"))
+        rows = pa.Table.from_pylist([row | values], schema=SCHEMAS[CONTRIBUTIONS])
+        with suppress(OSError), running_on(Machine(keep=broken)):
+            append_once(lake.open(CONTRIBUTIONS), rows, app=lake.app(CONTRIBUTIONS), version=1)
+
+    one.meanwhile["after:records_commit"] = contribute
+    assert one.run()
+    assert (one.risked, one.at_risk()) == (set(), set())
+
+
+def broken(path: Path) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
