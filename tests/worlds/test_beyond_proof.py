@@ -14,14 +14,9 @@ from tests.worlds.power import Machines
 pytestmark = pytest.mark.group("DF")
 
 
-@pytest.fixture(autouse=True)
-def fault_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
-
-
 @pytest.fixture
 def machines(tmp_path: Path) -> Callable[[bool], Machines]:
-    """Batch 1 has readings of 2 and 4, batch 2 has 1, 2, 3, 4, 5: all extremes of the day are its own."""
+    """Batch 1 has readings of 2, 3 and 4, batch 2 has 1, 2, 3, 4, 5: all extremes of the day are its own."""
 
     def new(keeps_records: bool) -> Machines:
         one = Machines(tmp_path, keeps_records=keeps_records)

@@ -25,11 +25,6 @@ from tests.worlds.power import Machines
 pytestmark = pytest.mark.group("SC")
 
 
-@pytest.fixture(autouse=True)
-def fault_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
-
-
 @pytest.fixture
 def machines(tmp_path: Path) -> Callable[[str], Machines]:
     def new(name: str) -> Machines:

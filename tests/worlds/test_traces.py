@@ -10,11 +10,6 @@ A_LONG_ONE = 3
 """Where several batches are finished, so that no step of them is the last one."""
 
 
-@pytest.fixture(autouse=True)
-def fault_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
-
-
 @pytest.mark.group("SC")
 def test_each_world_is_a_path_of_the_model() -> None:
     seen: set[str] = set()

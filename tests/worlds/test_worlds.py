@@ -8,11 +8,6 @@ from tests.worlds.simulation import simulate
 EACH = 10
 
 
-@pytest.fixture(autouse=True)
-def fault_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYFOLD_ALLOW_FAULTS", "1")
-
-
 @pytest.mark.group("SC")
 @pytest.mark.parametrize("first", range(1, 31, EACH))
 def test_in_every_world_each_message_counts_once_and_the_pipeline_comes_back_to_life(first: int) -> None:
